@@ -1,0 +1,1 @@
+"""Executes jobs from the jobs queue."""

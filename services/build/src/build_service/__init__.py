@@ -1,0 +1,1 @@
+"""Turns a push into a plan and its artifacts."""

@@ -1,0 +1,1 @@
+"""Projects every event into flows that people can read."""

@@ -1,0 +1,1 @@
+"""Bakes, promotes and aborts staged releases."""

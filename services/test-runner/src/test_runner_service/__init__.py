@@ -1,0 +1,1 @@
+"""Turns a plan into gates, and gates into one verdict."""
