@@ -1,0 +1,17 @@
+"""`penstock.yml`: what a repository says about its components, gates and environments."""
+
+from penstock_shared.configuration.model import Configuration
+from penstock_shared.configuration.reader import (
+    FILE_NAME,
+    InvalidConfigurationError,
+    Problem,
+    read_configuration,
+)
+
+__all__ = [
+    "FILE_NAME",
+    "Configuration",
+    "InvalidConfigurationError",
+    "Problem",
+    "read_configuration",
+]

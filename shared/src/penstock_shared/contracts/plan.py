@@ -1,0 +1,141 @@
+"""The plan: what build decided for a flow. Stored in S3; messages only point at it."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from penstock_shared.contracts.change import Change, Intent
+from penstock_shared.contracts.model import Contract, FlowId, Moment, Name
+
+Seconds = Annotated[int, Field(ge=0)]
+
+
+class ObjectRef(Contract):
+    """Where an immutable object lies in the artifact bucket."""
+
+    key: str
+    sha256: str = ""
+    size: int = 0
+
+
+class LambdaDeploy(Contract):
+    """Deploy as a Lambda function, named `<function>-<stage of the environment>`."""
+
+    driver: Literal["lambda"] = "lambda"
+    function: str = Field(pattern=r"^[A-Za-z0-9_-]{1,50}$")
+    handler: str = "handler.handler"
+    runtime: str = "python3.13"
+    memory: int = Field(default=128, ge=128, le=10240, description="MB")
+    timeout: int = Field(default=30, ge=1, le=900, description="seconds")
+    environment: dict[str, str] = {}
+
+
+class CommandDeploy(Contract):
+    """Deploy by a command that a runner executes; `rollback` undoes it."""
+
+    driver: Literal["command"] = "command"
+    run: str = Field(min_length=1)
+    rollback: str = ""
+    timeout: Seconds = 600
+
+
+Deploy = Annotated[LambdaDeploy | CommandDeploy, Field(discriminator="driver")]
+
+
+class BuildRecipe(Contract):
+    """The command that makes a component's artifact, and where it leaves it."""
+
+    run: str
+    artifact: str = ""
+    timeout: Seconds = 600
+    environment: dict[str, str] = {}
+
+
+class PlannedComponent(Contract):
+    """One component: `key` is the hash over everything that its artifact is made of."""
+
+    name: Name
+    path: str
+    key: str
+    depends_on: tuple[Name, ...] = ()
+    build: BuildRecipe | None = None
+    artifact: ObjectRef | None = None
+    built: bool = False
+    reason: str = ""
+    deploy: Deploy | None = None
+
+
+class Coverage(Contract):
+    """A coverage report (Cobertura XML) and the least line rate, in percent, that passes."""
+
+    report: str
+    minimum: float = Field(ge=0, le=100)
+
+
+class GatePhase(StrEnum):
+    """When a gate runs."""
+
+    BEFORE_DEPLOY = "before-deploy"
+    AFTER_DEPLOY = "after-deploy"
+
+
+class PlannedGate(Contract):
+    """One check to run: `key` is the hash over everything that its verdict depends on."""
+
+    name: Name
+    component: Name | None = None
+    key: str
+    run: str
+    workdir: str = "."
+    timeout: Seconds = 600
+    retries: int = Field(default=0, ge=0, le=5)
+    environment: dict[str, str] = {}
+    junit: str = ""
+    coverage: Coverage | None = None
+
+
+class EnvironmentMode(StrEnum):
+    """What happens when two deployments want one environment."""
+
+    QUEUE = "queue"
+    SUPERSEDE = "supersede"
+    PARALLEL = "parallel"
+
+
+class PlannedEnvironment(Contract):
+    """A place to deploy to; `stage` is the suffix of what is deployed there."""
+
+    name: Name
+    stage: Name
+    mode: EnvironmentMode = EnvironmentMode.SUPERSEDE
+
+
+class PlannedRelease(Contract):
+    """Staging, the bake, production. Without `staging` the release goes straight to production."""
+
+    version: str
+    staging: PlannedEnvironment | None = None
+    production: PlannedEnvironment
+    bake: Seconds
+
+
+class Plan(Contract):
+    """What a flow will do, complete once the artifacts are known."""
+
+    flow_id: FlowId
+    change: Change
+    intent: Intent
+    started_at: Moment
+    snapshot: ObjectRef
+    tree: str
+    components: tuple[PlannedComponent, ...]
+    gates: tuple[PlannedGate, ...]
+    release: PlannedRelease | None = None
+
+    def component(self, name: str) -> PlannedComponent:
+        """The component of that name. Raises KeyError when the plan has none."""
+        for component in self.components:
+            if component.name == name:
+                return component
+        raise KeyError(name)

@@ -1,0 +1,30 @@
+"""Identifiers that are the same however often the same thing is told."""
+
+import hashlib
+
+_FLOW_ID_DIGITS = 20
+_EVENT_ID_DIGITS = 32
+
+
+def digest_of(*parts: str) -> str:
+    """The SHA-256 of the parts, in hex. Parts are delimited, so ("ab", "c") is not ("a", "bc")."""
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
+
+def flow_id_for(repository: str, ref: str, sha: str, attempt: int = 1) -> str:
+    """The flow of one change: 20 hex digits.
+
+    Keyed on what changed and not on the delivery, so that a push which is delivered twice, or
+    through two webhooks, is one flow.
+    """
+    return digest_of("flow", repository, ref, sha, str(attempt))[:_FLOW_ID_DIGITS]
+
+
+def event_id_for(flow_id: str, event_type: str, identity: str) -> str:
+    """The id of one outcome: 32 hex digits, the same each time the outcome is published."""
+    return digest_of("event", flow_id, event_type, identity)[:_EVENT_ID_DIGITS]
+
+
+def job_id_for(flow_id: str, owner: str, *name: str) -> str:
+    """The id of one job of a flow: 20 hex digits."""
+    return digest_of("job", flow_id, owner, *name)[:_FLOW_ID_DIGITS]

@@ -1,0 +1,122 @@
+"""Handles an SQS batch record by record: a bad one never blocks its neighbours.
+
+Three things can become of a record. Handled: it is deleted. Refused (no retry can make it
+acceptable): it goes to the dead-letter queue at once, with the reason. Failed (anything else): it
+comes back after a pause that doubles, until the queue's redrive policy dead-letters it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from pydantic_core import from_json
+
+from penstock_shared.contracts.commands import COMMAND_TOPICS, ReleaseCommand, read_command
+from penstock_shared.contracts.event import Event, EventData, decode
+from penstock_shared.errors import RefusedMessageError
+from penstock_shared.observability import Span, Telemetry
+from penstock_shared.persistence.records import Cause, Outcome
+
+LONGEST_PAUSE = 120
+"""Seconds; the pause before a failed record is seen again doubles up to this."""
+REASON_CHARACTERS = 1000
+
+EventHandler = Callable[[Event[EventData], Cause], Outcome[Any] | None]
+CommandHandler = Callable[[str, ReleaseCommand], Outcome[Any] | None]
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """Reads one queue. `sqs` is a boto3 client, `dead_letter_url` the queue's own DLQ.
+
+    `handle` gets each event with its cause. `handle_command` gets what people publish by hand,
+    which is no event, with the name of its topic; such topics are subscribed to without raw
+    delivery, since only SNS's own envelope says which topic a message came from.
+    """
+
+    sqs: Any
+    queue_url: str
+    dead_letter_url: str
+    telemetry: Telemetry
+    handle: EventHandler
+    handle_command: CommandHandler | None = None
+
+    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """Handle a Lambda invocation; returns the partial batch response."""
+        if not event.get("Records"):
+            return {"batchItemFailures": []}
+        processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+        return dict(
+            process_partial_response(
+                event=event, record_handler=self._handle_record, processor=processor
+            )
+        )
+
+    def _handle_record(self, record: SQSRecord) -> None:
+        try:
+            self._dispatch(record)
+        except RefusedMessageError as error:
+            self._dead_letter(record, str(error))
+        except Exception:
+            self.telemetry.logger.exception("record failed", message_id=record.message_id)
+            self._pause(record)
+            raise
+
+    def _dispatch(self, record: SQSRecord) -> None:
+        notification = _notification(record.body) if self.handle_command else None
+        if self.handle_command and notification:
+            topic, command = notification
+            with self.telemetry.message(topic, command.flow_id) as span:
+                _tell(span, self.handle_command(topic, command))
+            return
+        event = decode(record.body)
+        with self.telemetry.event(event) as span:
+            _tell(span, self.handle(event, Cause.of(event, span.traceparent)))
+
+    def _dead_letter(self, record: SQSRecord, reason: str) -> None:
+        self.telemetry.logger.error("record refused", message_id=record.message_id, reason=reason)
+        attribute = {"DataType": "String", "StringValue": reason[:REASON_CHARACTERS]}
+        self.sqs.send_message(
+            QueueUrl=self.dead_letter_url,
+            MessageBody=record.body,
+            MessageAttributes={"reason": attribute},
+        )
+
+    def _pause(self, record: SQSRecord) -> None:
+        received = int(record.attributes.approximate_receive_count or 1)
+        try:
+            self.sqs.change_message_visibility(
+                QueueUrl=self.queue_url,
+                ReceiptHandle=record.receipt_handle,
+                VisibilityTimeout=min(2**received, LONGEST_PAUSE),
+            )
+        except Exception:
+            # The record comes back all the same, after the queue's own visibility timeout.
+            self.telemetry.logger.warning("could not shorten the pause", exc_info=True)
+
+
+def _tell(span: Span, outcome: Outcome[Any] | None) -> None:
+    if outcome:
+        span.outcome(outcome.result, outcome.reason)
+
+
+def _notification(body: str) -> tuple[str, ReleaseCommand] | None:
+    """The topic's name, without the stack's prefix, and the command of a hand-made message.
+
+    Envelope: https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
+    """
+    try:
+        envelope = from_json(body)
+    except ValueError:
+        return None
+    if not isinstance(envelope, dict) or "TopicArn" not in envelope:
+        return None
+    name = str(envelope["TopicArn"]).rsplit(":", 1)[-1]
+    topic = next((topic for topic in COMMAND_TOPICS if name.endswith(topic)), name)
+    return topic, read_command(str(envelope.get("Message", "")))

@@ -1,0 +1,131 @@
+"""The record store on DynamoDB: one item a record.
+
+Item: `id` (S, hash key), `version` (N), `state` (S, for people who look), `doc` (S, the record as
+JSON), `pending` (S, JSON list of events, absent when there are none), `open` (S, "1") and
+`deadline` (N, epoch seconds) while somebody must look at it again, `expires_at` (N, the table's
+TTL attribute). The sparse index `by-deadline` has `open` and `deadline` as its keys.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from botocore.exceptions import ClientError
+from pydantic_core import from_json, to_json
+
+from penstock_shared.clock import Clock, utc_now
+from penstock_shared.contracts.event import decode, encode
+from penstock_shared.errors import VersionConflictError
+from penstock_shared.persistence.records import Record, Stored
+
+PENDING_PATIENCE = timedelta(seconds=60)
+"""How long events may be pending before the sweeper publishes them: longer than any handler
+runs, so that it does not race the one that is about to."""
+
+RETENTION = timedelta(days=90)
+DEADLINE_INDEX = "by-deadline"
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class DynamoRecordStore(Generic[R]):
+    """Records of one type in a table, which may hold others under other keys."""
+
+    client: Any
+    table: str
+    record_type: type[R]
+    clock: Clock = utc_now
+
+    def get(self, key: str) -> Stored[R] | None:
+        """The record under this key, read consistently, or None."""
+        item = self.client.get_item(
+            TableName=self.table, Key={"id": {"S": key}}, ConsistentRead=True
+        ).get("Item")
+        return self._read(item) if item else None
+
+    def put(self, key: str, stored: Stored[R]) -> None:
+        """Write this version over the one before it. Raises VersionConflictError."""
+        if stored.version == 1:
+            condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(id)"}
+        else:
+            condition = {
+                "ConditionExpression": "version = :before",
+                "ExpressionAttributeValues": {":before": {"N": str(stored.version - 1)}},
+            }
+        try:
+            self.client.put_item(TableName=self.table, Item=self._item(key, stored), **condition)
+        except self.client.exceptions.ConditionalCheckFailedException as error:
+            raise VersionConflictError(
+                f"{key} is no longer version {stored.version - 1}"
+            ) from error
+
+    def clear(self, key: str, stored: Stored[R]) -> None:
+        """Forget the pending events, unless a newer version has taken them over."""
+        deadline = stored.record.deadline
+        values = {":version": {"N": str(stored.version)}}
+        if deadline:
+            update = "SET deadline = :deadline REMOVE pending"
+            values[":deadline"] = {"N": _epoch(deadline)}
+            names = {}
+        else:
+            update = "REMOVE pending, #open, deadline"
+            names = {"ExpressionAttributeNames": {"#open": "open"}}
+        try:
+            self.client.update_item(
+                TableName=self.table,
+                Key={"id": {"S": key}},
+                UpdateExpression=update,
+                ConditionExpression="version = :version",
+                ExpressionAttributeValues=values,
+                **names,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+
+    def due(self, now: datetime) -> Sequence[str]:
+        """Up to 100 keys of records that somebody must look at, longest due first."""
+        found = self.client.query(
+            TableName=self.table,
+            IndexName=DEADLINE_INDEX,
+            KeyConditionExpression="#open = :open AND deadline <= :now",
+            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeValues={":open": {"S": "1"}, ":now": {"N": _epoch(now)}},
+            Limit=100,
+        )
+        return [item["id"]["S"] for item in found["Items"]]
+
+    def _item(self, key: str, stored: Stored[R]) -> dict[str, Any]:
+        item: dict[str, Any] = {
+            "id": {"S": key},
+            "version": {"N": str(stored.version)},
+            "state": {"S": stored.record.state.value},
+            "doc": {"S": stored.record.model_dump_json(exclude_none=True)},
+            "expires_at": {"N": _epoch(self.clock() + RETENTION)},
+        }
+        if stored.pending:
+            item["pending"] = {"S": to_json([encode(event) for event in stored.pending]).decode()}
+        deadline = self._looked_at_by(stored)
+        if deadline:
+            item |= {"open": {"S": "1"}, "deadline": {"N": _epoch(deadline)}}
+        return item
+
+    def _looked_at_by(self, stored: Stored[R]) -> datetime | None:
+        if not stored.pending:
+            return stored.record.deadline
+        impatient = self.clock() + PENDING_PATIENCE
+        return min(impatient, stored.record.deadline or impatient)
+
+    def _read(self, item: dict[str, Any]) -> Stored[R]:
+        pending = from_json(item["pending"]["S"]) if "pending" in item else ()
+        return Stored(
+            record=self.record_type.model_validate_json(item["doc"]["S"]),
+            version=int(item["version"]["N"]),
+            pending=tuple(decode(event) for event in pending),
+        )
+
+
+def _epoch(moment: datetime) -> str:
+    return str(int(moment.timestamp()))

@@ -1,0 +1,238 @@
+"""State changes with an exactly-once effect, over messages that arrive at least once.
+
+A use case says what should become of a record as a pure function from the record to a decision.
+`Records.change` reads the record, asks for the decision, and writes the new state *together with
+the events it causes* under a version check; then it publishes those events and clears them. Who
+dies in between loses nothing: the next delivery of the same message finds the events still
+pending and publishes them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from penstock_shared.clock import Clock, utc_now
+from penstock_shared.contracts.event import MAX_HOPS, Event, EventData, make_event
+from penstock_shared.errors import ContentionError, RefusedMessageError, VersionConflictError
+
+WRITE_ATTEMPTS = 25
+"""Writers that lose the version check re-read and try again this often. Fan-in of a stage's jobs
+is the busiest case: each lost attempt means that another writer won, so progress is certain."""
+
+
+class Record(BaseModel):
+    """The state of one thing that a service owns. Subclasses list the transitions they allow."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+    transitions: ClassVar[Mapping[Any, frozenset[Any]]] = {}
+
+    state: StrEnum
+    deadline: datetime | None = None
+    """When the sweeper must have a look, for a record that waits for something; else None."""
+
+    @classmethod
+    def allows(cls, before: Any, after: Any) -> bool:
+        """Whether the transition table has this step. Staying in a state that is not final is
+        always allowed.
+        """
+        following = cls.transitions.get(before, frozenset())
+        return after in following or (before == after and bool(following))
+
+
+R = TypeVar("R", bound=Record)
+
+
+class Result(StrEnum):
+    """What became of a decision."""
+
+    APPLIED = "applied"
+    ALREADY_DONE = "already-done"
+    STALE = "stale"
+    ILLEGAL = "illegal"
+
+
+@dataclass(frozen=True)
+class Change(Generic[R]):
+    """Write this record, and say these things."""
+
+    record: R
+    says: Sequence[EventData] = ()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Write nothing, because."""
+
+    result: Result
+    reason: str = ""
+
+
+def already_done(reason: str = "") -> Refusal:
+    """The message's effect is in the record already."""
+    return Refusal(Result.ALREADY_DONE, reason)
+
+
+def stale(reason: str) -> Refusal:
+    """The message speaks of a state that is past."""
+    return Refusal(Result.STALE, reason)
+
+
+Decision = Change[R] | Refusal
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What a change is the consequence of: where its events take flow, trace and hop from."""
+
+    flow_id: str
+    traceparent: str
+    hop: int = 0
+
+    @classmethod
+    def of(cls, event: Event[EventData], traceparent: str = "") -> "Cause":
+        """The cause that an event is, seen from the span that handles it."""
+        return cls(event.subject, traceparent or event.traceparent, event.hop)
+
+
+@dataclass(frozen=True)
+class Stored(Generic[R]):
+    """A record as it lies in the store; version 0 was never written."""
+
+    record: R
+    version: int
+    pending: tuple[Event[EventData], ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[R]):
+    """What became of a decision, and the record as it is now (None: there is none)."""
+
+    result: Result
+    record: R | None
+    reason: str = ""
+
+    @property
+    def applied(self) -> bool:
+        """Whether this call is the one that changed the record."""
+        return self.result is Result.APPLIED
+
+
+class RecordStore(Protocol[R]):
+    """One table of records. Every write is conditional on the version that was read."""
+
+    def get(self, key: str) -> Stored[R] | None:
+        """The record under this key, as of the last completed write."""
+        ...
+
+    def put(self, key: str, stored: Stored[R]) -> None:
+        """Write version `stored.version` if the store holds the one before it.
+
+        Raises VersionConflictError otherwise.
+        """
+        ...
+
+    def clear(self, key: str, stored: Stored[R]) -> None:
+        """Forget the pending events of this version; does nothing if it is no longer current."""
+        ...
+
+    def due(self, now: datetime) -> Sequence[str]:
+        """Keys of records whose deadline is past or whose events have been pending too long."""
+        ...
+
+
+class Publisher(Protocol):
+    """Says events on their topics and queues; raises when any of them was not accepted."""
+
+    def publish(self, events: Sequence[Event[EventData]]) -> None:
+        """Returns once every event is accepted."""
+        ...
+
+
+@dataclass(frozen=True)
+class Records(Generic[R]):
+    """The records of one service: see the module's text."""
+
+    store: RecordStore[R]
+    publisher: Publisher
+    source: str
+    clock: Clock = field(default=utc_now)
+
+    def change(
+        self,
+        key: str,
+        cause: Cause,
+        decide: Callable[[R | None], Decision[R]],
+        *,
+        expect_new: bool = False,
+    ) -> Outcome[R]:
+        """Bring the record under `key` to what `decide` makes of it.
+
+        `decide` may be called several times and must be pure, but for idempotent writes of
+        documents that the new state points at. `expect_new` saves the read where the record
+        most probably does not exist yet. Raises ContentionError if other writers keep winning.
+        """
+        stored = None if expect_new else self.store.get(key)
+        for _ in range(WRITE_ATTEMPTS):
+            decision = decide(stored.record if stored else None)
+            if isinstance(decision, Refusal):
+                return self._refuse(key, stored, decision)
+            try:
+                return self._apply(key, cause, stored, decision)
+            except VersionConflictError:
+                stored = self.store.get(key)
+        raise ContentionError(f"{self.source}: record {key} kept changing; deliver again")
+
+    def resume(self, key: str) -> R | None:
+        """Publish what is pending on the record under `key`; returns the record."""
+        stored = self.store.get(key)
+        if stored:
+            self._publish(key, stored)
+        return stored.record if stored else None
+
+    def get(self, key: str) -> R | None:
+        """The record under `key`, or None."""
+        stored = self.store.get(key)
+        return stored.record if stored else None
+
+    def _apply(
+        self, key: str, cause: Cause, stored: Stored[R] | None, change: Change[R]
+    ) -> Outcome[R]:
+        before = stored.record if stored else None
+        if before is not None and not before.allows(before.state, change.record.state):
+            step = f"{before.state} -> {change.record.state}"
+            return Outcome(Result.ILLEGAL, before, f"{key}: {step} is not a transition")
+        carried = stored.pending if stored else ()
+        pending = carried + tuple(self._wrap(data, cause) for data in change.says)
+        written = Stored(change.record, stored.version + 1 if stored else 1, pending)
+        self.store.put(key, written)
+        self._publish(key, written)
+        return Outcome(Result.APPLIED, change.record)
+
+    def _refuse(self, key: str, stored: Stored[R] | None, refusal: Refusal) -> Outcome[R]:
+        if stored:
+            self._publish(key, stored)
+        return Outcome(refusal.result, stored.record if stored else None, refusal.reason)
+
+    def _publish(self, key: str, stored: Stored[R]) -> None:
+        if stored.pending:
+            self.publisher.publish(stored.pending)
+            self.store.clear(key, stored)
+
+    def _wrap(self, data: EventData, cause: Cause) -> Event[EventData]:
+        if cause.hop >= MAX_HOPS:
+            raise RefusedMessageError(
+                f"{data.type} not published: the flow is {cause.hop} messages deep, "
+                f"the limit is {MAX_HOPS}; something goes in circles"
+            )
+        return make_event(
+            data,
+            flow_id=cause.flow_id,
+            source=self.source,
+            time=self.clock(),
+            traceparent=cause.traceparent,
+            hop=cause.hop + 1,
+        )

@@ -1,0 +1,50 @@
+"""The artifact bucket: immutable objects, and presigned addresses for those who have no keys."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+URL_LIFETIME = 12 * 3600
+"""Seconds; as long as the longest job may wait and run."""
+
+
+@dataclass(frozen=True)
+class ObjectStore:
+    """One S3 bucket. `client` is a boto3 client that signs with SigV4."""
+
+    client: Any
+    bucket: str
+
+    def put(self, key: str, body: bytes, content_type: str = "application/json") -> None:
+        """Write an object."""
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
+
+    def get(self, key: str) -> bytes:
+        """Read an object. Raises botocore's ClientError when there is none."""
+        return bytes(self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object under this key."""
+        try:
+            self.client.head_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return False
+            raise
+        return True
+
+    def url_to_get(self, key: str) -> str:
+        """An address from which anyone may read this object for twelve hours."""
+        return self._presign("get_object", key)
+
+    def url_to_put(self, key: str) -> str:
+        """An address to which anyone may write this object for twelve hours."""
+        return self._presign("put_object", key)
+
+    def _presign(self, operation: str, key: str) -> str:
+        return str(
+            self.client.generate_presigned_url(
+                operation, Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=URL_LIFETIME
+            )
+        )
