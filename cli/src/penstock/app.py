@@ -1,6 +1,13 @@
 """The `penstock` command: each subcommand is one module in `penstock.commands`."""
 
+import sys
+
 import typer
+from rich.console import Console
+from rich.markup import escape
+
+from penstock.commands.package import package
+from penstock.errors import PenstockError
 
 app = typer.Typer(
     name="penstock",
@@ -9,6 +16,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.command()(package)
+
 
 @app.callback()
 def root() -> None:
@@ -16,4 +25,9 @@ def root() -> None:
 
 
 def main() -> None:
-    app()
+    """Run the command; what went wrong is told in words, with exit code 1."""
+    try:
+        app()
+    except PenstockError as error:
+        Console(stderr=True).print(f"[bold red]penstock:[/] {escape(str(error))}", highlight=False)
+        sys.exit(1)

@@ -1,0 +1,17 @@
+"""Makes what is deployed: one small, byte-identical zip per service, and the stacks' templates."""
+
+from penstock.packaging.errors import PackagingError
+from penstock.packaging.services import Artifact, package_service, package_services
+from penstock.packaging.targets import Target, aws_target, local_target
+from penstock.packaging.templates import package_templates
+
+__all__ = [
+    "Artifact",
+    "PackagingError",
+    "Target",
+    "aws_target",
+    "local_target",
+    "package_service",
+    "package_services",
+    "package_templates",
+]

@@ -1,0 +1,44 @@
+"""Where the pieces of this checkout are. The command is installed editable, so it knows."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parents[3]
+VENV_BIN = Path(sys.prefix) / "bin"
+UV = VENV_BIN / "uv"
+TOOLS = PROJECT_ROOT / ".tools"
+EMULATOR_PYTHON = TOOLS / "emulator" / "bin" / "python"
+NODE = TOOLS / "node" / "bin" / "node"
+OSLS = PROJECT_ROOT / "node_modules" / "osls" / "bin" / "serverless.js"
+BUILD = PROJECT_ROOT / ".build"
+PLATFORM = "platform"
+
+
+@dataclass(frozen=True)
+class StackFolder:
+    """One serverless.yml: `name` is what its stack, artifact and build folder are called."""
+
+    name: str
+    path: Path
+
+    @property
+    def template(self) -> Path:
+        return self.path / "serverless.yml"
+
+    @property
+    def sources(self) -> Path:
+        """The folder that holds the stack's import package; the platform stack has none."""
+        return self.path / "src"
+
+    @property
+    def lock(self) -> Path:
+        """The hash-pinned requirements of the stack's functions."""
+        return PROJECT_ROOT / "requirements" / f"lambda-{self.name}.txt"
+
+
+def stack_folders(root: Path = PROJECT_ROOT) -> tuple[StackFolder, ...]:
+    """Every stack of this repository, the platform first: the others need what it makes."""
+    members = [root / "runner", *sorted((root / "services").glob("*/"))]
+    folders = [StackFolder(PLATFORM, root), *(StackFolder(path.name, path) for path in members)]
+    return tuple(folder for folder in folders if folder.template.is_file())
