@@ -141,9 +141,12 @@ class Configuration(Section):
             return {} if value is None else value
         return {name: {} if section is None else section for name, section in value.items()}
 
-    def intent_of(self, branch: str) -> Intent | None:
-        """What a push to this branch is for: the first pattern that matches; None means nothing."""
+    def intent_of(self, branch: str) -> Intent:
+        """What a push to this branch is for: the first pattern that matches, else a check.
+
+        Without a `release` section there is nowhere to release to: then everything is a check.
+        """
         for pattern, intent in self.branches.items():
             if fnmatchcase(branch, pattern):
-                return intent
-        return None
+                return intent if self.release else Intent.CHECK
+        return Intent.CHECK

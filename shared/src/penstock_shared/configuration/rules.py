@@ -17,6 +17,7 @@ def broken_rules(configuration: Configuration) -> Iterator[tuple[Path, str]]:
     yield from _circles(configuration)
     yield from _shared_functions(configuration)
     yield from _undeployable(configuration)
+    yield from _intents(configuration)
     yield from _unknown_environments(configuration)
 
 
@@ -71,13 +72,22 @@ def _undeployable(configuration: Configuration) -> Iterator[tuple[Path, str]]:
             )
 
 
+def _intents(configuration: Configuration) -> Iterator[tuple[Path, str]]:
+    for pattern, intent in configuration.branches.items():
+        if intent is Intent.PREVIEW:
+            yield ("branches", pattern), "`preview` is not available yet; use `check` or `release`"
+        if intent is Intent.RELEASE and not configuration.release and _says(configuration):
+            yield ("branches", pattern), "is for `release`, but there is no `release` section"
+
+
+def _says(configuration: Configuration) -> bool:
+    """Whether the branches are the file's own, and not the default."""
+    return "branches" in configuration.model_fields_set
+
+
 def _unknown_environments(configuration: Configuration) -> Iterator[tuple[Path, str]]:
     release, known = configuration.release, configuration.environments
     if release is None:
-        if Intent.RELEASE in configuration.branches.values() and "branches" in (
-            configuration.model_fields_set
-        ):
-            yield ("branches",), "a branch is for `release`, but there is no `release` section"
         return
     for field, name in (("from", release.from_), ("to", release.to)):
         if name and name not in known:

@@ -47,6 +47,20 @@ class Consumer:
     handle: EventHandler
     handle_command: CommandHandler | None = None
 
+    @classmethod
+    def of_queue(
+        cls,
+        sqs: Any,
+        queue_url_prefix: str,
+        queue: str,
+        telemetry: Telemetry,
+        handle: EventHandler,
+        handle_command: CommandHandler | None = None,
+    ) -> "Consumer":
+        """The consumer of a queue by its short name; its DLQ is the same name with `-dlq`."""
+        url = f"{queue_url_prefix}{queue}"
+        return cls(sqs, url, f"{url}-dlq", telemetry, handle, handle_command)
+
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Handle a Lambda invocation; returns the partial batch response."""
         if not event.get("Records"):

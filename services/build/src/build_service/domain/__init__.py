@@ -1,0 +1,1 @@
+"""What a build is and how a plan is made. Pure: no AWS, no clock, no environment."""

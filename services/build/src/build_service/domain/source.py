@@ -1,0 +1,81 @@
+"""A source tree as git knows it: every file has the id of its content already."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from penstock_shared.contracts.change import Change
+from penstock_shared.identifiers import digest_of
+
+
+@dataclass(frozen=True)
+class SourceTree:
+    """The files of one commit.
+
+    `files` maps each path to `<mode> <git object id>`; `folders` each folder to its git tree id
+    (the root is "."). `read` gives a file's bytes, and `archive` the whole as a tar.gz, byte by
+    byte the same for equal trees.
+    """
+
+    tree_id: str
+    files: Mapping[str, str]
+    folders: Mapping[str, str]
+    read: Callable[[str], bytes]
+    archive: Callable[[], bytes]
+
+    def holds(self, folder: str) -> bool:
+        """Whether there is such a folder."""
+        return folder in self.folders
+
+    def digest(self, folder: str, patterns: Iterable[str] = ()) -> str:
+        """The hash over a folder and the files that match any of the patterns.
+
+        Timestamps do not count; names, modes and contents do.
+        """
+        matches = (f"{pattern}={self._matching(pattern)}" for pattern in patterns)
+        return digest_of(f"{folder}={self.folders.get(folder, '')}", *matches)
+
+    def _matching(self, pattern: str) -> str:
+        folder = pattern.removesuffix("/**")
+        if folder in self.folders and not _is_glob(folder):
+            return self.folders[folder]
+        matches = _matcher(pattern)
+        return digest_of(*(f"{path} {self.files[path]}" for path in self._paths if matches(path)))
+
+    @cached_property
+    def _paths(self) -> list[str]:
+        return sorted(self.files)
+
+
+def _is_glob(pattern: str) -> bool:
+    return any(sign in pattern for sign in "*?[")
+
+
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    import re
+
+    return re.compile(_as_expression(pattern)).fullmatch  # type: ignore[return-value]  # a match is true
+
+
+def _as_expression(pattern: str) -> str:
+    """`**` crosses folders, `*` and `?` do not."""
+    import re
+
+    expression = ""
+    for part in re.split(r"(\*\*/|\*\*|\*|\?)", pattern):
+        expression += {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(
+            part, re.escape(part)
+        )
+    return expression
+
+
+class SourceRepository(Protocol):
+    """Where source comes from."""
+
+    def fetch(self, change: Change) -> SourceTree:
+        """The tree of the change's commit.
+
+        Raises SourceError when it cannot be had, SourceUnavailableError when it may be later.
+        """
+        ...

@@ -1,0 +1,40 @@
+"""`POST /webhooks/github`: answers within a second; the work happens behind the queue."""
+
+import json
+from base64 import b64decode
+from typing import Any
+
+from build_service import bootstrap
+from build_service.domain.errors import WebhookError
+from build_service.domain.webhook import Ignored
+from build_service.use_cases.receive_push import Received
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """An HTTP API event (payload 2.0) in, its response out."""
+    body = event.get("body") or ""
+    raw = b64decode(body) if event.get("isBase64Encoded") else body.encode()
+    headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
+    with bootstrap.telemetry().message("webhook", "") as span:
+        try:
+            received = bootstrap.receive_push()(bootstrap.webhook_secret(), raw, headers)
+        except WebhookError as error:
+            span.outcome(f"answered {error.status}", str(error))
+            return _answer(error.status, {"error": str(error)})
+        span.outcome("accepted")
+        return _answer(202, _told(received))
+
+
+def _told(received: Received | Ignored) -> dict[str, Any]:
+    if isinstance(received, Ignored):
+        return {"status": "ignored", "reason": received.reason}
+    status = "started" if received.started else "already started"
+    return {"flow_id": received.flow_id, "status": status}
+
+
+def _answer(status: int, body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "statusCode": status,
+        "headers": {"content-type": "application/json"},
+        "body": json.dumps(body),
+    }

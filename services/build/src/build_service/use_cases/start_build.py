@@ -1,0 +1,138 @@
+"""A change should flow: fetch it, plan it, and have built what is not built yet."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from build_service.domain import build
+from build_service.domain.build import Build, BuildState
+from build_service.domain.errors import BuildError, SourceError
+from build_service.domain.planning import (
+    Planner,
+    artifact_memo_key,
+    to_build,
+    with_known_artifacts,
+)
+from build_service.domain.source import SourceRepository, SourceTree
+from penstock_shared.clock import Clock
+from penstock_shared.configuration import (
+    FILE_NAME,
+    InvalidConfigurationError,
+    read_configuration,
+)
+from penstock_shared.contracts.change import Change
+from penstock_shared.contracts.events import BuildRequested
+from penstock_shared.contracts.jobs import Download, Job, Upload
+from penstock_shared.contracts.plan import BuildRecipe, Plan, PlannedComponent
+from penstock_shared.identifiers import job_id_for
+from penstock_shared.persistence.memo import Memo
+from penstock_shared.persistence.records import (
+    Cause,
+    Decision,
+    Outcome,
+    Records,
+    already_done,
+)
+from penstock_shared.plans import store_plan
+from penstock_shared.storage import ObjectStore
+
+OWNER = "build"
+SMALL_ARCHIVE = 1024 * 1024
+"""Bytes; writing such a snapshot again is cheaper than asking whether it is there."""
+
+
+@dataclass(frozen=True)
+class StartBuild:
+    """Turns a change into a plan and its build jobs."""
+
+    records: Records[Build]
+    sources: SourceRepository
+    objects: ObjectStore
+    artifacts: Memo
+    clock: Clock
+
+    def __call__(self, flow_id: str, request: BuildRequested, cause: Cause) -> Outcome[Build]:
+        """Plan the flow, unless that is done. What is wrong with the change fails the flow."""
+        # Asked for once, however often the record's version moves on meanwhile.
+        prepare = cache(lambda: self._prepare(flow_id, request))
+
+        def decide(known: Build | None) -> Decision[Build]:
+            if known and known.state is not BuildState.REQUESTED:
+                return already_done(f"the build is {known.state}")
+            return prepare()(known or self._new(flow_id, request))
+
+        return self.records.change(flow_id, cause, decide)
+
+    def _new(self, flow_id: str, request: BuildRequested) -> Build:
+        return build.request(flow_id, request.change, self.clock(), request.attempt).record
+
+    def _prepare(self, flow_id: str, request: BuildRequested) -> Callable[[Build], Decision[Build]]:
+        try:
+            plan, jobs = self._plan(flow_id, request.change)
+        except InvalidConfigurationError as error:
+            reason = str(error)
+            return lambda known: build.fail(known, reason)
+        except BuildError as error:
+            reason = str(error)
+            return lambda known: build.fail(known, reason)
+        return lambda known: self._begin(known, plan, jobs)
+
+    def _plan(self, flow_id: str, change: Change) -> tuple[Plan, list[Job]]:
+        tree = self.sources.fetch(change)
+        configuration = read_configuration(_configuration_of(tree, change))
+        plan = Planner(change, configuration, tree).plan(flow_id, change.pushed_at)
+        keys = [artifact_memo_key(component) for component in plan.components]
+        plan = with_known_artifacts(plan, self.artifacts.recall(keys))
+        if to_build(plan) or plan.gates or plan.release:
+            self._store_snapshot(plan, tree)
+        return plan, [self._job(plan, component) for component in to_build(plan)]
+
+    def _begin(self, known: Build, plan: Plan, jobs: list[Job]) -> Decision[Build]:
+        change = build.begin(known, plan, jobs, self.clock())
+        if change.record.state is BuildState.COMPLETED:
+            store_plan(self.objects, plan)
+        return change
+
+    def _store_snapshot(self, plan: Plan, tree: SourceTree) -> None:
+        archive = tree.archive()
+        key = plan.snapshot.key
+        if len(archive) <= SMALL_ARCHIVE or not self.objects.exists(key):
+            self.objects.put(key, archive, content_type="application/gzip")
+
+    def _job(self, plan: Plan, component: PlannedComponent) -> Job:
+        recipe = component.build or BuildRecipe(run="")
+        return Job(
+            job_id=job_id_for(plan.flow_id, OWNER, component.name),
+            owner=OWNER,
+            record=plan.flow_id,
+            name="build",
+            component=component.name,
+            run=recipe.run,
+            workdir=component.path,
+            source=Download(url=self.objects.url_to_get(plan.snapshot.key), digest=plan.tree),
+            outputs=self._outputs(component),
+            environment=recipe.environment,
+            timeout=recipe.timeout,
+        )
+
+    def _outputs(self, component: PlannedComponent) -> tuple[Upload, ...]:
+        if component.artifact is None or component.build is None:
+            return ()
+        key = component.artifact.key
+        return (
+            Upload(
+                name=component.name,
+                path=component.build.artifact,
+                url=self.objects.url_to_put(key),
+                key=key,
+            ),
+        )
+
+
+def _configuration_of(tree: SourceTree, change: Change) -> bytes:
+    if FILE_NAME not in tree.files:
+        raise SourceError(
+            f"there is no {FILE_NAME} at the root of {change.repository} "
+            f"at commit {change.sha[:12]}"
+        )
+    return tree.read(FILE_NAME)

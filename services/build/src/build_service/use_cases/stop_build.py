@@ -1,0 +1,21 @@
+"""The flow was stopped: nothing more happens to its build."""
+
+from dataclasses import dataclass
+
+from build_service.domain import build
+from build_service.domain.build import Build
+from penstock_shared.contracts.events import FlowStopped
+from penstock_shared.persistence.records import Cause, Outcome, Records
+
+
+@dataclass(frozen=True)
+class StopBuild:
+    """Stops a build, or marks one that has not begun as never to begin."""
+
+    records: Records[Build]
+
+    def __call__(self, flow_id: str, stopped: FlowStopped, cause: Cause) -> Outcome[Build]:
+        """Stop it, once."""
+        return self.records.change(
+            flow_id, cause, lambda known: build.stop(flow_id, known, stopped.reason)
+        )

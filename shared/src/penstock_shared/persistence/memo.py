@@ -1,0 +1,75 @@
+"""What is known under the hash of its inputs: artifacts that were built, gates that passed.
+
+Items share their service's table: `id` is `memo#<key>`, `doc` (S) the answer as JSON.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pydantic_core import from_json, to_json
+
+from penstock_shared.clock import Clock, utc_now
+from penstock_shared.persistence.dynamodb import RETENTION
+
+KEYS_A_READ = 100
+"""The most items that one BatchGetItem returns."""
+
+
+class Memo(Protocol):
+    """Answers by the hash of their question."""
+
+    def recall(self, keys: Iterable[str]) -> Mapping[str, dict[str, Any]]:
+        """The answers that are known, by key."""
+        ...
+
+    def remember(self, key: str, answer: dict[str, Any]) -> None:
+        """Keep an answer. Equal questions have equal answers, so the last one wins."""
+        ...
+
+
+@dataclass(frozen=True)
+class DynamoMemo:
+    """The memo in a DynamoDB table."""
+
+    client: Any
+    table: str
+    clock: Clock = utc_now
+
+    def recall(self, keys: Iterable[str]) -> Mapping[str, dict[str, Any]]:
+        """The answers that are known, by key; a hundred to a call."""
+        wanted = [{"id": {"S": f"memo#{key}"}} for key in dict.fromkeys(keys)]
+        answers: dict[str, dict[str, Any]] = {}
+        while wanted:
+            batch, wanted = wanted[:KEYS_A_READ], wanted[KEYS_A_READ:]
+            found = self.client.batch_get_item(RequestItems={self.table: {"Keys": batch}})
+            for item in found["Responses"].get(self.table, []):
+                answers[item["id"]["S"].removeprefix("memo#")] = from_json(item["doc"]["S"])
+            wanted += found.get("UnprocessedKeys", {}).get(self.table, {}).get("Keys", [])
+        return answers
+
+    def remember(self, key: str, answer: dict[str, Any]) -> None:
+        """Keep an answer for as long as records are kept."""
+        self.client.put_item(
+            TableName=self.table,
+            Item={
+                "id": {"S": f"memo#{key}"},
+                "doc": {"S": to_json(answer).decode()},
+                "expires_at": {"N": str(int((self.clock() + RETENTION).timestamp()))},
+            },
+        )
+
+
+@dataclass
+class InMemoryMemo:
+    """The memo as a dictionary."""
+
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def recall(self, keys: Iterable[str]) -> Mapping[str, dict[str, Any]]:
+        """The answers that are known, by key."""
+        return {key: self.answers[key] for key in keys if key in self.answers}
+
+    def remember(self, key: str, answer: dict[str, Any]) -> None:
+        """Keep an answer."""
+        self.answers[key] = answer

@@ -1,0 +1,47 @@
+"""Nothing waits forever: finds what is overdue, says what was never said, and ends the rest."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from penstock_shared.observability import Telemetry, new_traceparent
+from penstock_shared.persistence.records import Cause, Decision, Record, Records
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Sweep(Generic[R]):
+    """One service's sweeper. `overdue` decides what becomes of a record whose deadline passed;
+    `flow_of` tells a record's flow.
+    """
+
+    records: Records[R]
+    telemetry: Telemetry
+    overdue: Callable[[R | None, datetime], Decision[R]]
+    flow_of: Callable[[str, R], str]
+
+    def __call__(self) -> int:
+        """Look at everything that is due; returns how many records that were.
+
+        One record that cannot be helped does not keep the sweeper from the others.
+        """
+        now = self.records.clock()
+        keys = self.records.store.due(now)
+        for key in keys:
+            try:
+                self._look_at(key, now)
+            except Exception:
+                self.telemetry.logger.exception("could not sweep", key=key)
+        return len(keys)
+
+    def _look_at(self, key: str, now: datetime) -> None:
+        record = self.records.resume(key)
+        if record is None:
+            return
+        flow_id = self.flow_of(key, record)
+        cause = Cause(flow_id, new_traceparent(flow_id, now))
+        with self.telemetry.message("sweep", flow_id) as span:
+            outcome = self.records.change(key, cause, lambda known: self.overdue(known, now))
+            span.outcome(outcome.result, outcome.reason)
