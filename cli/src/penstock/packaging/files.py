@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-_LEFT_OUT_FOLDERS = {"bin", "test", "tests", "wrapt-stubs"}
+_LEFT_OUT_FOLDERS = {"bin", "test", "testing", "tests", "wrapt-stubs"}
 # Powertools' web page for OpenAPI documents: half a megabyte that nobody here serves.
 _LEFT_OUT_FILES = {"swagger-ui-bundle.min.js", "swagger-ui.min.css"}
 _LEFT_OUT_SUFFIXES = {".c", ".pth", ".pyi", ".typed"}
