@@ -90,3 +90,11 @@ class JobResult(Contract):
     reason: Text = ""
     log_stream: str = ""
     outputs: tuple[JobOutput, ...] = ()
+
+    def how_it_ended(self) -> str:
+        """The end in a few words, for example `failed with exit code 2`."""
+        if self.reason:
+            return f"{self.state}: {self.reason}"
+        if self.exit_code is None:
+            return str(self.state)
+        return f"{self.state} with exit code {self.exit_code}"

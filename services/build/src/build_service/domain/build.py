@@ -142,20 +142,11 @@ def _unexpected(build: Build | None, result: JobResult) -> Refusal | None:
 
 
 def _fail_with(build: Build, result: JobResult) -> Change[Build]:
-    reason = f"building {result.component} {how_it_ended(result)}"
+    reason = f"building {result.component} {result.how_it_ended()}"
     failed = build.finished(BuildState.FAILED, reason).model_copy(
         update={"jobs": build.jobs | {result.job_id: result.state}}
     )
     return Change(failed, [FlowFailed(stage=Stage.BUILD, reason=reason, job=result)])
-
-
-def how_it_ended(result: JobResult) -> str:
-    """A job's end in a few words, for example `failed with exit code 2`."""
-    if result.reason:
-        return f"{result.state}: {result.reason}"
-    if result.exit_code is None:
-        return str(result.state)
-    return f"{result.state} with exit code {result.exit_code}"
 
 
 def _with_artifact(plan: Plan, result: JobResult) -> Plan:

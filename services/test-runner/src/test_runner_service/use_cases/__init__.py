@@ -1,0 +1,1 @@
+"""What the test-runner service does, a file each."""

@@ -1,0 +1,55 @@
+"""The plan is ready: run its gates, but for those that passed on the same inputs before."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from penstock_shared.clock import Clock
+from penstock_shared.contracts.events import BuildCompleted
+from penstock_shared.contracts.plan import PlannedGate
+from penstock_shared.persistence.memo import Memo
+from penstock_shared.persistence.records import (
+    Cause,
+    Change,
+    Decision,
+    Outcome,
+    Records,
+    already_done,
+)
+from penstock_shared.plans import load_plan
+from penstock_shared.storage import ObjectStore
+from test_runner_service.domain import run
+from test_runner_service.domain.run import TestRun
+from test_runner_service.use_cases.gate_jobs import GateJobs
+
+
+@dataclass(frozen=True)
+class StartRun:
+    """Turns a plan's gates into jobs."""
+
+    records: Records[TestRun]
+    objects: ObjectStore
+    verdicts: Memo
+    clock: Clock
+
+    def __call__(self, flow_id: str, completed: BuildCompleted, cause: Cause) -> Outcome[TestRun]:
+        """Start the flow's test run, once."""
+        prepare = cache(lambda: self._prepare(flow_id, completed))
+
+        def decide(known: TestRun | None) -> Decision[TestRun]:
+            return already_done(f"the test run has {known.state}") if known else prepare()
+
+        return self.records.change(flow_id, cause, decide, expect_new=True)
+
+    def _prepare(self, flow_id: str, completed: BuildCompleted) -> Change[TestRun]:
+        plan = load_plan(self.objects, completed.flow.plan)
+        known = self.verdicts.recall(verdict_key(gate) for gate in plan.gates)
+        to_run = [gate for gate in plan.gates if verdict_key(gate) not in known]
+        reused = [gate for gate in plan.gates if verdict_key(gate) in known]
+        make = GateJobs(self.objects)
+        jobs = [(gate, make.job(flow_id, plan.snapshot, gate, 1)) for gate in to_run]
+        return run.begin(flow_id, completed.flow, jobs, reused, self.clock())
+
+
+def verdict_key(gate: PlannedGate) -> str:
+    """Under which question the verdict of a gate is remembered."""
+    return f"verdict:{gate.key}"

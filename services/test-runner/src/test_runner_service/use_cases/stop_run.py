@@ -1,0 +1,21 @@
+"""The flow was stopped: its gates no longer matter."""
+
+from dataclasses import dataclass
+
+from penstock_shared.contracts.events import FlowStopped
+from penstock_shared.persistence.records import Cause, Outcome, Records
+from test_runner_service.domain import run
+from test_runner_service.domain.run import TestRun
+
+
+@dataclass(frozen=True)
+class StopRun:
+    """Stops a run, or marks one that has not begun as never to begin."""
+
+    records: Records[TestRun]
+
+    def __call__(self, flow_id: str, stopped: FlowStopped, cause: Cause) -> Outcome[TestRun]:
+        """Stop it, once."""
+        return self.records.change(
+            flow_id, cause, lambda known: run.stop(flow_id, known, stopped.reason)
+        )
