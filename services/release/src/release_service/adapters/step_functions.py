@@ -1,0 +1,46 @@
+"""The bake as a Step Functions execution: it waits until a stored moment, then ends the bake."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+RESTARTS = 20
+"""How often one bake may be started anew. Waits are lost only with the embedded stack itself."""
+_LIVE = {"RUNNING", "SUCCEEDED"}
+
+
+@dataclass(frozen=True)
+class StepFunctionsBakes:
+    """Bakes as executions of one state machine. `client` is a boto3 client."""
+
+    client: Any
+    state_machine_arn: str
+
+    def ensure(self, flow_id: str, deadline: datetime) -> None:
+        """Start the wait, unless it is under way or over.
+
+        An execution's name cannot be used again, which makes starting one idempotent. One that
+        failed is followed by another with a number to its name.
+        """
+        for number in range(1, RESTARTS + 1):
+            name = flow_id if number == 1 else f"{flow_id}-{number}"
+            if self._start(name, flow_id, deadline) or self._lives(name):
+                return
+
+    def _start(self, name: str, flow_id: str, deadline: datetime) -> bool:
+        moment = deadline.astimezone(UTC).isoformat(timespec="milliseconds")
+        try:
+            self.client.start_execution(
+                stateMachineArn=self.state_machine_arn,
+                name=name,
+                input=json.dumps({"flow_id": flow_id, "deadline": moment.replace("+00:00", "Z")}),
+            )
+        except self.client.exceptions.ExecutionAlreadyExists:
+            return False
+        return True
+
+    def _lives(self, name: str) -> bool:
+        arn = self.state_machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
+        status = self.client.describe_execution(executionArn=arn)["status"]
+        return status in _LIVE

@@ -1,0 +1,191 @@
+"""A release: it bakes in staging, is promoted, and can be stopped until production is done.
+
+The release record is where an abort and a promotion meet: both are conditional writes of the same
+item, so one of them is first and the other is told so.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import ClassVar
+
+from penstock_shared.contracts.commands import ReleaseCommand
+from penstock_shared.contracts.events import (
+    BakeStarted,
+    DeployDone,
+    FlowAborted,
+    FlowFailed,
+    FlowRef,
+    FlowStopped,
+    FlowSuperseded,
+    ReleasePromoted,
+    Stage,
+)
+from penstock_shared.contracts.plan import PlannedRelease
+from penstock_shared.persistence.records import Change, Decision, Record, already_done, stale
+
+PRODUCTION_PATIENCE = timedelta(hours=2)
+"""How long a promoted release may wait for production: the deployer's own deadline comes first."""
+CLOCK_TOLERANCE = timedelta(seconds=1)
+"""A bake that ends this much early by our clock has ended: two clocks are never quite one."""
+
+
+class ReleaseState(StrEnum):
+    """Where a release stands."""
+
+    BAKING = "baking"
+    PROMOTING = "promoting"
+    RELEASED = "released"
+    ABORTED = "aborted"
+    STOPPED = "stopped"
+
+
+class Release(Record):
+    """The release of one flow. One that was stopped before it began to bake has no flow."""
+
+    transitions: ClassVar[Mapping[ReleaseState, frozenset[ReleaseState]]] = {
+        ReleaseState.BAKING: frozenset(
+            {ReleaseState.PROMOTING, ReleaseState.ABORTED, ReleaseState.STOPPED}
+        ),
+        ReleaseState.PROMOTING: frozenset(
+            {ReleaseState.RELEASED, ReleaseState.ABORTED, ReleaseState.STOPPED}
+        ),
+    }
+
+    flow_id: str
+    state: ReleaseState
+    version: str = ""
+    flow: FlowRef | None = None
+    traceparent: str = ""
+    reason: str = ""
+    by: str = ""
+
+    def finished(self, state: ReleaseState, reason: str = "", by: str = "") -> "Release":
+        """The release in a final state."""
+        return self.model_copy(
+            update={"state": state, "reason": reason, "by": by, "deadline": None}
+        )
+
+
+def begin(
+    flow_id: str, planned: PlannedRelease, done: DeployDone, traceparent: str, now: datetime
+) -> Change[Release]:
+    """Staging runs the release: bake it, or promote it at once where no bake is asked for."""
+    baking = Release(
+        flow_id=flow_id,
+        state=ReleaseState.BAKING,
+        version=planned.version,
+        flow=done.flow,
+        traceparent=traceparent,
+        deadline=now + timedelta(seconds=planned.bake),
+    )
+    if planned.bake == 0:
+        return _promote(baking, now)
+    return Change(
+        baking, [BakeStarted(version=planned.version, deadline=now + _seconds(planned.bake))]
+    )
+
+
+def end_bake(release: Release | None, now: datetime) -> Decision[Release]:
+    """The wait is over: promote, unless somebody stopped the release or its deadline moved."""
+    if release is None:
+        return stale("there is no such release")
+    if release.state is not ReleaseState.BAKING:
+        return already_done(f"the release is {release.state}")
+    if release.deadline and now < release.deadline - CLOCK_TOLERANCE:
+        return stale(f"the bake lasts until {release.deadline:%H:%M:%S} UTC")
+    return _promote(release, now)
+
+
+def promote(release: Release | None, command: ReleaseCommand, now: datetime) -> Decision[Release]:
+    """Somebody promotes the release before its time."""
+    if release is None:
+        return stale("nothing bakes in this flow yet")
+    if release.state is not ReleaseState.BAKING:
+        return already_done(f"the release is {release.state}")
+    return _promote(release, now, command.by)
+
+
+def abort(release: Release | None, command: ReleaseCommand) -> Decision[Release]:
+    """Somebody aborts the flow. Before it has a release, a mark is left that stops it later."""
+    aborted = FlowAborted(
+        stage=_stage_of(release), reason=command.reason or "aborted", by=command.by
+    )
+    if release is None:
+        mark = Release(flow_id=command.flow_id, state=ReleaseState.ABORTED)
+        return Change(mark.finished(ReleaseState.ABORTED, aborted.reason, command.by), [aborted])
+    if release.state not in Release.transitions:
+        return already_done(f"too late: the release is {release.state}")
+    return Change(release.finished(ReleaseState.ABORTED, aborted.reason, command.by), [aborted])
+
+
+def stop(flow_id: str, release: Release | None, stopped: FlowStopped) -> Decision[Release]:
+    """Another service stopped the flow."""
+    if release is None:
+        return Change(Release(flow_id=flow_id, state=ReleaseState.STOPPED, reason=stopped.reason))
+    if release.state not in Release.transitions:
+        return already_done(f"the release is {release.state}")
+    return Change(release.finished(ReleaseState.STOPPED, stopped.reason))
+
+
+def supersede(release: Release | None, newer: str) -> Decision[Release]:
+    """A newer release took its place in staging, so that it no longer bakes there."""
+    if release is None or release.state is not ReleaseState.BAKING:
+        return already_done("it does not bake")
+    reason = f"flow {newer} reached staging while this release baked there"
+    return Change(
+        release.finished(ReleaseState.STOPPED, reason),
+        [FlowSuperseded(stage=Stage.BAKE, reason=reason)],
+    )
+
+
+def never_baked(flow_id: str, newer: str) -> Change[Release]:
+    """Staging ran the release, but a newer one had taken its place before it could bake."""
+    reason = f"flow {newer} took its place in staging"
+    return Change(
+        Release(flow_id=flow_id, state=ReleaseState.STOPPED, reason=reason),
+        [FlowSuperseded(stage=Stage.BAKE, reason=reason)],
+    )
+
+
+def production_done(flow_id: str, release: Release | None, done: DeployDone) -> Decision[Release]:
+    """Production runs it. A release that goes there without staging is first heard of here."""
+    if release is None:
+        return Change(Release(flow_id=flow_id, state=ReleaseState.RELEASED, flow=done.flow))
+    if release.state is not ReleaseState.PROMOTING:
+        return already_done(f"the release is {release.state}")
+    return Change(release.finished(ReleaseState.RELEASED))
+
+
+def overdue(release: Release | None, now: datetime) -> Decision[Release]:
+    """The sweeper found the release waiting for too long: a bake that nobody ended, or production
+    that never answered.
+    """
+    if release is None or release.deadline is None or release.deadline > now:
+        return already_done("not overdue")
+    if release.state is ReleaseState.BAKING:
+        return end_bake(release, now)
+    reason = f"production did not answer within {PRODUCTION_PATIENCE}"
+    return Change(
+        release.finished(ReleaseState.STOPPED, reason),
+        [FlowFailed(stage=Stage.PRODUCTION, reason=reason)],
+    )
+
+
+def _promote(release: Release, now: datetime, by: str = "") -> Change[Release]:
+    if release.flow is None:
+        raise ValueError(f"release {release.flow_id} has no flow")
+    promoting = release.model_copy(
+        update={"state": ReleaseState.PROMOTING, "by": by, "deadline": now + PRODUCTION_PATIENCE}
+    )
+    return Change(promoting, [ReleasePromoted(flow=release.flow, version=release.version, by=by)])
+
+
+def _stage_of(release: Release | None) -> Stage | None:
+    if release is None:
+        return None
+    return Stage.BAKE if release.state is ReleaseState.BAKING else Stage.PRODUCTION
+
+
+def _seconds(count: int) -> timedelta:
+    return timedelta(seconds=count)

@@ -1,0 +1,44 @@
+"""The seat in staging: one release at a time bakes there, and a newer one takes the seat."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import ClassVar
+
+from penstock_shared.persistence.records import Change, Decision, Record, already_done, stale
+
+
+class SeatState(StrEnum):
+    """A seat is always taken: it is first written by the one who sits down."""
+
+    TAKEN = "taken"
+
+
+class Seat(Record):
+    """Who bakes in one environment. `token` is the deployment's fencing token: the deployments of
+    an environment are numbered, so that a late message cannot pass for the newest.
+    """
+
+    transitions: ClassVar[Mapping[SeatState, frozenset[SeatState]]] = {
+        SeatState.TAKEN: frozenset({SeatState.TAKEN}),
+    }
+
+    state: SeatState = SeatState.TAKEN
+    flow_id: str
+    token: int
+    previous: str = ""
+
+
+def seat_key(repository: str, environment: str) -> str:
+    """The key of an environment's seat."""
+    return f"seat#{repository}#{environment}"
+
+
+def take(seat: Seat | None, flow_id: str, token: int) -> Decision[Seat]:
+    """Sit down, unless somebody who came later sits there."""
+    if seat is None:
+        return Change(Seat(flow_id=flow_id, token=token))
+    if seat.flow_id == flow_id:
+        return already_done("it sits there")
+    if seat.token > token:
+        return stale(f"flow {seat.flow_id} came later")
+    return Change(Seat(flow_id=flow_id, token=token, previous=seat.flow_id))

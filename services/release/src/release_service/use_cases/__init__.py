@@ -1,0 +1,1 @@
+"""What the release service does, a file each."""

@@ -1,0 +1,25 @@
+"""The bake's wait is over: promote the release."""
+
+from dataclasses import dataclass
+
+from penstock_shared.clock import Clock
+from penstock_shared.persistence.records import Cause, Outcome, Records, Result
+from release_service.domain import release
+from release_service.domain.release import Release
+
+
+@dataclass(frozen=True)
+class EndBake:
+    """Ends a bake by promoting what baked."""
+
+    releases: Records[Release]
+    clock: Clock
+
+    def __call__(self, flow_id: str) -> Outcome[Release]:
+        """Promote it, once, unless it was stopped meanwhile."""
+        known = self.releases.get(flow_id)
+        if known is None:
+            return Outcome(Result.STALE, None, "there is no such release")
+        cause = Cause(flow_id, known.traceparent)
+        now = self.clock()
+        return self.releases.change(flow_id, cause, lambda known: release.end_bake(known, now))
