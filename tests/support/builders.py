@@ -1,0 +1,141 @@
+"""Values for tests: each with sensible defaults, so that a test names only what it is about."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from penstock_shared.contracts.change import Change, Intent
+from penstock_shared.contracts.events import DeployDone, EnvironmentRole, FlowRef
+from penstock_shared.contracts.jobs import JobOutput, JobResult, JobState
+from penstock_shared.contracts.plan import (
+    EnvironmentMode,
+    ObjectRef,
+    Plan,
+    PlannedComponent,
+    PlannedEnvironment,
+    PlannedGate,
+    PlannedRelease,
+)
+from penstock_shared.observability import new_traceparent
+from penstock_shared.persistence.records import Cause
+
+FLOW_ID = "0123456789abcdef0123"
+OTHER_FLOW_ID = "f" * 20
+SHA = "a" * 40
+BEFORE = "b" * 40
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def a_cause(flow_id: str = FLOW_ID, hop: int = 0) -> Cause:
+    return Cause(flow_id, new_traceparent(flow_id, NOW), hop)
+
+
+def a_change(**given: Any) -> Change:
+    return Change(
+        **{
+            "repository": "acme/shop",
+            "ref": "refs/heads/main",
+            "before": BEFORE,
+            "sha": SHA,
+            "author": "Ada",
+            "message": "Sell more",
+            "clone_url": "file:///srv/shop.git",
+            "pushed_at": NOW,
+            **given,
+        }
+    )
+
+
+def a_flow_ref(**given: Any) -> FlowRef:
+    return FlowRef(
+        **{
+            "repository": "acme/shop",
+            "ref": "refs/heads/main",
+            "sha": SHA,
+            "intent": Intent.RELEASE,
+            "started_at": NOW,
+            "plan": ObjectRef(key="plans/x.json", sha256="0" * 64),
+            **given,
+        }
+    )
+
+
+def a_component(name: str = "orders", **given: Any) -> PlannedComponent:
+    return PlannedComponent(**{"name": name, "path": name, "key": f"key-of-{name}", **given})
+
+
+def a_gate(name: str = "unit", component: str | None = "orders", **given: Any) -> PlannedGate:
+    key = f"key-of-{name}-{component}"
+    return PlannedGate(
+        **{"name": name, "component": component, "key": key, "run": "pytest", **given}
+    )
+
+
+def an_environment(name: str = "staging", **given: Any) -> PlannedEnvironment:
+    mode = EnvironmentMode.SUPERSEDE
+    return PlannedEnvironment(**{"name": name, "stage": name, "mode": mode, **given})
+
+
+def a_release(**given: Any) -> PlannedRelease:
+    return PlannedRelease(
+        **{
+            "version": "2026.01.02-aaaaaaa",
+            "staging": an_environment("staging"),
+            "production": an_environment("production"),
+            "bake": 60,
+            **given,
+        }
+    )
+
+
+def a_plan(flow_id: str = FLOW_ID, **given: Any) -> Plan:
+    return Plan(
+        **{
+            "flow_id": flow_id,
+            "change": a_change(),
+            "intent": Intent.RELEASE,
+            "started_at": NOW,
+            "snapshot": ObjectRef(key="snapshots/tree.tar.gz"),
+            "tree": "c" * 40,
+            "components": (a_component(),),
+            "gates": (a_gate(),),
+            "release": a_release(),
+            **given,
+        }
+    )
+
+
+def a_result(job_id: str = "1" * 20, **given: Any) -> JobResult:
+    return JobResult(
+        **{
+            "job_id": job_id,
+            "owner": "build",
+            "record": FLOW_ID,
+            "name": "build",
+            "component": "orders",
+            "state": JobState.SUCCEEDED,
+            "exit_code": 0,
+            "started_at": NOW,
+            "finished_at": NOW,
+            "command": "make",
+            **given,
+        }
+    )
+
+
+def an_output(name: str, key: str) -> JobOutput:
+    return JobOutput(name=name, key=key, sha256="d" * 64, size=123)
+
+
+def a_deploy_done(**given: Any) -> DeployDone:
+    return DeployDone(
+        **{
+            "flow": a_flow_ref(),
+            "deployment_id": f"{FLOW_ID}.staging",
+            "environment": "staging",
+            "role": EnvironmentRole.STAGING,
+            "token": 1,
+            "started_at": NOW,
+            "components": (),
+            **given,
+        }
+    )

@@ -1,0 +1,113 @@
+"""The message: what is accepted, what is refused, and with which words."""
+
+import json
+from typing import Any, ClassVar
+
+import pytest
+
+from penstock_shared.contracts.event import EventData, Queue, decode, encode, make_event
+from penstock_shared.contracts.events import BuildRequested, FlowFailed, JobFinished
+from penstock_shared.errors import RefusedMessageError
+from penstock_shared.identifiers import flow_id_for
+from tests.support.builders import FLOW_ID, NOW, a_cause, a_change, a_result
+
+
+def an_event(data: EventData) -> dict[str, Any]:
+    cause = a_cause()
+    event = make_event(
+        data,
+        flow_id=FLOW_ID,
+        source="penstock/test",
+        time=NOW,
+        traceparent=cause.traceparent,
+        hop=1,
+    )
+    return dict(json.loads(encode(event)))
+
+
+class Versioned(EventData):
+    """At its second version; the first called `colour` `color`."""
+
+    type: ClassVar = "versioned-for-tests"
+    data_version: ClassVar = 2
+    channel: ClassVar = Queue("none")
+    colour: str
+
+    @classmethod
+    def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:
+        return {"colour": data["color"]}
+
+
+def test_an_event_survives_the_wire() -> None:
+    raw = an_event(BuildRequested(change=a_change()))
+
+    event = decode(json.dumps(raw))
+
+    assert isinstance(event.data, BuildRequested)
+    assert event.data.change == a_change()
+    assert event.flow_id == FLOW_ID
+
+
+def test_an_event_has_the_attributes_that_cloudevents_wants() -> None:
+    raw = an_event(FlowFailed(reason="x"))
+
+    assert raw["specversion"] == "1.0"
+    assert {"id", "source", "type", "subject", "time", "traceparent", "hop"} <= raw.keys()
+    assert all(name.isalnum() and name.islower() for name in raw)
+
+
+def test_what_a_dead_attempt_says_has_the_id_of_what_was_said() -> None:
+    first = an_event(JobFinished(result=a_result(attempt=1)))
+    second = an_event(JobFinished(result=a_result(attempt=2)))
+
+    assert first["id"] == second["id"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "not JSON"),
+        ("[]", "not a CloudEvents object"),
+        ('{"type": "tea-ready", "data": {}}', "unknown event type 'tea-ready'"),
+        ('{"type": "flow-failed", "data": {}}', "flow-failed"),
+        ('{"type": "flow-failed", "dataversion": 9, "data": {}}', "version 9"),
+    ],
+)
+def test_what_is_no_event_is_refused_with_the_reason(text: str, reason: str) -> None:
+    with pytest.raises(RefusedMessageError, match=reason):
+        decode(text)
+
+
+def test_an_event_with_a_field_too_many_is_refused() -> None:
+    raw = an_event(FlowFailed(reason="x"))
+    raw["data"]["surprise"] = 1
+
+    with pytest.raises(RefusedMessageError, match=r"data\.surprise"):
+        decode(json.dumps(raw))
+
+
+def test_the_version_before_is_read_as_this_one() -> None:
+    raw = an_event(Versioned(colour="red"))
+    raw |= {"dataversion": 1, "data": {"color": "red"}}
+
+    event = decode(json.dumps(raw))
+
+    assert event.data == Versioned(colour="red")
+    assert event.dataversion == 2
+
+
+def test_control_characters_do_not_reach_those_who_read() -> None:
+    raw = an_event(FlowFailed(reason="red \x1b[31malert\x00"))
+
+    event = decode(json.dumps(raw))
+
+    assert isinstance(event.data, FlowFailed)
+    assert event.data.reason == "red [31malert"
+
+
+def test_a_flow_is_known_by_what_changed_and_not_by_its_delivery() -> None:
+    flow_id = flow_id_for("acme/shop", "refs/heads/main", "a" * 40)
+
+    assert flow_id == flow_id_for("acme/shop", "refs/heads/main", "a" * 40)
+    assert flow_id != flow_id_for("acme/shop", "refs/heads/dev", "a" * 40)
+    assert flow_id != flow_id_for("acme/shop", "refs/heads/main", "a" * 40, attempt=2)
