@@ -1,22 +1,16 @@
 """`penstock package`: leave what is deployed in .build/<target>."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from penstock.packaging import (
-    Artifact,
-    Target,
-    aws_target,
-    local_target,
-    package_services,
-    package_templates,
-)
+from penstock.packaging import Target, aws_target, local_target, package_services, package_stacks
 from penstock.project import PROJECT_ROOT, stack_folders
 
-console = Console()
+console = Console(highlight=False)
 
 
 class TargetName(StrEnum):
@@ -31,22 +25,23 @@ def package(
     """Make the zip of every service and the CloudFormation template of every stack."""
     chosen = aws_target() if target is TargetName.AWS else local_target()
     folders = stack_folders()
-    for artifact in package_services(chosen, folders):
-        console.print(_line(artifact))
-    for output in package_templates(folders, chosen, stage):
-        console.print(f"  template  {output.relative_to(PROJECT_ROOT)}/")
+    artifacts = package_services(chosen, folders)
+    for artifact in artifacts:
+        _say(artifact.path, f"{artifact.size / 1e6:.1f} MB", fresh=artifact.fresh)
+    for stack in package_stacks(folders, artifacts, chosen, stage):
+        _say(stack.template, "", fresh=stack.fresh)
     _say_what_is_missing(chosen)
 
 
-def _line(artifact: Artifact) -> str:
-    state = "made" if artifact.fresh else "unchanged"
-    where = artifact.path.relative_to(PROJECT_ROOT)
-    return f"  {state:<9} {where}  {artifact.size / 1e6:.1f} MB"
+def _say(path: Path, size: str, *, fresh: bool) -> None:
+    state = "made" if fresh else "unchanged"
+    console.print(f"  {state:<9}  {path.relative_to(PROJECT_ROOT)}  {size}", soft_wrap=True)
 
 
 def _say_what_is_missing(target: Target) -> None:
     if target.compiler is None:
         console.print(
-            "  No Python 3.13 was found here, so the zips carry no bytecode and start slower. "
-            "Set PENSTOCK_TARGET_PYTHON to one."
+            "  No Python 3.13 was found here, so the zips carry no bytecode and start slower: "
+            "set PENSTOCK_TARGET_PYTHON to one.",
+            soft_wrap=True,
         )

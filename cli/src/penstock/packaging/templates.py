@@ -2,52 +2,101 @@
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
+from penstock.packaging.digests import digest_of, digest_of_packager
 from penstock.packaging.errors import PackagingError
+from penstock.packaging.services import Artifact
 from penstock.packaging.targets import Target
 from penstock.project import NODE, OSLS, PROJECT_ROOT, StackFolder
 
 _AT_ONCE = 2
+_FRAGMENTS = PROJECT_ROOT / "shared" / "templates"
+_TOOLS = PROJECT_ROOT / "package-lock.json"
+_STAMP = "inputs.txt"
 
 
-def package_templates(folders: Sequence[StackFolder], target: Target, stage: str) -> list[Path]:
-    """Package every stack into `.build/<target>/<stack>/`; returns those folders.
+@dataclass(frozen=True)
+class PackagedStack:
+    """A stack as it is deployed; `inputs` is the digest of all that it was made from."""
+
+    name: str
+    folder: Path
+    artifact: Path | None
+    inputs: str
+    fresh: bool
+
+    @property
+    def template_of_bucket(self) -> Path:
+        """The template to create the stack with: nothing but the bucket for its artifact."""
+        return self.folder / "cloudformation-template-create-stack.json"
+
+    @property
+    def template(self) -> Path:
+        return self.folder / "cloudformation-template-update-stack.json"
+
+
+def package_stacks(
+    folders: Sequence[StackFolder], artifacts: Sequence[Artifact], target: Target, stage: str
+) -> list[PackagedStack]:
+    """Package every stack into `.build/<target>/<stack>/`, unless its inputs are unchanged.
 
     Raises PackagingError.
     """
+    by_service = {artifact.service: artifact for artifact in artifacts}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(lambda folder: _package_template(folder, target, stage), folders))
+        made = pool.map(
+            lambda folder: _package_stack(folder, by_service.get(folder.name), target, stage),
+            folders,
+        )
+        return list(made)
 
 
-def _package_template(folder: StackFolder, target: Target, stage: str) -> Path:
+def _package_stack(
+    folder: StackFolder, artifact: Artifact | None, target: Target, stage: str
+) -> PackagedStack:
     output = target.folder / folder.name
-    arguments = ("package", "--stage", stage, "--package", str(output))
-    run_osls(folder, arguments, osls_environment(target, os.environ))
-    return output
+    inputs = _inputs_of(folder, artifact, stage)
+    stamp = output / _STAMP
+    is_current = stamp.is_file() and stamp.read_text() == inputs
+    if not is_current:
+        _run_osls(folder, ("package", "--stage", stage, "--package", str(output)), target)
+        stamp.write_text(inputs)
+    path = artifact.path if artifact else None
+    return PackagedStack(folder.name, output, path, inputs, not is_current)
 
 
-def osls_environment(target: Target, base: Mapping[str, str]) -> dict[str, str]:
-    """The environment in which osls finds this target's artifacts and calls no one."""
-    return {
-        **base,
-        "PENSTOCK_ARTIFACTS": str(target.folder),
-        "SLS_NOTIFICATIONS_MODE": "off",
-        "SLS_TELEMETRY_DISABLED": "1",
-    }
+def _inputs_of(folder: StackFolder, artifact: Artifact | None, stage: str) -> str:
+    files = [folder.template, _TOOLS, *sorted(_FRAGMENTS.glob("*.yml"))]
+    code = artifact.inputs if artifact else ""
+    words = (stage, code, digest_of_packager())
+    return digest_of([*(path.read_bytes() for path in files), *(word.encode() for word in words)])
 
 
-def run_osls(folder: StackFolder, arguments: Sequence[str], environment: dict[str, str]) -> None:
-    """Run osls in the stack's folder. Raises PackagingError with what it printed."""
+def _run_osls(folder: StackFolder, arguments: Sequence[str], target: Target) -> None:
     if not OSLS.is_file():
         raise PackagingError(f"osls is not installed at {OSLS}. Run `make setup`.")
-    command = [str(NODE), str(OSLS), *arguments]
     finished = subprocess.run(
-        command, cwd=folder.path, env=environment, capture_output=True, text=True, check=False
+        [str(NODE), str(OSLS), *arguments],
+        cwd=folder.path,
+        env=_osls_environment(target),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if finished.returncode:
         where = folder.template.relative_to(PROJECT_ROOT)
         said = f"{finished.stdout}\n{finished.stderr}".strip()
         raise PackagingError(f"osls {arguments[0]} failed for {where}:\n{said}")
+
+
+def _osls_environment(target: Target) -> dict[str, str]:
+    return {
+        **os.environ,
+        "PENSTOCK_ARTIFACTS": str(target.folder),
+        "SLS_NOTIFICATIONS_MODE": "off",
+        "SLS_TELEMETRY_DISABLED": "1",
+    }

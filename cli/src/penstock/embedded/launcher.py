@@ -1,0 +1,431 @@
+"""Runs ministack, the emulator, so that what it holds survives and its hops are quick.
+
+A script for the emulator's own interpreter (`.tools/emulator`), which has no Penstock in it: it
+imports nothing but the standard library, ministack and hypercorn. It reaches into ministack's
+modules, so requirements/emulator.in pins ministack exactly; every reach is in this file, with its
+reason.
+
+Usage: launcher.py FOLDER, with the environment that `penstock.embedded.emulator` makes. FOLDER
+holds `snapshots/<number>/<service>.json`, the link `snapshots/current` to the newest whole one,
+`code/` (function zips by hash), `objects/` (S3) and `tmp/` (unpacked functions).
+"""
+
+import asyncio
+import contextlib
+import copy
+import hashlib
+import json
+import os
+import resource
+import shutil
+import signal
+import sys
+import threading
+import time
+import traceback
+import zipfile
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+SAVE_INTERVAL = 1.0
+"""Seconds: what a kill -9 may cost at most."""
+SETTLE = 3.0
+"""Seconds for which saving goes on after the last change seen: a state machine's last step, say,
+is seen by nobody."""
+SAVE_PATIENCE = 30
+"""Seconds after which a save that hangs is given up; the next one starts afresh."""
+LOG_STREAMS_KEPT = 1000
+"""Of each function's log; ministack writes one stream an invocation and would keep them all."""
+
+Scope = MutableMapping[str, Any]
+App = Callable[
+    [Scope, Callable[..., Awaitable[Any]], Callable[..., Awaitable[Any]]], Awaitable[None]
+]
+Result = TypeVar("Result")
+
+
+class Changes:
+    """Knows when something last changed, so that an idle emulator saves nothing."""
+
+    def __init__(self) -> None:
+        self._last = float("-inf")
+
+    def note(self) -> None:
+        self._last = time.monotonic()
+
+    def since(self, moment: float) -> bool:
+        return self._last >= moment - SETTLE
+
+    def after(
+        self, function: Callable[..., Result], *, only_if_result: bool = False
+    ) -> Callable[..., Result]:
+        """The same function, noting a change after each call."""
+
+        def noting(*args: Any, **kwargs: Any) -> Result:
+            result = function(*args, **kwargs)
+            if result or not only_if_result:
+                self.note()
+            return result
+
+        return noting
+
+
+class Snapshots:
+    """Whole states of the emulator on disk, of which only the newest counts."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._current = folder / "current"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._remove_all_but_current()
+
+    def load(self, service: str) -> Any:
+        """The service's state in ministack's own form, or None."""
+        from ministack.core import persistence
+
+        try:
+            text = (self._current / f"{service}.json").read_text()
+        except FileNotFoundError:
+            return None
+        return json.loads(text, object_hook=persistence._json_object_hook)  # its format
+
+    def save(self, states: dict[str, Callable[[], Any]]) -> None:
+        """Write every state into a new folder, then make it the current one in one step."""
+        from ministack.core import persistence
+
+        fresh = self._folder / f"{time.time_ns()}"
+        fresh.mkdir()
+        for service, get_state in states.items():
+            # dumps, not dump: only the former uses the encoder written in C.
+            text = json.dumps(get_state(), default=persistence._json_default)  # its format
+            (fresh / f"{service}.json").write_text(text)
+        link = self._folder / f"{fresh.name}.link"
+        link.symlink_to(fresh.name)
+        link.replace(self._current)
+        self._remove_all_but_current()
+
+    def _remove_all_but_current(self) -> None:
+        kept = {self._current, self._current.resolve()}
+        for path in self._folder.iterdir():
+            if path.is_symlink() and path not in kept:
+                path.unlink()
+            elif path not in kept:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+class Saver:
+    """Saves the state once a second while it changes, from a forked child.
+
+    The child sees the memory of one instant, so the services' states fit each other, and the
+    emulator goes on meanwhile: forking takes milliseconds, copying all states took ten times that.
+    """
+
+    def __init__(self, snapshots: Snapshots, changes: Changes) -> None:
+        self._snapshots = snapshots
+        self._changes = changes
+        self._started = time.monotonic()
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_INTERVAL)
+            if self._changes.since(self._started):
+                await asyncio.to_thread(self._wait_for, self.start())
+
+    def save_now(self) -> None:
+        self._wait_for(self.start())
+
+    def start(self) -> int:
+        """Start a save; returns the child's process id."""
+        self._started = time.monotonic()
+        store_function_code()
+        pid = os.fork()
+        if pid == 0:
+            self._save_and_exit()
+        return pid
+
+    def _save_and_exit(self) -> None:
+        code = 1
+        try:
+            _become_a_saving_child()
+            self._snapshots.save(states_of_all_services())
+            code = 0
+        except BaseException:  # noqa: BLE001  # a forked child must end here, whatever happens
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+
+    def _wait_for(self, pid: int) -> None:
+        _, status = os.waitpid(pid, 0)
+        if status:
+            self._changes.note()
+            print(f"saving the state failed ({status}); trying again", file=sys.stderr, flush=True)
+
+
+def _become_a_saving_child() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.alarm(SAVE_PATIENCE)
+    # Else a child that outlives a killed emulator would hold its port and its functions' pipes.
+    os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    # Nobody else writes to this memory: what get_state copies for safety is safe as it is.
+    copy.__dict__["deepcopy"] = _same
+
+
+def _same(value: Result, _memo: Any = None, _nil: Any = None) -> Result:
+    return value
+
+
+def states_of_all_services() -> dict[str, Callable[[], Any]]:
+    """Every service's way to tell its state, by the name of its file."""
+    from ministack import app
+
+    states: dict[str, Callable[[], Any]] = app._build_persistence_save_dict()
+    return states
+
+
+# What follows reaches into ministack's modules. Their names are private; that is why it is pinned.
+# ruff: noqa: SLF001
+
+_stored_code: dict[int, tuple[bytes, str]] = {}
+
+
+def store_function_code() -> None:
+    """Hash and write new function zips here, where it is remembered; the forked child cannot.
+
+    Keyed on identity: a zip is never changed in place, and its reference is kept with its hash.
+    """
+    from ministack.services import lambda_svc
+
+    for function in list(lambda_svc._functions._data.values()):
+        for record in (function, *function.get("versions", {}).values()):
+            code = record.get("code_zip")
+            if isinstance(code, bytes) and id(code) not in _stored_code:
+                _stored_code[id(code)] = (code, lambda_svc.write_code_blob(code))
+
+
+def _hash_of_stored_code(code: bytes) -> str:
+    return _stored_code[id(code)][1]
+
+
+def keep_state_in(snapshots: Snapshots) -> None:
+    """Make ministack load from the snapshots, and leave all saving to us."""
+    from ministack import app
+    from ministack.services import lambda_svc
+
+    def load(service: str) -> Any:
+        state = snapshots.load(service)
+        return with_deliveries_undone(state, snapshots) if service == "sqs" and state else state
+
+    app.load_state = load
+    app.save_all = lambda _services: None
+    lambda_svc.write_code_blob = lambda_svc._write_code_blob
+    lambda_svc._write_code_blob = _hash_of_stored_code
+    # It would remove zips that the snapshot before still names.
+    lambda_svc._prune_orphan_code_blobs = lambda _referenced: None
+
+
+def with_deliveries_undone(state: Any, snapshots: Snapshots) -> Any:
+    """The queues, with what functions had in hand visible again: they died with the emulator.
+
+    What runners have in hand stays theirs until its visibility timeout: runners live on.
+    """
+    mappings = (snapshots.load("lambda") or {}).get("esms", SimpleNamespace(_data={}))._data
+    of_functions = {mapping["EventSourceArn"] for mapping in mappings.values()}
+    for queue in state["queues"]._data.values():
+        if queue["attributes"].get("QueueArn") in of_functions:
+            for message in queue["messages"]:
+                if message["receive_count"]:
+                    message["visible_at"] = min(message["visible_at"], time.time())
+    return state
+
+
+def note_changes(changes: Changes) -> None:
+    """Note what changes without a request that says so: deliveries to functions, and their logs."""
+    from ministack.services import lambda_svc, sqs
+
+    sqs._collect_msgs = changes.after(sqs._collect_msgs, only_if_result=True)
+    lambda_svc._execute_function = changes.after(lambda_svc._execute_function)
+    sqs._delete_messages_for_esm = changes.after(sqs._delete_messages_for_esm)
+
+
+def noting_writes(app: App, changes: Changes) -> App:
+    """The app, noting every request but those that only read."""
+
+    async def noting(scope: Scope, receive: Any, send: Any) -> None:
+        await app(scope, receive, send)
+        if scope["type"] == "http" and not _only_reads(scope):
+            changes.note()
+
+    return noting
+
+
+_READS = (b"BatchGet", b"Describe", b"Filter", b"Get", b"List", b"Query", b"Receive", b"Scan")
+
+
+def _only_reads(scope: Scope) -> bool:
+    for name, value in scope["headers"]:
+        if name == b"x-amz-target":
+            return bool(value.rpartition(b".")[2].startswith(_READS))
+    return scope["method"] in {"GET", "HEAD", "OPTIONS"}
+
+
+def lock_queues() -> None:
+    """Let no message get lost between threads.
+
+    ministack removes messages by replacing a queue's list with a filtered copy, on the threads that
+    feed functions, while requests append to that list on the event loop. What is appended between
+    the copy and the replacement is gone. One reentrant lock around each step prevents it.
+    """
+    from ministack.services import sns, sqs
+
+    lock = threading.RLock()
+    sqs._queues_lock = lock
+    for name in ("_expire_retained", "_dlq_sweep", "_collect_msgs", "_refresh_counts"):
+        setattr(sqs, name, _locked(lock, getattr(sqs, name)))
+    sns._deliver_to_sqs = _locked(lock, sns._deliver_to_sqs)
+    for action, handler in list(sqs._HANDLERS.items()):
+        if not asyncio.iscoroutinefunction(handler):
+            sqs._HANDLERS[action] = _locked(lock, handler)
+
+
+def _locked(lock: threading.RLock, function: Callable[..., Result]) -> Callable[..., Result]:
+    def locked(*args: Any, **kwargs: Any) -> Result:
+        with lock:
+            return function(*args, **kwargs)
+
+    return locked
+
+
+class WakingEvent:
+    """ministack's event that says a message has come; it wakes long polls too.
+
+    As shipped, a long poll looks every 100 ms, so each message waits 50 ms on average.
+    """
+
+    def __init__(self, event: threading.Event, loop: asyncio.AbstractEventLoop) -> None:
+        self._event = event
+        self._loop = loop
+        self._arrived = asyncio.Event()
+
+    def set(self) -> None:
+        self._event.set()
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody polls any more
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._arrived.set()
+        self._arrived = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep, but no longer than until a message comes."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._arrived.wait(), seconds)
+
+
+def quicken() -> None:
+    """Shorten the sleeps that would be most of a flow's time."""
+    from ministack.services import eventbridge, lambda_svc, scheduler, sns, sqs
+
+    waking = WakingEvent(sqs.esm_wake, asyncio.get_running_loop())
+    sqs.esm_wake = sns.esm_wake = waking
+    sqs.asyncio = SimpleNamespace(sleep=waking.sleep, iscoroutine=asyncio.iscoroutine)
+    lambda_svc._ESM_IDLE_WAKE_GAP_SECONDS = 0.002
+    scheduler._SCHEDULE_TICK_INTERVAL = 0.5
+    eventbridge._SCHEDULER_TICK_INTERVAL = 1
+
+
+def unpack_once(folder: Path) -> None:
+    """Unpack a function's zip once for all its workers, and not at every cold start."""
+    from ministack.core import lambda_runtime
+
+    class SharedZip(zipfile.ZipFile):
+        def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:
+            where = Path(path)
+            if where.name != "code":
+                super().extractall(path, members, pwd)
+                return
+            shared = folder / hashlib.sha256(Path(str(self.filename)).read_bytes()).hexdigest()
+            if not shared.is_dir():
+                self._unpack(shared)
+            where.rmdir()
+            where.symlink_to(shared)
+
+        def _unpack(self, shared: Path) -> None:
+            fresh = shared.with_name(f"{shared.name}.{threading.get_ident()}")
+            super().extractall(fresh)
+            with contextlib.suppress(OSError):  # another worker was first
+                fresh.rename(shared)
+
+    lambda_runtime.zipfile = SimpleNamespace(ZipFile=SharedZip, BadZipFile=zipfile.BadZipFile)
+
+
+def keep_recent_logs() -> None:
+    """Bound the logs of functions: they are most of the state after a few hundred flows."""
+    from ministack.services import cloudwatch_logs, lambda_svc
+
+    emit = lambda_svc._emit_lambda_logs
+
+    def emit_and_drop(*args: Any, **kwargs: Any) -> None:
+        emit(*args, **kwargs)
+        for name, group in list(cloudwatch_logs._log_groups._data.items()):
+            streams = group["streams"]
+            if name[-1].startswith("/aws/lambda/") and len(streams) > LOG_STREAMS_KEPT:
+                streams.pop(next(iter(streams)), None)
+
+    lambda_svc._emit_lambda_logs = emit_and_drop
+
+
+async def serve(folder: Path) -> None:
+    """Serve until SIGTERM or SIGINT, then save once more."""
+    from hypercorn.asyncio import serve as serve_app
+    from ministack import app
+
+    changes = Changes()
+    snapshots = Snapshots(folder / "snapshots")
+    keep_state_in(snapshots)
+    lock_queues()
+    note_changes(changes)
+    quicken()
+    keep_recent_logs()
+    unpack_once(folder / "tmp")
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    saver = Saver(snapshots, changes)
+    saving = asyncio.create_task(saver.run())
+    await serve_app(noting_writes(app.app, changes), _server_config(), shutdown_trigger=stop.wait)
+    saving.cancel()
+    saver.save_now()
+
+
+def _server_config() -> Any:
+    from hypercorn.config import Config
+
+    config = Config()
+    config.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = os.environ["LOG_LEVEL"]
+    # Long polls would hold a shutdown up; their callers retry.
+    config.graceful_timeout = 0.2
+    return config
+
+
+def _raise_file_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    with contextlib.suppress(ValueError, OSError):  # the soft limit will have to do
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    shutil.rmtree(folder / "tmp", ignore_errors=True)
+    (folder / "tmp").mkdir(parents=True)
+    _raise_file_limit()
+    asyncio.run(serve(folder))
+
+
+if __name__ == "__main__":
+    main()
