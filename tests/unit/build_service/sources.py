@@ -1,0 +1,46 @@
+"""Source trees for tests, with ids as git would give them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from build_service.domain.source import SourceTree
+from penstock_shared.contracts.change import Change
+from penstock_shared.identifiers import digest_of
+
+
+def a_tree(files: Mapping[str, str]) -> SourceTree:
+    """A tree of text files."""
+    ids = {path: f"100644 {digest_of(text)[:40]}" for path, text in files.items()}
+    folders = {"."} | {
+        "/".join(path.split("/")[:depth])
+        for path in files
+        for depth in range(1, path.count("/") + 1)
+    }
+    return SourceTree(
+        tree_id=_tree_id(ids, "."),
+        files=ids,
+        folders={folder: _tree_id(ids, folder) for folder in folders},
+        read=lambda path: files[path].encode(),
+        archive=lambda: b"archive of " + _tree_id(ids, ".").encode(),
+    )
+
+
+def _tree_id(ids: Mapping[str, str], folder: str) -> str:
+    prefix = "" if folder == "." else f"{folder}/"
+    inside = sorted(f"{path}={entry}" for path, entry in ids.items() if path.startswith(prefix))
+    return digest_of(*inside)[:40]
+
+
+@dataclass
+class FakeSourceRepository:
+    """Answers with a tree, or raises."""
+
+    tree: SourceTree
+    raises: Exception | None = None
+    fetched: list[Change] = field(default_factory=list)
+
+    def fetch(self, change: Change) -> SourceTree:
+        self.fetched.append(change)
+        if self.raises:
+            raise self.raises
+        return self.tree

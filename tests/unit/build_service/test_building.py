@@ -1,0 +1,269 @@
+"""From a change to `build-completed`, or to a reason why not."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from build_service.domain import build
+from build_service.domain.build import Build, BuildState, overdue
+from build_service.domain.errors import SourceError, SourceUnavailableError
+from build_service.use_cases.record_job import RecordJob
+from build_service.use_cases.start_build import StartBuild
+from build_service.use_cases.stop_build import StopBuild
+from penstock_shared.contracts.events import (
+    BuildCompleted,
+    BuildRequested,
+    FlowAborted,
+    FlowFailed,
+    JobRequested,
+    Stage,
+)
+from penstock_shared.contracts.jobs import Job, JobState
+from penstock_shared.persistence.memo import InMemoryMemo
+from penstock_shared.persistence.records import Change, Outcome, Records, Result
+from penstock_shared.plans import load_plan
+from penstock_shared.storage import ObjectStore
+from penstock_shared.testing.fakes import FakeClock, RecordingPublisher, fake_records
+from tests.support.builders import FLOW_ID, a_cause, a_change, a_result, an_output
+from tests.support.objects import InMemoryBucket, a_bucket
+from tests.unit.build_service.sources import FakeSourceRepository, a_tree
+
+CONFIGURATION = """\
+version: 1
+components:
+  app: {path: app, build: {run: make, artifact: app.zip}}
+  docs: {path: docs}
+  site: {path: site, build: {run: make site}}
+"""
+FILES = {"penstock.yml": CONFIGURATION, "app/a": "a", "docs/d": "d", "site/s": "s"}
+
+
+@dataclass
+class Room:
+    """The build service with everything outside of it in memory."""
+
+    files: dict[str, str] = field(default_factory=lambda: dict(FILES))
+    clock: FakeClock = field(default_factory=FakeClock)
+    objects: ObjectStore = field(default_factory=a_bucket)
+    artifacts: InMemoryMemo = field(default_factory=InMemoryMemo)
+    raises: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.records: Records[Build] = fake_records(clock=self.clock)
+
+    def start(self, flow_id: str = FLOW_ID, **change: Any) -> Outcome[Build]:
+        sources = FakeSourceRepository(a_tree(self.files), self.raises)
+        start = StartBuild(self.records, sources, self.objects, self.artifacts, self.clock)
+        return start(flow_id, BuildRequested(change=a_change(**change)), a_cause(flow_id))
+
+    def finish(self, job: Job, **given: Any) -> Outcome[Build]:
+        outputs = tuple(an_output(upload.name, upload.key) for upload in job.outputs)
+        result = a_result(
+            job.job_id, record=job.record, component=job.component, **{"outputs": outputs, **given}
+        )
+        record = RecordJob(self.records, self.objects, self.artifacts)
+        return record(result, a_cause(job.record))
+
+    @property
+    def said(self) -> RecordingPublisher:
+        assert isinstance(self.records.publisher, RecordingPublisher)
+        return self.records.publisher
+
+    def jobs(self) -> dict[str | None, Job]:
+        return {request.job.component: request.job for request in self.said.only(JobRequested)}
+
+
+@pytest.fixture
+def room() -> Room:
+    return Room()
+
+
+def test_every_component_with_a_recipe_is_built_in_its_folder(room: Room) -> None:
+    room.start()
+
+    jobs = room.jobs()
+    assert jobs.keys() == {"app", "site"}
+    assert jobs["app"].workdir == "app"
+    assert jobs["app"].outputs[0].path == "app.zip"
+    assert "put_object" in jobs["app"].outputs[0].url
+
+
+def test_the_build_completes_with_the_last_of_its_jobs(room: Room) -> None:
+    room.start()
+    jobs = room.jobs()
+
+    room.finish(jobs["app"])
+    assert room.said.only(BuildCompleted) == []
+    room.finish(jobs["site"])
+
+    completed = room.said.only(BuildCompleted)
+    assert len(completed) == 1
+    plan = load_plan(room.objects, completed[0].flow.plan)
+    artifact = plan.component("app").artifact
+    assert artifact
+    assert (artifact.key, artifact.size) == (jobs["app"].outputs[0].key, 123)
+
+
+def test_jobs_may_finish_in_any_order_and_say_so_twice(room: Room) -> None:
+    room.start()
+    jobs = room.jobs()
+
+    for name in ("site", "app", "site", "app"):
+        room.finish(jobs[name])
+
+    assert len(room.said.only(BuildCompleted)) == 1
+
+
+def test_an_unchanged_component_is_not_built_again(room: Room) -> None:
+    room.start()
+    for job in room.jobs().values():
+        room.finish(job)
+    before = len(room.said.only(JobRequested))
+
+    room.files["app/a"] = "changed"
+    room.start("e" * 20, sha="e" * 40)
+
+    again = room.said.only(JobRequested)[before:]
+    assert [request.job.component for request in again] == ["app"]
+
+
+def test_a_change_of_documents_alone_completes_at_once(room: Room) -> None:
+    room.start()
+    for job in room.jobs().values():
+        room.finish(job)
+
+    room.files["docs/d"] = "new words"
+    outcome = room.start("e" * 20, sha="e" * 40)
+
+    assert outcome.record
+    assert outcome.record.state is BuildState.COMPLETED
+    plan = load_plan(room.objects, room.said.only(BuildCompleted)[1].flow.plan)
+    assert plan.component("app").reason == f"unchanged since flow {FLOW_ID}"
+    assert plan.component("docs").reason == "has nothing to build"
+
+
+def test_a_second_delivery_of_the_request_fetches_and_asks_nothing(room: Room) -> None:
+    room.start()
+    room.raises = AssertionError("fetched again")
+
+    assert room.start().result is Result.ALREADY_DONE
+    assert len(room.said.only(JobRequested)) == 2
+
+
+def test_a_broken_file_fails_the_flow_with_line_and_field(room: Room) -> None:
+    room.files["penstock.yml"] = "version: 1\ncomponents:\n  app: {pth: app}\n"
+
+    room.start()
+
+    failed = room.said.only(FlowFailed)[0]
+    assert failed.stage is Stage.BUILD
+    assert failed.reason.startswith("penstock.yml:3: components.app.pth: is not a known key")
+
+
+def test_a_repository_without_the_file_fails_with_a_reason(room: Room) -> None:
+    del room.files["penstock.yml"]
+
+    room.start()
+
+    assert "there is no penstock.yml at the root" in room.said.only(FlowFailed)[0].reason
+
+
+def test_a_commit_that_is_gone_fails_the_flow(room: Room) -> None:
+    room.raises = SourceError("acme/shop has no commit")
+
+    room.start()
+
+    assert room.said.only(FlowFailed)[0].reason == "acme/shop has no commit"
+
+
+def test_a_server_that_does_not_answer_is_asked_again(room: Room) -> None:
+    room.raises = SourceUnavailableError("no answer")
+    with pytest.raises(SourceUnavailableError):
+        room.start()
+    room.raises = None
+
+    assert room.start().applied
+
+
+def test_a_job_that_fails_fails_the_flow_with_its_result(room: Room) -> None:
+    room.start()
+    job = room.jobs()["app"]
+
+    room.finish(job, state=JobState.FAILED, exit_code=2, tail="no rule to make target")
+
+    failed = room.said.only(FlowFailed)[0]
+    assert failed.reason == "building app failed with exit code 2"
+    assert failed.job
+    assert failed.job.tail == "no rule to make target"
+
+
+def test_a_failed_build_remembers_no_artifact_of_the_failed_job(room: Room) -> None:
+    room.start()
+    room.finish(room.jobs()["app"], state=JobState.FAILED, exit_code=2)
+
+    assert room.artifacts.answers == {}
+
+
+def test_a_result_after_the_stop_changes_nothing(room: Room) -> None:
+    room.start()
+    stop = StopBuild(room.records)
+    stop(FLOW_ID, FlowAborted(reason="not today"), a_cause())
+
+    outcome = room.finish(room.jobs()["app"])
+
+    assert outcome.result is Result.ALREADY_DONE
+    assert room.said.only(BuildCompleted) == []
+
+
+def test_a_stop_that_comes_first_keeps_the_build_from_starting(room: Room) -> None:
+    StopBuild(room.records)(FLOW_ID, FlowAborted(reason="not today"), a_cause())
+
+    assert room.start().result is Result.ALREADY_DONE
+    assert room.said.said == []
+
+
+def test_messages_in_reverse_order_end_as_in_order(room: Room) -> None:
+    stranger = a_result("9" * 20)
+    record = RecordJob(room.records, room.objects, room.artifacts)
+    assert record(stranger, a_cause()).result is Result.STALE
+
+    room.start()
+    jobs = list(room.jobs().values())
+    for job in reversed(jobs):
+        room.finish(job)
+
+    assert len(room.said.only(BuildCompleted)) == 1
+
+
+def test_a_build_that_nobody_answers_fails_with_what_it_waited_for(room: Room) -> None:
+    room.start()
+    waiting = room.records.get(FLOW_ID)
+    assert waiting
+    room.clock.advance(hours=2)
+
+    decision = overdue(waiting, room.clock())
+
+    assert isinstance(decision, Change)
+    assert decision.record.state is BuildState.FAILED
+    assert "its build jobs" in decision.record.reason
+
+
+def test_a_build_in_time_is_left_alone(room: Room) -> None:
+    room.start()
+
+    assert not isinstance(overdue(room.records.get(FLOW_ID), room.clock()), Change)
+
+
+def test_a_small_snapshot_costs_one_call(room: Room) -> None:
+    room.start()
+
+    assert isinstance(room.objects.client, InMemoryBucket)
+    assert room.objects.client.calls == ["put"]
+
+
+def test_the_states_of_a_build_lead_to_an_end() -> None:
+    finals = {state for state in BuildState if state not in Build.transitions}
+
+    assert finals == {BuildState.COMPLETED, BuildState.FAILED, BuildState.STOPPED}
+    assert build.QUEUE_PATIENCE > build.PLANNING_PATIENCE
