@@ -1,0 +1,265 @@
+"""Gates run as parallel jobs, and give one verdict."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from penstock_shared.contracts.events import (
+    BuildCompleted,
+    FlowAborted,
+    FlowFailed,
+    JobRequested,
+    TestsPassed,
+)
+from penstock_shared.contracts.jobs import Job, JobState
+from penstock_shared.contracts.plan import Coverage, Plan
+from penstock_shared.errors import RefusedMessageError
+from penstock_shared.persistence.memo import InMemoryMemo
+from penstock_shared.persistence.records import Change, Outcome, Records, Result
+from penstock_shared.plans import plan_reference, store_plan
+from penstock_shared.storage import ObjectStore
+from penstock_shared.testing.fakes import FakeClock, RecordingPublisher, fake_records
+from test_runner_service.domain.run import RunState, TestRun, overdue
+from test_runner_service.use_cases.record_job import RecordJob
+from test_runner_service.use_cases.start_run import StartRun
+from test_runner_service.use_cases.stop_run import StopRun
+from tests.support.builders import (
+    FLOW_ID,
+    OTHER_FLOW_ID,
+    a_cause,
+    a_flow_ref,
+    a_gate,
+    a_plan,
+    a_result,
+    an_output,
+)
+from tests.support.objects import a_bucket
+
+LINT, UNIT = a_gate("lint"), a_gate("unit")
+
+
+@dataclass
+class Room:
+    """The test-runner service with everything outside of it in memory."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    objects: ObjectStore = field(default_factory=a_bucket)
+    verdicts: InMemoryMemo = field(default_factory=InMemoryMemo)
+
+    def __post_init__(self) -> None:
+        self.records: Records[TestRun] = fake_records(clock=self.clock)
+
+    def start(self, *gates: Any, flow_id: str = FLOW_ID) -> Outcome[TestRun]:
+        plan = a_plan(flow_id, gates=gates)
+        store_plan(self.objects, plan)
+        return self.start_with(plan)
+
+    def start_with(self, plan: Plan) -> Outcome[TestRun]:
+        completed = BuildCompleted(flow=a_flow_ref(plan=plan_reference(plan)))
+        start = StartRun(self.records, self.objects, self.verdicts, self.clock)
+        return start(plan.flow_id, completed, a_cause(plan.flow_id))
+
+    def finish(self, job: Job, **given: Any) -> Outcome[TestRun]:
+        result = a_result(
+            job.job_id, record=job.record, name=job.name, component=job.component, **given
+        )
+        return RecordJob(self.records, self.objects, self.verdicts)(result, a_cause(job.record))
+
+    def jobs(self) -> list[Job]:
+        return [request.job for request in self.said.only(JobRequested)]
+
+    @property
+    def said(self) -> RecordingPublisher:
+        assert isinstance(self.records.publisher, RecordingPublisher)
+        return self.records.publisher
+
+
+@pytest.fixture
+def room() -> Room:
+    return Room()
+
+
+def test_all_gates_are_asked_for_at_once(room: Room) -> None:
+    room.start(LINT, UNIT)
+
+    assert [job.name for job in room.jobs()] == ["lint", "unit"]
+    assert all(job.owner == "test-runner" for job in room.jobs())
+
+
+def test_the_verdict_is_given_once_when_the_last_gate_has_passed(room: Room) -> None:
+    room.start(LINT, UNIT)
+    lint, unit = room.jobs()
+
+    room.finish(unit)
+    assert room.said.only(TestsPassed) == []
+    room.finish(lint)
+    room.finish(lint)
+
+    assert len(room.said.only(TestsPassed)) == 1
+
+
+def test_results_that_come_at_once_give_one_verdict(room: Room) -> None:
+    gates = [a_gate(f"gate-{number}") for number in range(12)]
+    room.start(*gates)
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(room.finish, room.jobs()))
+
+    assert {event.type for event in room.said.said} == {"job-requested", "tests-passed"}
+    assert len({event.id for event in room.said.said if event.type == "tests-passed"}) == 1
+
+
+def test_a_gate_that_fails_stops_the_flow_with_its_job(room: Room) -> None:
+    room.start(LINT, UNIT)
+
+    room.finish(room.jobs()[1], state=JobState.FAILED, exit_code=1, tail="1 failed")
+
+    failed = room.said.only(FlowFailed)[0]
+    assert failed.reason == "gate unit (orders) failed with exit code 1"
+    assert failed.job
+    assert failed.job.tail == "1 failed"
+    assert room.said.only(TestsPassed) == []
+
+
+def test_a_plan_without_gates_passes_at_once(room: Room) -> None:
+    room.start()
+
+    assert len(room.said.only(TestsPassed)) == 1
+
+
+def test_a_gate_that_passed_on_the_same_inputs_is_not_run_again(room: Room) -> None:
+    room.start(LINT, UNIT)
+    for job in room.jobs():
+        room.finish(job)
+
+    room.start(LINT, a_gate("unit", key="other inputs"), flow_id=OTHER_FLOW_ID)
+
+    again = [job.name for job in room.jobs() if job.record == OTHER_FLOW_ID]
+    assert again == ["unit"]
+    record = room.records.get(OTHER_FLOW_ID)
+    assert record
+    assert record.reused == ("lint (orders)",)
+
+
+def test_a_failure_is_never_remembered(room: Room) -> None:
+    room.start(UNIT)
+    room.finish(room.jobs()[0], state=JobState.FAILED, exit_code=1)
+
+    room.start(UNIT, flow_id=OTHER_FLOW_ID)
+
+    assert len(room.jobs()) == 2
+
+
+def test_a_gate_with_retries_is_tried_again_and_may_pass(room: Room) -> None:
+    room.start(a_gate("unit", retries=1))
+    first = room.jobs()[0]
+
+    room.finish(first, state=JobState.FAILED, exit_code=1)
+    second = room.jobs()[1]
+    assert second.job_id != first.job_id
+    room.finish(second)
+
+    assert len(room.said.only(TestsPassed)) == 1
+    assert room.verdicts.answers == {}, "a gate that flips proves nothing for later"
+
+
+def test_a_gate_is_not_tried_more_often_than_it_says(room: Room) -> None:
+    room.start(a_gate("unit", retries=1))
+    for number in (0, 1):
+        room.finish(room.jobs()[number], state=JobState.FAILED, exit_code=1)
+
+    assert len(room.jobs()) == 2
+    assert len(room.said.only(FlowFailed)) == 1
+
+
+def test_a_first_try_that_reports_late_changes_nothing(room: Room) -> None:
+    room.start(a_gate("unit", retries=1))
+    first = room.jobs()[0]
+    room.finish(first, state=JobState.FAILED, exit_code=1)
+
+    assert room.finish(first).result is Result.STALE
+
+
+COVERED = a_gate("unit", coverage=Coverage(report="coverage.xml", minimum=80))
+
+
+def finish_with_coverage(room: Room, report: str) -> None:
+    room.start(COVERED)
+    job = room.jobs()[0]
+    upload = next(upload for upload in job.outputs if upload.name == "coverage")
+    room.objects.put(upload.key, report.encode())
+    room.finish(job, outputs=(an_output("coverage", upload.key),))
+
+
+def test_enough_coverage_passes(room: Room) -> None:
+    finish_with_coverage(room, '<coverage line-rate="0.8"/>')
+
+    assert len(room.said.only(TestsPassed)) == 1
+
+
+@pytest.mark.parametrize(
+    ("report", "reason"),
+    [
+        ('<coverage line-rate="0.795"/>', "coverage is 79.5 %, the minimum is 80 %"),
+        ("<coverage", "coverage.xml is no Cobertura coverage report"),
+        ("<coverage/>", "coverage.xml is no Cobertura coverage report"),
+        (
+            (
+                '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><coverage line-rate="1">&b;'
+                "</coverage>"
+            ),
+            "coverage.xml is no Cobertura coverage report",
+        ),
+    ],
+)
+def test_too_little_coverage_or_a_report_that_is_none_fails_the_gate(
+    room: Room, report: str, reason: str
+) -> None:
+    finish_with_coverage(room, report)
+
+    assert reason in room.said.only(FlowFailed)[0].reason
+    assert room.verdicts.answers == {}
+
+
+def test_a_coverage_report_that_was_not_left_fails_the_gate(room: Room) -> None:
+    room.start(COVERED)
+    room.finish(room.jobs()[0])
+
+    assert "left no coverage report coverage.xml" in room.said.only(FlowFailed)[0].reason
+
+
+def test_a_stop_ends_the_run(room: Room) -> None:
+    room.start(UNIT)
+    StopRun(room.records)(FLOW_ID, FlowAborted(reason="no"), a_cause())
+
+    assert room.finish(room.jobs()[0]).result is Result.ALREADY_DONE
+    assert room.said.only(TestsPassed) == []
+
+
+def test_a_stop_that_comes_first_keeps_the_run_from_starting(room: Room) -> None:
+    StopRun(room.records)(FLOW_ID, FlowAborted(reason="no"), a_cause())
+
+    assert room.start(UNIT).result is Result.ALREADY_DONE
+    assert room.jobs() == []
+
+
+def test_a_plan_that_is_not_the_one_meant_is_refused(room: Room) -> None:
+    plan = a_plan()
+    room.objects.put(plan_reference(plan).key, b'{"another": "plan"}')
+
+    with pytest.raises(RefusedMessageError, match="is not the plan"):
+        room.start_with(plan)
+
+
+def test_a_run_that_nobody_answers_fails_with_the_gates_it_waited_for(room: Room) -> None:
+    room.start(LINT, UNIT)
+    room.finish(room.jobs()[0])
+    room.clock.advance(hours=3)
+
+    decision = overdue(room.records.get(FLOW_ID), room.clock())
+
+    assert isinstance(decision, Change)
+    assert decision.record.state is RunState.FAILED
+    assert "waiting for unit (orders)" in decision.record.reason
