@@ -1,12 +1,12 @@
 """Everything that can be said, and on which topic or queue it is said."""
 
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from penstock_shared.contracts.change import Change, Intent
-from penstock_shared.contracts.event import Event, EventData, Queue, Topic
+from penstock_shared.contracts.event import EventData, Queue, Topic
 from penstock_shared.contracts.jobs import Job, JobResult
 from penstock_shared.contracts.model import Contract, Moment, Name, Text
 from penstock_shared.contracts.plan import ObjectRef
@@ -203,13 +203,3 @@ class JobFinished(EventData):
     def attributes(self) -> dict[str, str]:
         """Owners subscribe to their own jobs only."""
         return {"owner": self.result.owner}
-
-
-def schema_of(data_class: type[EventData]) -> dict[str, Any]:
-    """The JSON Schema of an event of that type, envelope and all."""
-    schema = Event[data_class].model_json_schema(by_alias=True)  # type: ignore[valid-type]  # chosen at run time
-    schema["title"] = data_class.type
-    schema["description"] = (data_class.__doc__ or "").strip()
-    schema["x-version"] = data_class.data_version
-    schema["x-channel"] = f"{type(data_class.channel).__name__.lower()}:{data_class.channel}"
-    return schema

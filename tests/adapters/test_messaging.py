@@ -1,0 +1,244 @@
+"""Events out, and a batch in: a bad record never blocks its neighbours, and nothing is lost."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from penstock_shared.contracts.commands import ReleaseCommand
+from penstock_shared.contracts.event import Event, EventData, encode, make_event
+from penstock_shared.contracts.events import FlowFailed, JobFinished, JobRequested
+from penstock_shared.contracts.jobs import Download, Job
+from penstock_shared.messaging.consumer import Consumer
+from penstock_shared.messaging.publisher import AwsPublisher
+from penstock_shared.observability import Telemetry
+from penstock_shared.persistence.records import Cause, Outcome
+from tests.support.builders import FLOW_ID, NOW, a_cause, a_result
+
+
+@dataclass
+class Wires:
+    """A stage's topics and queues, as far as these tests need them."""
+
+    sns: Any
+    sqs: Any
+    prefix: str = "penstock-test-"
+
+    def __post_init__(self) -> None:
+        self.urls = {
+            name: self.sqs.create_queue(QueueName=f"{self.prefix}{name}")["QueueUrl"]
+            for name in ("build", "build-dlq", "jobs")
+        }
+        self.topics = {
+            name: self.sns.create_topic(Name=f"{self.prefix}{name}")["TopicArn"]
+            for name in ("flow-stopped", "job-finished", "abort-release")
+        }
+
+    @property
+    def queue_url_prefix(self) -> str:
+        return str(self.urls["jobs"].removesuffix("jobs"))
+
+    @property
+    def topic_arn_prefix(self) -> str:
+        return str(self.topics["flow-stopped"].removesuffix("flow-stopped"))
+
+    def subscribe(self, topic: str, filter_policy: dict[str, list[str]], *, raw: bool) -> None:
+        self.sns.subscribe(
+            TopicArn=self.topics[topic],
+            Protocol="sqs",
+            Endpoint=f"arn:aws:sqs:us-east-1:123456789012:{self.prefix}build",
+            Attributes={
+                "RawMessageDelivery": str(raw).lower(),
+                **({"FilterPolicy": json.dumps(filter_policy)} if filter_policy else {}),
+            },
+        )
+
+    def receive(self, queue: str) -> list[dict[str, Any]]:
+        found = self.sqs.receive_message(
+            QueueUrl=self.urls[queue], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        )
+        return list(found.get("Messages", []))
+
+
+@pytest.fixture
+def wires(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wires]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        region = "us-east-1"
+        yield Wires(
+            boto3.client("sns", region_name=region), boto3.client("sqs", region_name=region)
+        )
+
+
+def wrap(data: EventData) -> Event[EventData]:
+    return make_event(
+        data,
+        flow_id=FLOW_ID,
+        source="penstock/test",
+        time=NOW,
+        traceparent=a_cause().traceparent,
+        hop=1,
+    )
+
+
+def a_job(number: int) -> Job:
+    return Job(
+        job_id=f"{number:020x}",
+        owner="build",
+        record=FLOW_ID,
+        name="build",
+        run="true",
+        source=Download(url="https://x.invalid", digest="d"),
+        timeout=60,
+    )
+
+
+def publisher(wires: Wires) -> AwsPublisher:
+    return AwsPublisher(wires.sns, wires.sqs, wires.topic_arn_prefix, wires.queue_url_prefix)
+
+
+def test_an_owner_hears_of_its_own_jobs_only(wires: Wires) -> None:
+    wires.subscribe("job-finished", {"type": ["job-finished"], "owner": ["build"]}, raw=True)
+
+    publisher(wires).publish(
+        [
+            wrap(JobFinished(result=a_result("1" * 20, owner="build"))),
+            wrap(JobFinished(result=a_result("2" * 20, owner="deployer"))),
+        ]
+    )
+
+    heard = wires.receive("build")
+    assert [json.loads(message["Body"])["data"]["result"]["owner"] for message in heard] == [
+        "build"
+    ]
+
+
+def test_many_jobs_reach_the_queue_in_a_few_calls(wires: Wires) -> None:
+    publisher(wires).publish([wrap(JobRequested(job=a_job(number))) for number in range(25)])
+
+    received: set[str] = set()
+    while messages := wires.receive("jobs"):
+        received |= {json.loads(message["Body"])["data"]["job"]["job_id"] for message in messages}
+    assert len(received) == 25
+
+
+@dataclass
+class Service:
+    """A consumer that remembers what it handled and fails on what it is told to."""
+
+    wires: Wires
+    fails_on: str = ""
+
+    def __post_init__(self) -> None:
+        self.handled: list[str] = []
+        self.commands: list[tuple[str, ReleaseCommand]] = []
+
+    def handle(self, event: Event[EventData], _cause: Cause) -> Outcome[Any] | None:
+        assert isinstance(event.data, FlowFailed)
+        if event.data.reason == self.fails_on:
+            raise ConnectionError("the table throttles")
+        self.handled.append(event.data.reason)
+        return None
+
+    def obey(self, topic: str, command: ReleaseCommand) -> Outcome[Any] | None:
+        self.commands.append((topic, command))
+        return None
+
+    def deliver(self, *bodies: str) -> list[str]:
+        """Deliver a batch; returns the bodies that come back."""
+        for body in bodies:
+            self.wires.sqs.send_message(QueueUrl=self.wires.urls["build"], MessageBody=body)
+        return self.deliver_waiting()
+
+    def deliver_waiting(self) -> list[str]:
+        messages = self.wires.receive("build")
+        consumer = Consumer.of_queue(
+            self.wires.sqs,
+            self.wires.queue_url_prefix,
+            "build",
+            Telemetry("test"),
+            self.handle,
+            self.obey,
+        )
+        answer = consumer({"Records": [_record(message) for message in messages]}, None)
+        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        return [message["Body"] for message in messages if message["MessageId"] in failed]
+
+
+def _record(message: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+    }
+
+
+def a_failure(reason: str) -> str:
+    return encode(wrap(FlowFailed(reason=reason)))
+
+
+def test_a_malformed_body_among_nine_good_ones_blocks_none_of_them(wires: Wires) -> None:
+    service = Service(wires)
+
+    came_back = service.deliver(*(a_failure(str(n)) for n in range(9)), '{"type": "nonsense"')
+
+    assert sorted(service.handled) == [str(n) for n in range(9)]
+    assert came_back == []
+    dead = wires.receive("build-dlq")
+    assert [message["Body"] for message in dead] == ['{"type": "nonsense"']
+    assert "not JSON" in dead[0]["MessageAttributes"]["reason"]["StringValue"]
+
+
+def test_a_record_that_fails_comes_back_alone(wires: Wires) -> None:
+    service = Service(wires, fails_on="two")
+
+    came_back = service.deliver(a_failure("one"), a_failure("two"), a_failure("three"))
+
+    assert sorted(service.handled) == ["one", "three"]
+    assert came_back == [a_failure("two")]
+    assert wires.receive("build-dlq") == []
+
+
+def test_a_batch_in_which_everything_fails_is_an_answer_and_no_crash(wires: Wires) -> None:
+    service = Service(wires, fails_on="x")
+
+    assert service.deliver(a_failure("x")) == [a_failure("x")]
+
+
+def test_a_person_s_message_is_told_by_its_topic(wires: Wires) -> None:
+    wires.subscribe("abort-release", {}, raw=False)
+    service = Service(wires)
+    wires.sns.publish(
+        TopicArn=wires.topics["abort-release"], Message=json.dumps({"flow_id": FLOW_ID})
+    )
+
+    assert service.deliver_waiting() == []
+    assert service.commands == [("abort-release", ReleaseCommand(flow_id=FLOW_ID))]
+
+
+@pytest.mark.parametrize("text", ["stop!", "{}", '{"flow_id": "all of them"}', '{"flow": "x"}'])
+def test_a_person_s_message_that_names_no_flow_is_refused_with_what_was_expected(
+    wires: Wires, text: str
+) -> None:
+    wires.subscribe("abort-release", {}, raw=False)
+    service = Service(wires)
+    wires.sns.publish(TopicArn=wires.topics["abort-release"], Message=text)
+
+    service.deliver_waiting()
+
+    reason = wires.receive("build-dlq")[0]["MessageAttributes"]["reason"]["StringValue"]
+    assert 'expected {"flow_id"' in reason
+    assert service.commands == []
+
+
+def test_an_empty_event_is_no_error(wires: Wires) -> None:
+    assert Service(wires).deliver_waiting() == []
