@@ -6,7 +6,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from penstock.commands.down import down
 from penstock.commands.package import package
+from penstock.commands.up import up
 from penstock.errors import PenstockError
 
 app = typer.Typer(
@@ -16,6 +18,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.command()(up)
+app.command()(down)
 app.command()(package)
 
 

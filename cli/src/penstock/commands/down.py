@@ -1,0 +1,17 @@
+"""`penstock down`: stop the embedded stack."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from penstock import embedded
+from penstock.commands.up import HomeOption
+
+
+def down(
+    home: HomeOption = None,
+    clean: Annotated[bool, typer.Option("--clean", help="Forget its state too.")] = False,
+) -> None:
+    """Stop the embedded stack; its state stays for the next `up`."""
+    embedded.down(home, embedded.ConsoleReport(Console()), forget=clean)

@@ -1,0 +1,37 @@
+"""`penstock up`: the whole product on this machine."""
+
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from penstock import embedded
+from penstock.embedded.up import REPOSITORY, RUNNERS, SLOTS
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", envvar="PENSTOCK_HOME", help="Where the stack keeps its state."),
+]
+
+
+def up(
+    home: HomeOption = None,
+    runners: Annotated[int, typer.Option(min=0, help="How many runners to run.")] = RUNNERS,
+    slots: Annotated[int, typer.Option(min=1, help="Jobs that each runs at once.")] = SLOTS,
+    repository: Annotated[str, typer.Option(help="The repository to push to.")] = REPOSITORY,
+) -> None:
+    """Start the embedded stack, or mend the one that runs."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    report = embedded.ConsoleReport(Console())
+    stack = embedded.up(home, embedded.Wishes(runners, slots, repository), report)
+    report.say(f"  page     {stack.page_url}")
+    report.say(f"  push to  {stack.git_url}")
+    report.say(f"  webhook  {stack.webhook_url}")
+    report.say("Stop it with [bold]penstock down[/].")
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

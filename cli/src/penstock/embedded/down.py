@@ -1,0 +1,35 @@
+"""Takes an embedded stack down."""
+
+import shutil
+from pathlib import Path
+
+from penstock.embedded.emulator import NAME
+from penstock.embedded.home import find_home
+from penstock.embedded.lock import only_one
+from penstock.embedded.processes import ProcessBook
+from penstock.embedded.report import Report
+from penstock.embedded.runners import stop_runners
+
+_PATIENCE = 30.0
+
+
+def down(home: Path | None = None, report: Report | None = None, *, forget: bool = False) -> None:
+    """Stop the stack of that home, runners first; its state stays, unless it shall be forgotten.
+
+    Stops only processes that `up` started. Harmless when nothing runs.
+    """
+    report = report or Report()
+    place = find_home(home)
+    with only_one(place, lambda: report.say("Another penstock is at work here; waiting for it.")):
+        book = ProcessBook(place.processes_file, place.logs)
+        if book.alive():
+            with report.step("Stopped"):
+                stop_runners(book)
+                book.stop([NAME], _PATIENCE)
+        else:
+            report.say("No stack runs.")
+        place.stack_file.unlink(missing_ok=True)
+        if forget:
+            for folder in (place.emulator, place.logs, place.repositories, place.runners):
+                shutil.rmtree(folder, ignore_errors=True)
+            report.say("Its state is forgotten.")

@@ -1,0 +1,94 @@
+"""The emulator's process: one per home, on the same port as long as it can be had."""
+
+import os
+import socket
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from penstock.embedded.errors import EmulatorError
+from penstock.embedded.files import replace_text
+from penstock.embedded.home import Home
+from penstock.embedded.processes import ProcessBook
+from penstock.embedded.stack import ACCOUNT_ID, REGION
+from penstock.embedded.waiting import wait_until
+from penstock.project import EMULATOR_PYTHON
+
+NAME = "emulator"
+HOST = "127.0.0.1"
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+_PATIENCE = 60.0
+_INHERITED = ("LANG", "LC_ALL", "PATH", "TZ")
+
+
+def ensure_emulator(home: Home, book: ProcessBook) -> tuple[str, bool]:
+    """Its address, and whether it had to be started. Raises EmulatorError."""
+    if NAME in book.alive() and home.port_file.is_file():
+        return _address(int(home.port_file.read_text())), False
+    if not EMULATOR_PYTHON.exists():
+        raise EmulatorError(f"There is no emulator at {EMULATOR_PYTHON}. Run `make setup`.")
+    port = _port_for(home)
+    replace_text(home.port_file, str(port))
+    command = [str(EMULATOR_PYTHON), str(_LAUNCHER), str(home.emulator)]
+    process = book.start(NAME, command, emulator_environment(home, port))
+    address = _address(port)
+    wait_until(lambda: _is_ready(address) or not process.is_alive(), _PATIENCE)
+    if not (process.is_alive() and _is_ready(address)):
+        raise EmulatorError(
+            f"The emulator did not come up on port {port}. The end of its log, "
+            f"{home.logs / NAME}.log:\n{book.last_words(NAME)}"
+        )
+    return address, True
+
+
+def emulator_environment(home: Home, port: int) -> dict[str, str]:
+    """All that the emulator sees of the world: functions inherit every bit of it."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {
+        **inherited,
+        "AWS_ENDPOINT_URL": _address(port),
+        "BIND_HOST": HOST,
+        # Where there is a Docker, it would look there for containers of its own to remove.
+        "DOCKER_HOST": f"unix://{home.emulator}/no-docker",
+        "GATEWAY_PORT": str(port),
+        "HOME": str(home.emulator),
+        "IOT_MTLS_ENABLED": "0",
+        "LOG_LEVEL": "WARNING",
+        "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
+        "MINISTACK_REGION": REGION,
+        "PERSIST_STATE": "1",
+        "S3_DATA_DIR": str(home.emulator / "objects"),
+        "S3_PERSIST": "1",
+        "SFTP_ENABLED": "0",
+        "STATE_DIR": str(home.emulator),
+        "TMPDIR": str(home.emulator / "tmp"),
+    }
+
+
+def _address(port: int) -> str:
+    return f"http://{HOST}:{port}"
+
+
+def _port_for(home: Home) -> int:
+    """The port it had before, unless somebody else has it now."""
+    try:
+        return _free_port(int(home.port_file.read_text()))
+    except (OSError, ValueError):
+        return _free_port(0)
+
+
+def _free_port(wanted: int) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((HOST, wanted))
+        return int(probe.getsockname()[1])
+
+
+def _is_ready(address: str) -> bool:
+    # Straight there: a proxy that the shell names cannot know this address.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{address}/_ministack/ready", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False

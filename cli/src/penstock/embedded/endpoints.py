@@ -1,0 +1,61 @@
+"""Finds what was deployed: addresses, topics, queues and tables."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from penstock.embedded.errors import DeploymentError
+from penstock.embedded.stack import ACCOUNT_ID, REGION, STAGE, Stack, client_of
+
+_PREFIX = f"penstock-{STAGE}-"
+
+
+def describe_stack(endpoint_url: str, git_url: str) -> Stack:
+    """The deployed stack, without its processes. Raises DeploymentError when a part is missing."""
+    page = _api_address(endpoint_url, "monitor")
+    return Stack(
+        stage=STAGE,
+        region=REGION,
+        account_id=ACCOUNT_ID,
+        endpoint_url=endpoint_url,
+        api_url=f"{page}/api",
+        page_url=f"{page}/",
+        webhook_url=f"{_api_address(endpoint_url, 'build')}/webhook",
+        webhook_secret=_webhook_secret(endpoint_url),
+        git_url=git_url,
+        topics=_named(_pages(endpoint_url, "sns", "list_topics", "Topics"), "TopicArn", ":"),
+        queues=_named(_pages(endpoint_url, "sqs", "list_queues", "QueueUrls"), "", "/"),
+        tables=_named(_pages(endpoint_url, "dynamodb", "list_tables", "TableNames"), "", "/"),
+        processes={},
+    )
+
+
+def _pages(endpoint_url: str, service: str, operation: str, key: str) -> Iterator[Any]:
+    for page in client_of(endpoint_url, service).get_paginator(operation).paginate():
+        yield from page.get(key, [])
+
+
+def _named(entries: Iterator[Any], field: str, separator: str) -> dict[str, str]:
+    """The entries of this stage by their short names: what follows the stage's prefix."""
+    addresses = [str(entry[field] if field else entry) for entry in entries]
+    names = {address.rpartition(separator)[2]: address for address in sorted(addresses)}
+    return {
+        name.removeprefix(_PREFIX): address
+        for name, address in names.items()
+        if name.startswith(_PREFIX)
+    }
+
+
+def _api_address(endpoint_url: str, service: str) -> str:
+    """The HTTP API in the form that needs no name resolution: curl and any browser reach it."""
+    wanted = f"{STAGE}-penstock-{service}"
+    apis = client_of(endpoint_url, "apigatewayv2").get_apis()["Items"]
+    for api in apis:
+        if api["Name"] == wanted:
+            return f"{endpoint_url}/_aws/execute-api/{api['ApiId']}"
+    raise DeploymentError(f"The stack of {service} has no HTTP API named {wanted}.")
+
+
+def _webhook_secret(endpoint_url: str) -> str:
+    name = f"penstock/{STAGE}/webhook-secret"
+    client = client_of(endpoint_url, "secretsmanager")
+    return str(client.get_secret_value(SecretId=name)["SecretString"])

@@ -1,0 +1,12 @@
+"""Files that others read while we write them."""
+
+import os
+from pathlib import Path
+
+
+def replace_text(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace the file in one step: a reader sees the old text or the new, and never a part."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_text(text)
+    fresh.chmod(mode)
+    fresh.replace(path)

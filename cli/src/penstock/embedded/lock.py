@@ -1,0 +1,20 @@
+"""One `up` or `down` at a time in one home."""
+
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from penstock.embedded.home import Home
+
+
+@contextmanager
+def only_one(home: Home, say_that_we_wait: Callable[[], None]) -> Iterator[None]:
+    """Hold the home's lock. The kernel drops it with the process, so none is ever stale."""
+    home.folder.mkdir(parents=True, exist_ok=True)
+    with home.lock_file.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say_that_we_wait()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

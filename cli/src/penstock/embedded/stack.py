@@ -1,0 +1,67 @@
+"""What an embedded stack is, for those who talk to it."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from penstock.embedded.errors import NotRunningError
+from penstock.embedded.files import replace_text
+from penstock.embedded.home import find_home
+
+STAGE = "local"
+REGION = "us-east-1"
+ACCOUNT_ID = "000000000000"
+KEY = "test"
+"""The emulator's access key id and secret access key."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running embedded stack. Topics, queues and tables are keyed by their short names.
+
+    `page_url` and `webhook_url` work as they are, in a browser and with curl; `git_url` is where
+    to push.
+    """
+
+    stage: str
+    region: str
+    account_id: str
+    endpoint_url: str
+    api_url: str
+    page_url: str
+    webhook_url: str
+    webhook_secret: str
+    git_url: str
+    topics: dict[str, str]
+    queues: dict[str, str]
+    tables: dict[str, str]
+    processes: dict[str, int]
+
+    @classmethod
+    def load(cls, home: Path | None = None) -> "Stack":
+        """The stack of that home. Raises NotRunningError when none was left running there."""
+        file = find_home(home).stack_file
+        try:
+            return cls(**json.loads(file.read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise NotRunningError(
+                f"No embedded stack runs in {file.parent}. Start one with `penstock up`."
+            ) from error
+
+    def save(self, file: Path) -> None:
+        replace_text(file, json.dumps(asdict(self), indent=2) + "\n")
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of this stack's AWS, for example `stack.client("sns")`."""
+        return client_of(self.endpoint_url, service)
+
+
+def client_of(endpoint_url: str, service: str) -> Any:
+    """A boto3 client of the emulator at that address, whatever the shell says of AWS."""
+    config = Config(proxies={}, retries={"max_attempts": 2}, connect_timeout=5)
+    session: Any = boto3.Session(KEY, KEY, region_name=REGION)
+    return session.client(service, endpoint_url=endpoint_url, config=config)

@@ -1,0 +1,120 @@
+"""Brings an embedded stack up, or mends the one that is there."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from penstock.embedded.deployment import deploy_stacks
+from penstock.embedded.emulator import ensure_emulator
+from penstock.embedded.endpoints import describe_stack
+from penstock.embedded.errors import NotRunningError
+from penstock.embedded.home import Home, find_home
+from penstock.embedded.lock import only_one
+from penstock.embedded.processes import ProcessBook
+from penstock.embedded.report import Report
+from penstock.embedded.repository import ensure_repository
+from penstock.embedded.runners import check_runners, ensure_runners, stop_runners
+from penstock.embedded.stack import STAGE, Stack
+from penstock.packaging import (
+    PackagedStack,
+    local_target,
+    package_services,
+    package_stacks,
+)
+from penstock.project import stack_folders
+
+RUNNERS = 2
+SLOTS = 2
+REPOSITORY = "shop"
+_PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the stack shall have: how many runners, of how many jobs at once, what repository."""
+
+    runners: int = RUNNERS
+    slots: int = SLOTS
+    repository: str = REPOSITORY
+
+
+def up(
+    home: Path | None = None, wishes: Wishes | None = None, report: Report | None = None
+) -> Stack:
+    """Bring the stack of that home up; what runs already is left alone, what died is replaced.
+
+    Whatever interrupts it, no process that it started is left running. Raises PenstockError.
+    """
+    report = report or Report()
+    place = find_home(home)
+    with only_one(place, lambda: report.say("Another penstock is at work here; waiting for it.")):
+        place.make()
+        book = ProcessBook(place.processes_file, place.logs)
+        alive = set(book.alive())
+        try:
+            return _Climb(place, book, wishes or Wishes(), report).to_the_top()
+        except BaseException:
+            book.stop(set(book.alive()) - alive, _PATIENCE)
+            raise
+
+
+@dataclass(frozen=True)
+class _Climb:
+    home: Home
+    book: ProcessBook
+    wishes: Wishes
+    report: Report
+
+    def to_the_top(self) -> Stack:
+        with self.report.step("Packaged; emulator ready"), ThreadPoolExecutor(1) as pool:
+            packaging = pool.submit(_package)
+            address, was_started = ensure_emulator(self.home, self.book)
+            stacks = packaging.result()
+        deployed = self._deploy(address, stacks)
+        git_url = ensure_repository(self.home, self.wishes.repository)
+        stack = describe_stack(address, git_url)
+        started = self._ensure_runners(stack)
+        stack = self._write(stack)
+        if was_started:
+            _sweep(stack)
+        check_runners(self.book)
+        if not (was_started or deployed or started):
+            self.report.say("The stack runs already.")
+        return stack
+
+    def _deploy(self, address: str, stacks: Sequence[PackagedStack]) -> list[str]:
+        with self.report.step(f"Deployed {len(stacks)} stacks"):
+            return deploy_stacks(address, stacks)
+
+    def _ensure_runners(self, stack: Stack) -> list[str]:
+        if self._address_before() != stack.endpoint_url:
+            stop_runners(self.book)
+        wishes = self.wishes
+        return ensure_runners(self.home, self.book, stack, wishes.runners, wishes.slots)
+
+    def _address_before(self) -> str:
+        try:
+            return Stack.load(self.home.folder).endpoint_url
+        except NotRunningError:
+            return ""
+
+    def _write(self, stack: Stack) -> Stack:
+        pids = {name: process.pid for name, process in self.book.alive().items()}
+        stack = replace(stack, processes=pids)
+        stack.save(self.home.stack_file)
+        return stack
+
+
+def _package() -> list[PackagedStack]:
+    target, folders = local_target(), stack_folders()
+    return package_stacks(folders, package_services(target, folders), target, STAGE)
+
+
+def _sweep(stack: Stack) -> None:
+    """Let each service look for what got stuck while the emulator was away."""
+    functions = stack.client("lambda")
+    for page in functions.get_paginator("list_functions").paginate():
+        for function in page["Functions"]:
+            if function["FunctionName"].endswith(f"-{STAGE}-sweep"):
+                functions.invoke(FunctionName=function["FunctionName"], InvocationType="Event")
