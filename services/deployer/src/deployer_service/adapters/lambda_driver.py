@@ -1,0 +1,288 @@
+"""Driver `lambda`: a function, a published version for each deployment, and the alias `live`.
+
+The alias is what is served, and moving it is the last write of a deployment and the only one of a
+rollback. Nothing before that changes what callers see.
+"""
+
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+from botocore.exceptions import ClientError, WaiterError
+
+from deployer_service.domain.deployment import Deployment, Step
+from deployer_service.domain.errors import DeployerError, StepFailedError
+from deployer_service.domain.messages import DeployComponentRequested, Direction
+from deployer_service.domain.ports import Performed
+from penstock_shared.contracts.event import EventData
+from penstock_shared.contracts.plan import LambdaDeploy, ObjectRef
+from penstock_shared.storage import ObjectStore
+
+ALIAS = "live"
+OUTPUT = "FUNCTION"
+PATIENCE = timedelta(minutes=30)
+"""As long as the steps function may be tried again after it died: see its queue's settings."""
+WAITER = {"Delay": 0.2, "MaxAttempts": 300}
+"""A minute at most; Lambda needs seconds for a zip outside of a VPC."""
+WORTH_A_RETRY = frozenset(
+    {
+        "PreconditionFailedException",  # somebody else has just moved the alias: look again
+        "RequestTimeout",
+        "ResourceConflictException",  # another update of the function is under way
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+
+@dataclass(frozen=True)
+class LambdaDriver:
+    """Asks the steps function; see LambdaPerformer for what that does."""
+
+    def deploy(self, deployment: Deployment, step: Step) -> EventData:
+        """The request to publish a version and to serve it."""
+        return _request(deployment, step, Direction.DEPLOY)
+
+    def roll_back(self, deployment: Deployment, step: Step) -> EventData:
+        """The request to serve the version before again."""
+        return _request(deployment, step, Direction.ROLLBACK)
+
+    def patience(self, step: Step) -> timedelta:
+        """The same for every function."""
+        _recipe(step)
+        return PATIENCE
+
+
+@dataclass(frozen=True)
+class LambdaPerformer:
+    """Creates and updates functions. `client` is a boto3 Lambda client, `role_arn` the role that
+    deployed functions run as.
+    """
+
+    client: Any
+    objects: ObjectStore
+    role_arn: str
+
+    def deploy(
+        self, deployment: Deployment, step: Step, still_ours: Callable[[], None]
+    ) -> Performed:
+        """Publish the artifact as a version, move the alias to it, and look whether it is there.
+
+        Raises StepFailedError when the artifact is not what was built, or Lambda refuses.
+        """
+        function = _Function.of(deployment, step)
+        self._check_artifact(function.artifact)
+        with _explained(function.name):
+            still_ours()
+            self._update(function)
+            revision = self._publish(function)
+            self._serve(function.name, revision, still_ours)
+            self._verify(function.name, revision, function.code_sha256)
+        return Performed(revision, {OUTPUT: function.output})
+
+    def roll_back(self, deployment: Deployment, step: Step, still_ours: Callable[[], None]) -> None:
+        """Move the alias back. Without a version to go back to, take the alias away: what was
+        deployed is then there, but nobody is served by it.
+        """
+        function = _Function.of(deployment, step)
+        target = step.target
+        with _explained(function.name):
+            if target is None or target.outputs.get(OUTPUT) != function.output:
+                self._take_out(function.name, still_ours)
+                return
+            self._serve(function.name, target.revision, still_ours)
+            code = _code_sha256(target.artifact) if target.artifact else ""
+            self._verify(function.name, target.revision, code)
+
+    def _check_artifact(self, artifact: ObjectRef) -> None:
+        try:
+            found = sha256(self.objects.get(artifact.key)).hexdigest()
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchKey":
+                raise
+            raise StepFailedError(f"its artifact {artifact.key} does not exist") from error
+        if found != artifact.sha256:
+            raise StepFailedError(
+                f"its artifact {artifact.key} is not the one that was built: "
+                f"its sha256 is {found}, the plan says {artifact.sha256 or 'nothing'}"
+            )
+
+    def _update(self, function: "_Function") -> None:
+        """Bring the function, not yet what it serves, to this deployment."""
+        known = self._configuration(function.name)
+        if known is None:
+            self.client.create_function(
+                FunctionName=function.name,
+                Code=self._code(function),
+                **function.configuration(self),
+            )
+            self._wait("function_active_v2", function.name)
+            return
+        self._wait("function_updated_v2", function.name)
+        if (known["Description"], known["CodeSha256"]) == (
+            function.description,
+            function.code_sha256,
+        ):
+            return
+        self.client.update_function_configuration(
+            FunctionName=function.name, **function.configuration(self)
+        )
+        self._wait("function_updated_v2", function.name)
+        self.client.update_function_code(FunctionName=function.name, **self._code(function))
+        self._wait("function_updated_v2", function.name)
+
+    def _publish(self, function: "_Function") -> str:
+        """The number of the version. Lambda publishes none when nothing changed since the last
+        one, so asking twice gives the same.
+        """
+        published = self.client.publish_version(
+            FunctionName=function.name,
+            CodeSha256=function.code_sha256,
+            Description=function.description,
+        )
+        return str(published["Version"])
+
+    def _serve(self, name: str, revision: str, still_ours: Callable[[], None]) -> None:
+        alias = self._alias(name)
+        # After the alias was read: who takes the environment over in between moves it, and then
+        # the revision id that we have no longer fits.
+        still_ours()
+        if alias is None:
+            self.client.create_alias(FunctionName=name, Name=ALIAS, FunctionVersion=revision)
+        elif alias["FunctionVersion"] != revision:
+            self.client.update_alias(
+                FunctionName=name,
+                Name=ALIAS,
+                FunctionVersion=revision,
+                RevisionId=alias["RevisionId"],
+            )
+
+    def _take_out(self, name: str, still_ours: Callable[[], None]) -> None:
+        if self._alias(name):
+            still_ours()
+            self.client.delete_alias(FunctionName=name, Name=ALIAS)
+
+    def _verify(self, name: str, revision: str, code_sha256: str) -> None:
+        serves = self._configuration(name, Qualifier=ALIAS) or {}
+        if serves.get("Version") != revision:
+            raise StepFailedError(
+                f"alias {ALIAS} of {name} serves version {serves.get('Version')}, not {revision}"
+            )
+        if not serves.get("CodeSize") or serves.get("CodeSha256") not in (code_sha256, None):
+            raise StepFailedError(f"version {revision} of {name} does not hold its artifact")
+
+    def _configuration(self, name: str, **qualifier: str) -> dict[str, Any] | None:
+        return self._known(self.client.get_function_configuration, FunctionName=name, **qualifier)
+
+    def _alias(self, name: str) -> dict[str, Any] | None:
+        return self._known(self.client.get_alias, FunctionName=name, Name=ALIAS)
+
+    def _known(self, ask: Callable[..., dict[str, Any]], **whom: str) -> dict[str, Any] | None:
+        try:
+            return ask(**whom)
+        except self.client.exceptions.ResourceNotFoundException:
+            return None
+
+    def _code(self, function: "_Function") -> dict[str, str]:
+        return {"S3Bucket": self.objects.bucket, "S3Key": function.artifact.key}
+
+    def _wait(self, waiter: str, name: str) -> None:
+        self.client.get_waiter(waiter).wait(FunctionName=name, WaiterConfig=WAITER)
+
+
+@dataclass(frozen=True)
+class _Function:
+    """What a step wants Lambda to have."""
+
+    name: str
+    recipe: LambdaDeploy
+    artifact: ObjectRef
+    description: str
+    variables: dict[str, str]
+
+    @classmethod
+    def of(cls, deployment: Deployment, step: Step) -> "_Function":
+        """The function of a step. Raises StepFailedError when it has no artifact."""
+        recipe = _recipe(step)
+        if step.component.artifact is None:
+            raise StepFailedError("it has no artifact; give its `build` a `preset` or `artifact`")
+        return cls(
+            name=f"{recipe.function}-{deployment.environment.stage}",
+            recipe=recipe,
+            artifact=step.component.artifact,
+            description=f"penstock flow {deployment.flow_id} key {step.component.key}",
+            variables={
+                **recipe.environment,
+                **deployment.told(step),
+                "PENSTOCK_ENVIRONMENT": deployment.environment.name,
+                "PENSTOCK_VERSION": deployment.version,
+            },
+        )
+
+    @property
+    def output(self) -> str:
+        """What dependents call."""
+        return f"{self.name}:{ALIAS}"
+
+    @property
+    def code_sha256(self) -> str:
+        """The artifact's digest as Lambda writes it."""
+        return _code_sha256(self.artifact)
+
+    def configuration(self, performer: LambdaPerformer) -> dict[str, Any]:
+        """What CreateFunction and UpdateFunctionConfiguration both take."""
+        return {
+            "Role": performer.role_arn,
+            "Runtime": self.recipe.runtime,
+            "Handler": self.recipe.handler,
+            "MemorySize": self.recipe.memory,
+            "Timeout": self.recipe.timeout,
+            "Description": self.description,
+            "Environment": {"Variables": self.variables},
+        }
+
+
+@contextmanager
+def _explained(function: str) -> Iterator[None]:
+    """Errors that come again however often one tries, as a StepFailedError."""
+    try:
+        yield
+    except WaiterError as error:
+        raise StepFailedError(f"function {function} did not become ready: {error}") from error
+    except ClientError as error:
+        if _worth_a_retry(error):
+            raise
+        told = error.response["Error"]
+        raise StepFailedError(
+            f"{error.operation_name} of function {function} was refused with "
+            f"{told['Code']}: {told['Message']}"
+        ) from error
+
+
+def _worth_a_retry(error: ClientError) -> bool:
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    return status >= 500 or error.response["Error"]["Code"] in WORTH_A_RETRY
+
+
+def _code_sha256(artifact: ObjectRef) -> str:
+    """https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html: base64."""
+    return b64encode(bytes.fromhex(artifact.sha256)).decode()
+
+
+def _request(deployment: Deployment, step: Step, direction: Direction) -> DeployComponentRequested:
+    return DeployComponentRequested(
+        deployment_id=deployment.id,
+        component=step.name,
+        direction=direction,
+        token=deployment.token,
+    )
+
+
+def _recipe(step: Step) -> LambdaDeploy:
+    if not isinstance(step.component.deploy, LambdaDeploy):
+        raise DeployerError(f"{step.name} is not deployed by the lambda driver")
+    return step.component.deploy

@@ -1,0 +1,102 @@
+"""Builds the service from its settings: the only module that makes clients."""
+
+from functools import cache, lru_cache
+from typing import TypeVar
+
+from deployer_service.adapters.command_driver import CommandDriver
+from deployer_service.adapters.lambda_driver import LambdaDriver, LambdaPerformer
+from deployer_service.domain.deployment import Deployment
+from deployer_service.domain.environment import Environment
+from deployer_service.domain.flow import Flow
+from deployer_service.domain.ports import Driver
+from deployer_service.settings import settings
+from deployer_service.use_cases.call_deployment import CallDeployment
+from deployer_service.use_cases.ledger import Ledger
+from deployer_service.use_cases.perform_step import PerformStep
+from deployer_service.use_cases.record_result import RecordResult
+from deployer_service.use_cases.start_deployment import StartDeployment
+from deployer_service.use_cases.stop_flow import StopFlow
+from deployer_service.use_cases.sweep import Sweep
+from penstock_shared import aws
+from penstock_shared.clock import utc_now
+from penstock_shared.contracts.plan import ObjectRef, Plan
+from penstock_shared.messaging.publisher import AwsPublisher
+from penstock_shared.observability import Telemetry
+from penstock_shared.persistence.dynamodb import DynamoRecordStore
+from penstock_shared.persistence.records import Record, Records
+from penstock_shared.plans import load_plan
+from penstock_shared.storage import ObjectStore
+
+SERVICE = "deployer"
+
+R = TypeVar("R", bound=Record)
+
+
+@cache
+def telemetry() -> Telemetry:
+    """The service's logs, metrics and traces."""
+    return Telemetry(SERVICE)
+
+
+@cache
+def ledger() -> Ledger:
+    """The deployments table, with its outbox, and the drivers."""
+    drivers: dict[str, Driver] = {"command": CommandDriver(_objects()), "lambda": LambdaDriver()}
+    return Ledger(_records(Flow), _records(Deployment), _records(Environment), drivers, utc_now)
+
+
+@cache
+def start_deployment() -> StartDeployment:
+    """The use case behind `tests-passed` and `release-promoted`."""
+    return StartDeployment(ledger(), _plan)
+
+
+@cache
+def record_result() -> RecordResult:
+    """The use case behind `job-finished`."""
+    return RecordResult(ledger())
+
+
+@cache
+def call_deployment() -> CallDeployment:
+    """The use case behind `deployment-called`."""
+    return CallDeployment(ledger())
+
+
+@cache
+def stop_flow() -> StopFlow:
+    """The use case behind `flow-stopped`."""
+    return StopFlow(ledger())
+
+
+@cache
+def perform_step() -> PerformStep:
+    """The use case behind `deploy-component-requested`."""
+    functions = LambdaPerformer(aws.client("lambda"), _objects(), settings().component_role_arn)
+    return PerformStep(ledger(), {"lambda": functions}, record_result())
+
+
+@cache
+def sweep() -> Sweep:
+    """The use case behind the schedule."""
+    return Sweep(ledger(), telemetry())
+
+
+@cache
+def _objects() -> ObjectStore:
+    return ObjectStore(aws.client("s3"), settings().artifact_bucket)
+
+
+@lru_cache(maxsize=16)
+def _plan(reference: ObjectRef) -> Plan:
+    # A plan never changes, and a flow's second deployment often meets the first one's container.
+    return load_plan(_objects(), reference)
+
+
+def _records(record_type: type[R]) -> Records[R]:
+    told = settings()
+    store = DynamoRecordStore(aws.client("dynamodb"), told.table_name, record_type)
+    publisher = AwsPublisher(
+        aws.client("sns"), aws.client("sqs"), told.topic_arn_prefix, told.queue_url_prefix
+    )
+    return Records(store, publisher, f"penstock/{SERVICE}")

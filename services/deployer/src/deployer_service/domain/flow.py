@@ -1,0 +1,96 @@
+"""What the deployer knows of a flow: where it goes, and whether it was stopped."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import ClassVar
+
+from penstock_shared.contracts.events import EnvironmentRole, FlowFailed, FlowRef, Stage
+from penstock_shared.contracts.model import Contract
+from penstock_shared.contracts.plan import Plan, PlannedEnvironment
+from penstock_shared.persistence.records import (
+    Change,
+    Decision,
+    Record,
+    Refusal,
+    Result,
+    already_done,
+)
+
+
+class FlowState(StrEnum):
+    """Whether a flow may still deploy."""
+
+    OPEN = "open"
+    STOPPED = "stopped"
+
+
+class Destination(Contract):
+    """One environment that a flow is on its way to."""
+
+    environment: PlannedEnvironment
+    role: EnvironmentRole
+
+
+class Flow(Record):
+    """All destinations of a flow, written before anything is deployed to the first of them.
+
+    Whoever stops the flow therefore finds every deployment that exists or may still come to
+    exist. A flow that was stopped before it got here has no destinations, and gets none.
+    """
+
+    transitions: ClassVar[Mapping[FlowState, frozenset[FlowState]]] = {
+        FlowState.OPEN: frozenset({FlowState.STOPPED}),
+    }
+
+    state: FlowState
+    flow_id: str
+    flow: FlowRef | None = None
+    destinations: tuple[Destination, ...] = ()
+    reason: str = ""
+
+
+def flow_key(flow_id: str) -> str:
+    """The key of a flow's record."""
+    return f"flow#{flow_id}"
+
+
+def destinations_of(plan: Plan) -> tuple[Destination, ...]:
+    """Where the plan's release goes, in order; nowhere when it is no release."""
+    release = plan.release
+    if release is None:
+        return ()
+    staging = (
+        [Destination(environment=release.staging, role=EnvironmentRole.STAGING)]
+        if release.staging
+        else []
+    )
+    return (*staging, Destination(environment=release.production, role=EnvironmentRole.PRODUCTION))
+
+
+def set_out(
+    known: Flow | None, flow_id: str, flow: FlowRef, destinations: tuple[Destination, ...]
+) -> Decision[Flow]:
+    """The flow is about to deploy. Refused as stale when it was stopped."""
+    if known is None:
+        record = Flow(state=FlowState.OPEN, flow_id=flow_id, flow=flow, destinations=destinations)
+        return Change(record)
+    if known.state is FlowState.STOPPED:
+        return Refusal(Result.STALE, f"the flow was stopped: {known.reason}")
+    return already_done("the flow's destinations are known")
+
+
+def stop(known: Flow | None, flow_id: str, reason: str) -> Decision[Flow]:
+    """The flow was stopped. One that has not come here yet is marked, so that it never deploys."""
+    if known is None:
+        return Change(Flow(state=FlowState.STOPPED, flow_id=flow_id, reason=reason))
+    if known.state is FlowState.STOPPED:
+        return already_done("the flow was stopped before")
+    return Change(known.model_copy(update={"state": FlowState.STOPPED, "reason": reason}))
+
+
+def refuse_plan(known: Flow | None, flow_id: str, stage: Stage, reason: str) -> Decision[Flow]:
+    """The flow's plan cannot be used: it fails here, before anything is deployed."""
+    decision = stop(known, flow_id, reason)
+    if isinstance(decision, Refusal):
+        return decision
+    return Change(decision.record, [FlowFailed(stage=stage, reason=reason)])

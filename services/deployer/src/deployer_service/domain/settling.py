@@ -1,0 +1,102 @@
+"""What a deployment's end, or its wish to roll back, means to its environment."""
+
+from datetime import datetime
+
+from deployer_service.domain.deployment import Deployment, DeploymentState
+from deployer_service.domain.environment import (
+    SETTLED_KEPT,
+    Claim,
+    Environment,
+    claim_back,
+    hold_on,
+    release,
+)
+from penstock_shared.persistence.records import Change, Decision, already_done
+
+SETTLED = frozenset(
+    {
+        DeploymentState.DONE,
+        DeploymentState.ROLLED_BACK,
+        DeploymentState.SUPERSEDED,
+        DeploymentState.STOPPED,
+        DeploymentState.FAILED,
+    }
+)
+"""States in which a deployment wants nothing of its environment."""
+
+
+def settle(known: Environment | None, ended: Deployment, now: datetime) -> Decision[Environment]:
+    """Write down what runs now, and give the environment to who is next. Has its effect once:
+    only for the very hold under which the deployment ended.
+    """
+    environment = known or Environment(key=ended.environment_key)
+    if not ended.exclusive:
+        return _settle_shared(environment, ended)
+    claim = _claim_of(environment, ended)
+    if claim is None:
+        return already_done("the environment has gone on")
+    if claim.rollback and ended.state is DeploymentState.DONE:
+        return already_done("the deployment was recalled meanwhile")
+    if environment.held_by(ended.id) and environment.token == ended.token:
+        environment = _account(environment, ended)
+    return release(environment, ended.id, now)
+
+
+def reclaim(
+    known: Environment | None, recalled: Deployment, now: datetime
+) -> Decision[Environment]:
+    """The deployment, done before, wants its environment again to roll back."""
+    environment = known or Environment(key=recalled.environment_key)
+    if not recalled.exclusive:
+        return _settle_shared(environment, recalled.becomes(DeploymentState.DONE))
+    claim = recalled.claim(rollback=True)
+    if not environment.held_by(recalled.id) or _claim_of(environment, recalled) == claim:
+        return claim_back(environment, claim, now)
+    # It was recalled before it could let go of the environment.
+    if environment.token == recalled.token:
+        environment = _take_in(environment, recalled)
+    return Change(hold_on(environment, claim, now))
+
+
+def _claim_of(environment: Environment, deployment: Deployment) -> Claim | None:
+    claims = (environment.holder, *environment.waiting)
+    return next((claim for claim in claims if claim and claim.deployment_id == deployment.id), None)
+
+
+def _settle_shared(environment: Environment, ended: Deployment) -> Decision[Environment]:
+    mark = f"{ended.id}:{ended.state}"
+    if mark in environment.settled:
+        return already_done("the environment knows of this end")
+    accounted = _account(environment, ended)
+    if accounted is environment:
+        return already_done("nothing here changed")
+    settled = (*environment.settled, mark)[-SETTLED_KEPT:]
+    return Change(accounted.model_copy(update={"settled": settled, "mode": ended.environment.mode}))
+
+
+def _account(environment: Environment, ended: Deployment) -> Environment:
+    if ended.state is DeploymentState.DONE:
+        return _take_in(environment, ended)
+    if ended.state in {DeploymentState.ROLLED_BACK, DeploymentState.FAILED}:
+        return _put_back(environment, ended)
+    return environment
+
+
+def _take_in(environment: Environment, done: Deployment) -> Environment:
+    return environment.with_places(
+        {
+            step.name: environment.place(step.name).take(step.after, proven=done.lasting)
+            for step in done.steps
+            if step.after
+        }
+    )
+
+
+def _put_back(environment: Environment, ended: Deployment) -> Environment:
+    return environment.with_places(
+        {
+            step.name: environment.place(step.name).put_back(ended.flow_id, step.target, step.good)
+            for step in ended.steps
+            if step.undo is not None
+        }
+    )

@@ -1,0 +1,1 @@
+"""What the deployer does, a file each."""

@@ -1,0 +1,115 @@
+"""The deployer's three kinds of records, which lie in one table, and the order to change them in.
+
+An environment's record says who may change the environment; a deployment's record says what
+becomes of the deployment. They are two writes. Whenever a deployment is waiting, recalled or at
+its end, `follow_up` brings both in line again, however often and from wherever it is called; so
+whoever dies between the two writes leaves nothing that the next message or sweep does not finish.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deployer_service.domain import deploying, environment, rolling_back
+from deployer_service.domain.deployment import Deployment, DeploymentState
+from deployer_service.domain.environment import Environment, Standing, environment_key, standing_of
+from deployer_service.domain.flow import Flow
+from deployer_service.domain.ports import Driver, Means
+from deployer_service.domain.settling import SETTLED, reclaim, settle
+from penstock_shared.clock import Clock
+from penstock_shared.persistence.records import Cause, Decision, Outcome, Records, already_done
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Flows, deployments and environments."""
+
+    flows: Records[Flow]
+    deployments: Records[Deployment]
+    environments: Records[Environment]
+    drivers: Mapping[str, Driver]
+    clock: Clock
+
+    def means(self) -> Means:
+        """What decisions need, as of now."""
+        return Means(self.drivers, self.clock())
+
+    def follow_up(self, deployment: Deployment | None, cause: Cause) -> None:
+        """Do whatever a deployment in this state calls for, until it has to wait."""
+        while deployment:
+            if cause.flow_id != deployment.flow_id:
+                cause = deployment.cause()
+            moved: Outcome[Deployment] | None = None
+            if deployment.state is DeploymentState.WAITING:
+                moved = self._take_turn(deployment, cause)
+            elif deployment.state is DeploymentState.RECALLED:
+                moved = self._take_back(deployment, cause)
+            elif deployment.state in SETTLED:
+                self._settle(deployment, cause)
+            deployment = moved.record if moved else None
+
+    def claim(self, deployment: Deployment, cause: Cause) -> Environment:
+        """Its environment, with the deployment as the holder, in line, or turned away."""
+        key = deployment.environment_key
+        if not deployment.exclusive:
+            return self.environments.get(key) or Environment(key=key)
+        mode, wanted = deployment.environment.mode, deployment.claim()
+        outcome = self.environments.change(
+            key,
+            cause,
+            lambda known: environment.claim(known, key, mode, wanted, self.clock()),
+        )
+        return outcome.record or Environment(key=key)
+
+    def decided(self, deployment: Deployment, place: Environment) -> Decision[Deployment]:
+        """What a waiting deployment does, given how it stands with its environment."""
+        if not deployment.exclusive:
+            return deploying.begin(deployment, place, self.means())
+        standing = standing_of(place, deployment.id)
+        if standing is Standing.GRANTED:
+            return deploying.begin(deployment, place, self.means())
+        if standing is Standing.RETIRED:
+            return deploying.supersede(deployment, place.newest.flow_id if place.newest else "")
+        return already_done("it waits for the environment")
+
+    def _take_turn(self, waiting: Deployment, cause: Cause) -> Outcome[Deployment] | None:
+        place = self.claim(waiting, cause)
+
+        def decide(known: Deployment | None) -> Decision[Deployment]:
+            if known is None or known.state is not DeploymentState.WAITING:
+                return already_done("it no longer waits")
+            return self.decided(known, place)
+
+        return self._moved(waiting, self.deployments.change(waiting.id, cause, decide))
+
+    def _take_back(self, recalled: Deployment, cause: Cause) -> Outcome[Deployment] | None:
+        outcome = self.environments.change(
+            recalled.environment_key,
+            cause,
+            lambda known: reclaim(known, recalled, self.clock()),
+        )
+        place = outcome.record or Environment(key=recalled.environment_key)
+        if recalled.exclusive and place.holder != recalled.claim(rollback=True):
+            return None
+        moved = self.deployments.change(
+            recalled.id,
+            cause,
+            lambda known: rolling_back.begin_back(known, place, self.means()),
+        )
+        return self._moved(recalled, moved)
+
+    def _settle(self, ended: Deployment, cause: Cause) -> None:
+        if ended.staging and ended.state is DeploymentState.DONE:
+            self.environments.change(
+                environment_key(ended.flow.repository, ended.staging),
+                cause,
+                lambda known: environment.prove(known, ended.flow_id),
+            )
+        self.environments.change(
+            ended.environment_key, cause, lambda known: settle(known, ended, self.clock())
+        )
+
+    @staticmethod
+    def _moved(before: Deployment, outcome: Outcome[Deployment]) -> Outcome[Deployment] | None:
+        """The outcome if there is more to follow up: the same state again would go in circles."""
+        after = outcome.record
+        return outcome if after and after.state is not before.state else None

@@ -1,0 +1,67 @@
+"""Does one step of a deployment, in the function that may take its time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from deployer_service.domain.deployment import Deployment, Step, StepResult, StepState
+from deployer_service.domain.errors import LeaseLostError, StepFailedError
+from deployer_service.domain.messages import DeployComponentRequested, Direction
+from deployer_service.domain.ports import Performer
+from deployer_service.use_cases.ledger import Ledger
+from deployer_service.use_cases.record_result import RecordResult
+from penstock_shared.persistence.records import Cause, Outcome, Result
+
+
+@dataclass(frozen=True)
+class PerformStep:
+    """Brings a component in or takes it back, and reports. `performers` by driver."""
+
+    ledger: Ledger
+    performers: Mapping[str, Performer]
+    record_result: RecordResult
+
+    def __call__(self, request: DeployComponentRequested, cause: Cause) -> Outcome[Deployment]:
+        """Do the step unless it is no longer wanted. Asked for again, it is done again: a
+        performer finds what it did before.
+        """
+        deployment = self.ledger.deployments.get(request.deployment_id)
+        if deployment is None or not _wanted(deployment, request):
+            return Outcome(Result.STALE, deployment, "the step is done, or no longer wanted")
+        step = deployment.step(request.component)
+        try:
+            result = self._perform(deployment, step, request)
+        except LeaseLostError as error:
+            return Outcome(Result.STALE, deployment, str(error))
+        return self.record_result(deployment.id, result, cause)
+
+    def _perform(
+        self, deployment: Deployment, step: Step, request: DeployComponentRequested
+    ) -> StepResult:
+        performer = self.performers[step.driver]
+        still_ours = partial(self._check_lease, deployment)
+        said = partial(StepResult, component=step.name, direction=request.direction)
+        try:
+            if request.direction is Direction.ROLLBACK:
+                performer.roll_back(deployment, step, still_ours)
+                return said(succeeded=True)
+            done = performer.deploy(deployment, step, still_ours)
+        except StepFailedError as error:
+            return said(succeeded=False, reason=str(error))
+        return said(succeeded=True, revision=done.revision, outputs=done.outputs)
+
+    def _check_lease(self, deployment: Deployment) -> None:
+        if not deployment.exclusive:
+            return
+        place = self.ledger.environments.get(deployment.environment_key)
+        if not place or not place.held_by(deployment.id) or place.token != deployment.token:
+            raise LeaseLostError(
+                f"{deployment.environment.name} is no longer held by {deployment.id} "
+                f"under token {deployment.token}; nothing was written"
+            )
+
+
+def _wanted(deployment: Deployment, request: DeployComponentRequested) -> bool:
+    step = deployment.step(request.component)
+    state = step.state if request.direction is Direction.DEPLOY else step.undo
+    return state is StepState.RUNNING and deployment.token == request.token

@@ -1,0 +1,88 @@
+"""A flow may go on to an environment: deploy it there, in its turn."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from deployer_service.domain import flow as flows
+from deployer_service.domain.deadlines import stand_in_line
+from deployer_service.domain.deployment import Deployment, new_deployment
+from deployer_service.domain.flow import Flow, destinations_of, flow_key
+from deployer_service.use_cases.ledger import Ledger
+from penstock_shared.contracts.change import Intent
+from penstock_shared.contracts.events import FlowRef, Stage
+from penstock_shared.contracts.plan import ObjectRef, Plan
+from penstock_shared.errors import RefusedMessageError
+from penstock_shared.persistence.records import (
+    Cause,
+    Decision,
+    Outcome,
+    Refusal,
+    Result,
+    already_done,
+)
+
+
+@dataclass(frozen=True)
+class StartDeployment:
+    """Turns a verdict, or a promotion, into a deployment. `load_plan` raises
+    RefusedMessageError for an object that is not the plan that was meant.
+    """
+
+    ledger: Ledger
+    load_plan: Callable[[ObjectRef], Plan]
+
+    def after_tests(self, flow_id: str, flow: FlowRef, cause: Cause) -> Outcome[Any]:
+        """The gates passed: deploy to staging, or to production where there is no staging."""
+        return self._start(flow_id, flow, Stage.STAGING, cause)
+
+    def after_bake(self, flow_id: str, flow: FlowRef, cause: Cause) -> Outcome[Any]:
+        """The release was promoted: deploy to production."""
+        return self._start(flow_id, flow, Stage.PRODUCTION, cause)
+
+    def _start(self, flow_id: str, flow: FlowRef, stage: Stage, cause: Cause) -> Outcome[Any]:
+        if flow.intent is not Intent.RELEASE:
+            return Outcome(Result.ALREADY_DONE, None, f"a flow for {flow.intent} deploys nothing")
+        try:
+            plan = self.load_plan(flow.plan)
+        except RefusedMessageError as error:
+            return self._refuse(flow_id, stage, str(error), cause)
+        set_out = self._set_out(flow_id, flow, plan, stage, cause)
+        if set_out.result is Result.STALE:
+            return set_out
+        destination = destinations_of(plan)[0 if stage is Stage.STAGING else -1]
+        now = self.ledger.clock()
+        return self._create(new_deployment(flow_id, flow, plan, destination, cause, now), cause)
+
+    def _set_out(
+        self, flow_id: str, flow: FlowRef, plan: Plan, stage: Stage, cause: Cause
+    ) -> Outcome[Flow]:
+        return self.ledger.flows.change(
+            flow_key(flow_id),
+            cause,
+            lambda known: flows.set_out(known, flow_id, flow, destinations_of(plan)),
+            expect_new=stage is Stage.STAGING,
+        )
+
+    def _create(self, deployment: Deployment, cause: Cause) -> Outcome[Deployment]:
+        """Claim first, then create: most deployments need not wait, and save a write."""
+        place = self.ledger.claim(deployment, cause)
+
+        def decide(known: Deployment | None) -> Decision[Deployment]:
+            if known:
+                return already_done(f"the deployment is {known.state}")
+            decision = self.ledger.decided(deployment, place)
+            if isinstance(decision, Refusal):
+                return stand_in_line(deployment, self.ledger.clock())
+            return decision
+
+        outcome = self.ledger.deployments.change(deployment.id, cause, decide, expect_new=True)
+        self.ledger.follow_up(outcome.record, cause)
+        return outcome
+
+    def _refuse(self, flow_id: str, stage: Stage, reason: str, cause: Cause) -> Outcome[Flow]:
+        return self.ledger.flows.change(
+            flow_key(flow_id),
+            cause,
+            lambda known: flows.refuse_plan(known, flow_id, stage, reason),
+        )

@@ -1,0 +1,44 @@
+"""The flow was stopped: nothing more of it is deployed, and what was is taken back."""
+
+from dataclasses import dataclass
+
+from deployer_service.domain import flow as flows
+from deployer_service.domain import rolling_back
+from deployer_service.domain.deployment import tombstone
+from deployer_service.domain.flow import Destination, Flow, flow_key
+from deployer_service.use_cases.ledger import Ledger
+from penstock_shared.contracts.events import FlowStopped, Stage
+from penstock_shared.persistence.records import Cause, Outcome
+
+BEFORE_US = frozenset({Stage.BUILD, Stage.TEST})
+
+
+@dataclass(frozen=True)
+class StopFlow:
+    """Stops every deployment of a flow, those that exist and those that might yet."""
+
+    ledger: Ledger
+
+    def __call__(self, flow_id: str, stopped: FlowStopped, cause: Cause) -> Outcome[Flow]:
+        """Mark the flow first, so that nothing begins behind our back; then go through it."""
+        outcome = self.ledger.flows.change(
+            flow_key(flow_id),
+            cause,
+            lambda known: flows.stop(known, flow_id, stopped.reason),
+            expect_new=stopped.stage in BEFORE_US,
+        )
+        flow = outcome.record
+        for destination in reversed(flow.destinations if flow else ()):
+            self._stop(flow, destination, stopped.reason, cause)
+        return outcome
+
+    def _stop(self, flow: Flow | None, destination: Destination, reason: str, cause: Cause) -> None:
+        if flow is None or flow.flow is None:
+            return
+        marker = tombstone(flow.flow_id, flow.flow, destination, reason)
+        outcome = self.ledger.deployments.change(
+            marker.id,
+            cause,
+            lambda known: rolling_back.stop(known, marker, self.ledger.means()),
+        )
+        self.ledger.follow_up(outcome.record, cause)
