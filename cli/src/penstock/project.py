@@ -21,6 +21,8 @@ class StackFolder:
 
     name: str
     path: Path
+    lock: Path
+    """The hash-pinned requirements of the stack's functions."""
 
     @property
     def template(self) -> Path:
@@ -31,14 +33,11 @@ class StackFolder:
         """The folder that holds the stack's import package; the platform stack has none."""
         return self.path / "src"
 
-    @property
-    def lock(self) -> Path:
-        """The hash-pinned requirements of the stack's functions."""
-        return PROJECT_ROOT / "requirements" / f"lambda-{self.name}.txt"
-
 
 def stack_folders(root: Path = PROJECT_ROOT) -> tuple[StackFolder, ...]:
     """Every stack of this repository, the platform first: the others need what it makes."""
     members = [root / "runner", *sorted((root / "services").glob("*/"))]
-    folders = [StackFolder(PLATFORM, root), *(StackFolder(path.name, path) for path in members)]
+    places = [(PLATFORM, root), *((path.name, path) for path in members)]
+    locks = root / "requirements"
+    folders = [StackFolder(name, path, locks / f"lambda-{name}.txt") for name, path in places]
     return tuple(folder for folder in folders if folder.template.is_file())

@@ -29,8 +29,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
-SAVE_INTERVAL = 1.0
-"""Seconds: what a kill -9 may cost at most."""
+SAVE_INTERVAL = 0.75
+"""Seconds between saves: with the time that a save takes, a kill -9 costs a second at most."""
 SETTLE = 3.0
 """Seconds for which saving goes on after the last change seen: a state machine's last step, say,
 is seen by nobody."""
@@ -73,33 +73,36 @@ class Changes:
 
 
 class Snapshots:
-    """Whole states of the emulator on disk, of which only the newest counts."""
+    """Whole states of the emulator on disk, of which only the newest counts.
 
-    def __init__(self, folder: Path) -> None:
+    `encode` and `decode` are for what JSON has no words for, as in the json module.
+    """
+
+    def __init__(
+        self, folder: Path, encode: Callable[[Any], Any], decode: Callable[[Any], Any]
+    ) -> None:
         self._folder = folder
+        self._encode = encode
+        self._decode = decode
         self._current = folder / "current"
         folder.mkdir(parents=True, exist_ok=True)
         self._remove_all_but_current()
 
     def load(self, service: str) -> Any:
-        """The service's state in ministack's own form, or None."""
-        from ministack.core import persistence
-
+        """The service's state, or None."""
         try:
             text = (self._current / f"{service}.json").read_text()
         except FileNotFoundError:
             return None
-        return json.loads(text, object_hook=persistence._json_object_hook)  # its format
+        return json.loads(text, object_hook=self._decode)
 
     def save(self, states: dict[str, Callable[[], Any]]) -> None:
         """Write every state into a new folder, then make it the current one in one step."""
-        from ministack.core import persistence
-
         fresh = self._folder / f"{time.time_ns()}"
         fresh.mkdir()
         for service, get_state in states.items():
             # dumps, not dump: only the former uses the encoder written in C.
-            text = json.dumps(get_state(), default=persistence._json_default)  # its format
+            text = json.dumps(get_state(), default=self._encode)
             (fresh / f"{service}.json").write_text(text)
         link = self._folder / f"{fresh.name}.link"
         link.symlink_to(fresh.name)
@@ -381,9 +384,10 @@ async def serve(folder: Path) -> None:
     """Serve until SIGTERM or SIGINT, then save once more."""
     from hypercorn.asyncio import serve as serve_app
     from ministack import app
+    from ministack.core import persistence as form
 
     changes = Changes()
-    snapshots = Snapshots(folder / "snapshots")
+    snapshots = Snapshots(folder / "snapshots", form._json_default, form._json_object_hook)
     keep_state_in(snapshots)
     lock_queues()
     note_changes(changes)

@@ -1,12 +1,12 @@
 """What an embedded stack is, for those who talk to it."""
 
 import json
+import os
+import threading
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
-
-import boto3
-from botocore.config import Config
 
 from penstock.embedded.errors import NotRunningError
 from penstock.embedded.files import replace_text
@@ -17,6 +17,8 @@ REGION = "us-east-1"
 ACCOUNT_ID = "000000000000"
 KEY = "test"
 """The emulator's access key id and secret access key."""
+_making_a_client = threading.Lock()
+"""A session makes one client at a time; the clients themselves serve many threads."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,25 @@ class Stack:
 
 def client_of(endpoint_url: str, service: str) -> Any:
     """A boto3 client of the emulator at that address, whatever the shell says of AWS."""
+    from botocore.config import Config
+
     config = Config(proxies={}, retries={"max_attempts": 2}, connect_timeout=5)
-    session: Any = boto3.Session(KEY, KEY, region_name=REGION)
-    return session.client(service, endpoint_url=endpoint_url, config=config)
+    with _making_a_client:
+        return _session().client(service, endpoint_url=endpoint_url, config=config)
+
+
+@cache
+def _session() -> Any:
+    # Imported on first use: it takes longer than all else that the command line does.
+    import boto3
+    from botocore.session import Session
+
+    nothing_of_the_shell = {
+        "ca_bundle": (None, None, None, None),
+        "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+        "profile": (None, None, None, None),
+    }
+    return boto3.Session(
+        KEY, KEY, region_name=REGION, botocore_session=Session(nothing_of_the_shell)
+    )

@@ -19,7 +19,7 @@ def write_archive(archive: Path, files: Mapping[str, Path]) -> None:
     try:
         with os.fdopen(descriptor, "wb") as stream, zipfile.ZipFile(stream, "w") as target:
             for name in sorted(files):
-                target.writestr(_entry(name), files[name].read_bytes(), compresslevel=9)
+                target.writestr(_entry(name), files[name].read_bytes(), compresslevel=6)
         Path(fresh).chmod(0o644)
         Path(fresh).replace(archive)
     finally:

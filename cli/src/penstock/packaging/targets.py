@@ -18,16 +18,13 @@ class Target:
 
     `wheels` are the options by which uv picks wheels for it. `compiler` is an interpreter of its
     own minor version, or None where there is none here: bytecode of another version would only be
-    thrown away at every cold start, so such an artifact carries none.
+    thrown away at every cold start, so such an artifact carries none. `folder` gets what is made.
     """
 
     name: str
     wheels: tuple[str, ...]
     compiler: Path | None
-
-    @property
-    def folder(self) -> Path:
-        return BUILD / self.name
+    folder: Path
 
     def description(self) -> str:
         """All of the target that an artifact's bytes depend on."""
@@ -38,12 +35,13 @@ class Target:
 def aws_target() -> Target:
     """Lambda on arm64. Set PENSTOCK_TARGET_PYTHON to a Python 3.13 that is not on the PATH."""
     wheels = ("--python-platform", AWS_PLATFORM, "--python-version", AWS_PYTHON)
-    return Target("aws", wheels, _interpreter(AWS_PYTHON))
+    return Target("aws", wheels, _interpreter(AWS_PYTHON), BUILD / "aws")
 
 
 def local_target() -> Target:
     """The emulator: it runs functions on its own interpreter, whatever their Runtime says."""
-    return Target("local", ("--python", str(EMULATOR_PYTHON)), EMULATOR_PYTHON)
+    wheels = ("--python", str(EMULATOR_PYTHON))
+    return Target("local", wheels, EMULATOR_PYTHON, BUILD / "local")
 
 
 def _interpreter(minor_version: str) -> Path | None:
