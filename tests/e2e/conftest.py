@@ -1,0 +1,45 @@
+"""A whole embedded stack: the emulator, the real templates, real runners. One for each worker."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from penstock.embedded import Stack, Wishes, down, up
+from penstock.project import PROJECT_ROOT
+from tests.support.product import Product, Repository
+
+Starter = Callable[[Path], Stack]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.timeout(240))
+
+
+def start(home: Path, wishes: Wishes | None = None) -> Stack:
+    """Bring a stack up; packaging, which all stacks share, is done by one at a time."""
+    lock = PROJECT_ROOT / ".build" / "tests.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with FileLock(lock):
+        return up(home, wishes)
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The stack that a worker's tests share; each test has a repository of its own in it."""
+    home = tmp_path_factory.mktemp("home")
+    try:
+        yield Product(start(home))
+    finally:
+        down(home)
+
+
+@pytest.fixture
+def repository(product: Product, tmp_path: Path, request: pytest.FixtureRequest) -> Repository:
+    name = request.node.name.removeprefix("test_").replace("[", "-").replace("]", "")
+    return Repository.create(product, tmp_path, f"acme/{name[:60]}-{os.getpid()}")

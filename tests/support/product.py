@@ -1,0 +1,149 @@
+"""The product as its users have it: push with git, look with HTTP, speak with SNS."""
+
+import hashlib
+import hmac
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from penstock.embedded import Stack
+from tests.support.git import WorkTree
+
+T = TypeVar("T")
+FINAL = {"succeeded", "failed", "aborted", "superseded"}
+PATIENCE = 60.0
+"""Seconds: far more than any flow of these tests takes, even on a busy machine."""
+
+
+def eventually(look: Callable[[], T | None], what: str, patience: float = PATIENCE) -> T:
+    """What `look` returns as soon as it is true. Fails, saying `what`, when patience ends."""
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"waited {patience:g} s in vain for {what}")
+
+
+@dataclass(frozen=True)
+class Product:
+    """An embedded stack, seen from outside."""
+
+    stack: Stack
+    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30, trust_env=False))
+
+    def flow(self, flow_id: str) -> dict[str, Any]:
+        """What `penstock show FLOW --json` says; empty while the flow is not known."""
+        answer = self.http.get(f"{self.stack.api_url}/flows/{flow_id}")
+        if answer.status_code == 404:
+            return {}
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    def await_state(self, flow_id: str, *states: str, patience: float = PATIENCE) -> dict[str, Any]:
+        """The flow as soon as it is in one of these states (default: any final one)."""
+        wanted = set(states) or FINAL
+
+        def look() -> dict[str, Any] | None:
+            flow = self.flow(flow_id)
+            if flow.get("state") in FINAL - wanted:
+                raise AssertionError(f"the flow ended otherwise: {json.dumps(flow, indent=1)}")
+            return flow if flow.get("state") in wanted else None
+
+        try:
+            return eventually(look, f"flow {flow_id} to be {wanted}", patience)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{json.dumps(self.flow(flow_id), indent=1)}") from error
+
+    def await_job(self, flow_id: str, name: str, state: str) -> dict[str, Any]:
+        """A job of the flow as soon as it is in this state."""
+
+        def look() -> dict[str, Any] | None:
+            jobs = [job for stage in self.flow(flow_id).get("stages", []) for job in stage["jobs"]]
+            return next((job for job in jobs if (job["name"], job["state"]) == (name, state)), None)
+
+        return eventually(look, f"job {name} of {flow_id} to be {state}")
+
+    def say(self, topic: str, message: Mapping[str, Any]) -> None:
+        """Publish a message by hand."""
+        self.stack.client("sns").publish(
+            TopicArn=self.stack.topics[topic], Message=json.dumps(message)
+        )
+
+    def deliver(self, push: Mapping[str, Any], **headers: str) -> httpx.Response:
+        """Send a webhook as GitHub would."""
+        body = json.dumps(push).encode()
+        return self.http.post(
+            self.stack.webhook_url, content=body, headers=signed(self.stack, body) | headers
+        )
+
+    def function_says(self, name: str, payload: Mapping[str, Any] | None = None) -> Any:
+        """What a deployed function answers; None when there is no such function or alias."""
+        functions = self.stack.client("lambda")
+        try:
+            answer = functions.invoke(
+                FunctionName=name, Qualifier="live", Payload=json.dumps(payload or {})
+            )
+        except functions.exceptions.ResourceNotFoundException:
+            return None
+        return json.loads(answer["Payload"].read())
+
+
+def signed(stack: Stack, body: bytes) -> dict[str, str]:
+    """The headers of a delivery of this body."""
+    digest = hmac.new(stack.webhook_secret.encode(), body, hashlib.sha256).hexdigest()
+    return {
+        "content-type": "application/json",
+        "x-github-event": "push",
+        "x-github-delivery": "d-1",
+        "x-hub-signature-256": f"sha256={digest}",
+    }
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository of its own for one test, which pushes as a developer does."""
+
+    product: Product
+    work: WorkTree
+    name: str
+
+    @classmethod
+    def create(cls, product: Product, folder: Path, name: str) -> "Repository":
+        """An empty one. Its pushes reach the stack by the webhook that GitHub would send."""
+        return cls(product, WorkTree.create(folder), name)
+
+    def push(self, files: Mapping[str, str], branch: str = "main") -> str:
+        """Commit, push and deliver; returns the flow's id."""
+        push = self.commit(files, branch)
+        answer = self.product.deliver(push)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["flow_id"])
+
+    def commit(self, files: Mapping[str, str], branch: str = "main") -> dict[str, Any]:
+        """Commit and push; returns the payload that GitHub would deliver."""
+        sha = self.work.commit(files)
+        self.work.push(branch)
+        return {
+            "ref": f"refs/heads/{branch}",
+            "before": "0" * 40,
+            "after": sha,
+            "deleted": False,
+            "repository": {"full_name": self.name, "clone_url": self.work.remote},
+            "head_commit": {"id": sha, "message": "Change", "author": {"name": "Ada"}},
+            "pusher": {"name": "ada"},
+        }
+
+
+def flow_in(text: str) -> str:
+    """The id of the flow that a text, such as the answer to a push, speaks of."""
+    found = re.search(r"\b[0-9a-f]{20}\b", text)
+    assert found, f"no flow is named in {text!r}"
+    return found[0]
