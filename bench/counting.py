@@ -1,0 +1,148 @@
+"""Counts the AWS calls that reach the emulator, by service and operation.
+
+The emulator's launcher wraps its ASGI application in this when the environment variable
+`PENSTOCK_COUNT_CALLS` names this file; see docs/bench.md. It runs in the emulator's environment,
+so it imports nothing but the standard library. `GET /_penstock/calls` answers what was counted:
+`{"sqs:SendMessage": 12, ...}`.
+
+The emulator's own records do not serve: its access log has no operation, and its CloudTrail names
+neither what SNS is asked for (that stands in the body) nor what a presigned address asks of S3.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+from urllib.parse import parse_qs
+
+CALLS_PATH = "/_penstock/calls"
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+_CREDENTIAL_SCOPE = re.compile(r"Credential=[^/,]+/\d+/[^/]+/([a-z0-9-]+)/aws4_request")
+_RPC_PATH = re.compile(r"/service/[^/]+/operation/(\w+)")
+
+# What the services without an operation in the request's headers or body are asked for:
+# service, method and path, in the order of looking.
+_REST = (
+    ("lambda", "POST", re.compile(r"/invocations$"), "Invoke"),
+    ("lambda", "POST", re.compile(r"/functions$"), "CreateFunction"),
+    ("lambda", "PUT", re.compile(r"/code$"), "UpdateFunctionCode"),
+    ("lambda", "PUT", re.compile(r"/configuration$"), "UpdateFunctionConfiguration"),
+    ("lambda", "POST", re.compile(r"/versions$"), "PublishVersion"),
+    ("lambda", "POST", re.compile(r"/aliases$"), "CreateAlias"),
+    ("lambda", "PUT", re.compile(r"/aliases/[^/]+$"), "UpdateAlias"),
+    ("lambda", "GET", re.compile(r"/functions/[^/]+(/configuration)?$"), "GetFunction"),
+    ("scheduler", "POST", re.compile(r"/schedules/"), "CreateSchedule"),
+    ("scheduler", "DELETE", re.compile(r"/schedules/"), "DeleteSchedule"),
+    ("s3", "PUT", re.compile(r"^/[^/]+/."), "PutObject"),
+    ("s3", "GET", re.compile(r"^/[^/]+/."), "GetObject"),
+    ("s3", "HEAD", re.compile(r"^/[^/]+/."), "HeadObject"),
+    ("s3", "DELETE", re.compile(r"^/[^/]+/."), "DeleteObject"),
+    ("s3", "POST", re.compile(r"^/[^/]+/."), "MultipartUpload"),
+    ("s3", "PUT", re.compile(r"^/[^/]+/?$"), "CreateBucket"),
+    ("s3", "GET", re.compile(r"^/[^/]+/?$"), "ListObjects"),
+    ("s3", "POST", re.compile(r"^/[^/]+/?$"), "DeleteObjects"),
+    ("s3", "HEAD", re.compile(r"^/[^/]+/?$"), "HeadBucket"),
+)
+
+
+def wrap(application: Application) -> Application:
+    """Return the application with a counter around it."""
+    return CallCounter(application)
+
+
+class CallCounter:
+    """An ASGI application that counts what it passes on."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._calls: Counter[str] = Counter()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Pass one connection on, or answer with the counts."""
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+        elif scope["path"] == CALLS_PATH:
+            await self._answer(send)
+        else:
+            await self._counted(scope, receive, send)
+
+    async def _counted(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Count a request once its end is known: only then has all of its body been seen."""
+        body = bytearray()
+
+        async def receive_and_keep() -> Message:
+            message = await receive()
+            if _is_form(scope):
+                body.extend(message.get("body", b""))
+            return message
+
+        try:
+            await self._application(scope, receive_and_keep, send)
+        finally:
+            call = name_of(scope, bytes(body))
+            if call:
+                self._calls[call] += 1
+
+    async def _answer(self, send: Send) -> None:
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps(self._calls).encode()})
+
+
+def name_of(scope: Message, body: bytes) -> str:
+    """Return `service:Operation`, or nothing for a request that is no AWS call.
+
+    An AWS call is signed; its service stands in the signature's scope.
+    """
+    headers = _headers(scope)
+    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    service = _service(headers, query)
+    return f"{service}:{_operation(service, scope, headers, query, body)}" if service else ""
+
+
+def _service(headers: Mapping[str, str], query: Mapping[str, list[str]]) -> str:
+    signed = _CREDENTIAL_SCOPE.search(headers.get("authorization", ""))
+    if signed:
+        return signed[1]
+    # Only S3's addresses are presigned here.
+    return "s3" if "X-Amz-Credential" in query else ""
+
+
+def _operation(
+    service: str,
+    scope: Message,
+    headers: Mapping[str, str],
+    query: Mapping[str, list[str]],
+    body: bytes,
+) -> str:
+    """Read the operation where the service's protocol puts it."""
+    if "x-amz-target" in headers:
+        return headers["x-amz-target"].rpartition(".")[2]
+    if rpc := _RPC_PATH.search(scope["path"]):
+        return rpc[1]
+    if action := query.get("Action") or parse_qs(body.decode("latin-1")).get("Action"):
+        return action[0]
+    return _rest_operation(service, scope["method"], scope["path"])
+
+
+def _rest_operation(service: str, method: str, path: str) -> str:
+    for of_service, of_method, pattern, operation in _REST:
+        if (of_service, of_method) == (service, method) and pattern.search(path):
+            return operation
+    return method
+
+
+def _is_form(scope: Message) -> bool:
+    return _headers(scope).get("content-type", "").startswith("application/x-www-form-urlencoded")
+
+
+def _headers(scope: Message) -> dict[str, str]:
+    return {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+    }

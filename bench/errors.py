@@ -1,0 +1,17 @@
+"""What can go wrong while measuring."""
+
+
+class BenchError(Exception):
+    """Any failure of the benchmark; its message says what happened and what to do."""
+
+
+class SubjectError(BenchError):
+    """A subject could not be started, reached or stopped."""
+
+
+class PipelineError(BenchError):
+    """A pipeline did not succeed, or not in time: its figure would mean nothing."""
+
+
+class CountingError(BenchError):
+    """The emulator does not count its calls."""

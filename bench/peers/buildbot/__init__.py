@@ -1,0 +1,1 @@
+"""Buildbot: a master and its workers, in an environment of their own."""

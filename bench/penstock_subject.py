@@ -1,0 +1,92 @@
+"""Penstock on its embedded stack as a subject of the works."""
+
+import json
+import os
+import shutil
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import pushes
+from bench.errors import PipelineError, SubjectError
+from bench.pushes import Push
+from penstock import embedded
+
+# The emulator's launcher wraps itself in the module that this names.
+COUNT_VARIABLE = "PENSTOCK_COUNT_CALLS"
+COUNTER = Path(__file__).with_name("counting.py")
+UNFINISHED = ("running", "baking")
+# Each look is a function's invocation in the very emulator that is measured: often enough to be
+# exact to a twentieth of W1's goal, seldom enough not to be what is measured.
+POLL_SECONDS = 0.015
+ANSWER_SECONDS = 30
+
+
+class PenstockSubject:
+    """A stack of the benchmark's own; a flow's name is its flow id."""
+
+    name = "penstock"
+
+    def __init__(self) -> None:
+        self._home = Path(tempfile.mkdtemp(prefix="penstock-bench-stack-"))
+
+    @property
+    def stack(self) -> embedded.Stack:
+        """The addresses of the running stack. Raises NotRunningError when it does not run."""
+        return embedded.Stack.load(self._home)
+
+    def start(self) -> None:
+        """Bring up a stack beside any that the user keeps, its emulator counting calls."""
+        os.environ[COUNT_VARIABLE] = str(COUNTER)
+        embedded.up(self._home)
+
+    def post_push(self, push: Push) -> str:
+        """Post one push to the webhook and return the id of its flow."""
+        stack = self.stack
+        answer = pushes.post(stack.webhook_url, pushes.payload(push), stack.webhook_secret)
+        try:
+            return str(json.loads(answer)["flow_id"])
+        except (ValueError, KeyError) as error:
+            raise SubjectError(f"the webhook answered without a flow_id: {answer!r}") from error
+
+    def wait_finished(self, flows: Sequence[str], seconds: float) -> None:
+        """Look at one flow after the other until each has succeeded."""
+        deadline = time.monotonic() + seconds
+        for flow_id in flows:
+            while not self._has_succeeded(flow_id):
+                if time.monotonic() > deadline:
+                    raise PipelineError(f"penstock: {flow_id} is unfinished after {seconds} s")
+                time.sleep(POLL_SECONDS)
+
+    def server_pids(self) -> list[int]:
+        """Return the emulator and the runners."""
+        return list(self.stack.processes.values())
+
+    def stop(self) -> None:
+        """Take the stack down and remove its state."""
+        embedded.down(self._home, forget=True)
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _has_succeeded(self, flow_id: str) -> bool:
+        flow = self._flow(flow_id)
+        if flow is None or flow["state"] in UNFINISHED:
+            return False
+        if flow["state"] != "succeeded":
+            raise PipelineError(f"penstock: {flow_id} {flow['state']}: {flow['reason']}")
+        return True
+
+    def _flow(self, flow_id: str) -> dict[str, Any] | None:
+        """Return the flow as `penstock show --json` gives it; None until the monitor has it."""
+        url = f"{self.stack.api_url}/flows/{flow_id}"
+        try:
+            with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer:
+                flow: dict[str, Any] = json.load(answer)
+                return flow
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return None
+            raise SubjectError(f"{url} answered {error.code}") from error

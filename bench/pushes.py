@@ -1,0 +1,181 @@
+"""The pushes that the works post: real commits of a real repository, in GitHub's own words."""
+
+import hashlib
+import hmac
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.request
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.errors import SubjectError
+
+REF = "refs/heads/main"
+NO_COMMIT = "0" * 40
+AUTHOR = {"name": "Bench", "email": "bench@example.test"}
+ANSWER_SECONDS = 30
+
+PENSTOCK_YML = """\
+version: 1
+components:
+  app:
+    path: app
+    build: {run: "true"}
+    deploy: {driver: command, run: "true"}
+gates:
+  check: {run: "true"}
+environments:
+  staging: {stage: staging, mode: parallel}
+  production: {stage: production, mode: parallel}
+release: {from: staging, to: production, bake: 0s}
+branches: {main: release}
+"""
+
+
+@dataclass(frozen=True)
+class Push:
+    """One commit put on main of a repository, and the commit it was put on."""
+
+    repository: str
+    clone_url: str
+    before: str
+    after: str
+
+
+class WorkloadRepository:
+    """A bare repository whose pipeline does nothing four times: build, gate, deploy, release."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made = 0
+        self._tip = NO_COMMIT
+        self._git("init", "--quiet", "--bare", "--initial-branch=main", str(folder))
+
+    @property
+    def name(self) -> str:
+        """The repository's full name, owner and all."""
+        return f"bench/{self._folder.stem}"
+
+    @property
+    def clone_url(self) -> str:
+        """The address to fetch from."""
+        return self._folder.as_uri()
+
+    def pushes(self, count: int) -> list[Push]:
+        """Put `count` commits on main, each changing the one component, oldest first."""
+        stream = "".join(self._commit(self._made + n) for n in range(count))
+        self._git("-C", str(self._folder), "fast-import", "--quiet", text=stream)
+        self._made += count
+        return self._since_last_time(count)
+
+    def _since_last_time(self, count: int) -> list[Push]:
+        listed = self._git(
+            "-C", str(self._folder), "rev-list", "--reverse", f"--max-count={count}", REF
+        ).split()
+        befores = [self._tip, *listed[:-1]]
+        self._tip = listed[-1]
+        return [
+            Push(self.name, self.clone_url, before, after)
+            for before, after in zip(befores, listed, strict=True)
+        ]
+
+    def _commit(self, number: int) -> str:
+        parent = f"from {self._tip}\n" if number == self._made and number else ""
+        first = _inline("penstock.yml", PENSTOCK_YML) if number == 0 else ""
+        return (
+            f"commit {REF}\ncommitter Bench <{AUTHOR['email']}> {int(time.time())} +0000\n"
+            f"{_data(f'Change {number}')}{parent}{first}"
+            f"{_inline('app/change.txt', f'{number}')}\n"
+        )
+
+    def _git(self, *arguments: str, text: str = "") -> str:
+        done = subprocess.run(
+            ["git", *arguments], input=text, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise SubjectError(f"git {arguments[0]} failed: {done.stderr.strip()}")
+        return done.stdout
+
+
+def _data(content: str) -> str:
+    return f"data {len(content.encode())}\n{content}\n"
+
+
+def _inline(path: str, content: str) -> str:
+    return f"M 100644 inline {path}\n{_data(content)}"
+
+
+def payload(push: Push) -> bytes:
+    """Return the body of GitHub's push event, as far as any subject reads it."""
+    commit = _commit_object(push)
+    event: dict[str, Any] = {
+        "ref": REF,
+        "before": push.before,
+        "after": push.after,
+        "created": push.before == NO_COMMIT,
+        "deleted": False,
+        "forced": False,
+        "head_commit": commit,
+        "commits": [commit],
+        "pusher": AUTHOR,
+        "sender": {"login": AUTHOR["name"]},
+        "repository": _repository_object(push),
+    }
+    return json.dumps(event).encode()
+
+
+def _commit_object(push: Push) -> dict[str, Any]:
+    return {
+        "id": push.after,
+        "message": "Change",
+        "timestamp": "2026-11-01T12:00:00+00:00",
+        "url": f"{push.clone_url}/commit/{push.after}",
+        "author": AUTHOR,
+        "committer": AUTHOR,
+        "distinct": True,
+        "added": [],
+        "removed": [],
+        "modified": ["app/change.txt"],
+    }
+
+
+def _repository_object(push: Push) -> dict[str, Any]:
+    owner, _, name = push.repository.partition("/")
+    return {
+        "name": name,
+        "full_name": push.repository,
+        "owner": {"login": owner},
+        "html_url": push.clone_url,
+        "clone_url": push.clone_url,
+        "default_branch": "main",
+    }
+
+
+def post(url: str, body: bytes, secret: str) -> bytes:
+    """Deliver a push event, signed both ways, and return the answer's body.
+
+    Raises SubjectError when the receiver refuses it or cannot be reached.
+    """
+    request = urllib.request.Request(url, data=body, headers=_headers(body, secret))
+    try:
+        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
+            return bytes(answer.read())
+    except urllib.error.HTTPError as error:
+        said = error.read().decode(errors="replace")[:500]
+        raise SubjectError(f"{url} answered {error.code} to a push: {said}") from error
+    except OSError as error:
+        raise SubjectError(f"{url} could not be reached: {error}") from error
+
+
+def _headers(body: bytes, secret: str) -> dict[str, str]:
+    return {
+        "Content-Type": "application/json",
+        "X-GitHub-Event": "push",
+        "X-GitHub-Delivery": str(uuid.uuid4()),
+        "X-Hub-Signature": f"sha1={hmac.digest(secret.encode(), body, hashlib.sha1).hex()}",
+        "X-Hub-Signature-256": f"sha256={hmac.digest(secret.encode(), body, hashlib.sha256).hex()}",
+    }

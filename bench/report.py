@@ -1,0 +1,96 @@
+"""Where the figures go: one JSON line each as soon as it is known, and tables at the end."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+LABELS = {
+    "w1_p50": "W1, push to finished, p50",
+    "w1_p95": "W1, p95",
+    "w2": "W2, 50 pushes at once",
+    "w2_peak_memory": "W2, peak memory of all servers",
+    "aws_calls_per_flow": "AWS API calls",
+    "lambda_invocations_per_flow": "Lambda invocations",
+    "log_bytes_per_flow": "log bytes",
+    "cost_per_1000_flows": "cost of 1,000 flows",
+}
+WORKS = ("w1_p50", "w1_p95", "w2", "w2_peak_memory")
+FORMATS: dict[str, Callable[[float], str]] = {
+    "ms": lambda value: f"{value:,.1f} ms" if value < 100 else f"{value:,.0f} ms",
+    "bytes": lambda value: f"{value / 1e6:,.1f} MB" if value >= 1e6 else f"{value / 1e3:,.1f} kB",
+    "USD": lambda value: f"${value:,.3f}",
+    "pipelines/min": lambda value: f"{value:,.0f} a minute",
+}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One figure; `subject` is penstock, a peer, a handler or a service."""
+
+    name: str
+    subject: str
+    value: float
+    unit: str
+
+    def __str__(self) -> str:
+        """The value with its unit, as a person reads it."""
+        shown = FORMATS.get(self.unit)
+        return shown(self.value) if shown else f"{self.value:,.1f} {self.unit}"
+
+
+class Report:
+    """Collects measurements into a file of JSON lines, which it begins anew."""
+
+    def __init__(self, path: Path, console: Console) -> None:
+        self._path = path
+        self._console = console
+        self._measurements: list[Measurement] = []
+        path.write_text("")
+
+    def add(self, name: str, subject: str, value: float, unit: str) -> None:
+        """Record one figure and say it."""
+        measurement = Measurement(name, subject, round(value, 3), unit)
+        self._measurements.append(measurement)
+        with self._path.open("a") as results:
+            results.write(json.dumps(asdict(measurement)) + "\n")
+        self._console.print(f"  {subject}: {LABELS.get(name, name)} {measurement}", style="dim")
+
+    def show(self) -> None:
+        """Print the tables of all that was measured."""
+        self._show("The same works", WORKS)
+        self._show("One flow of Penstock", [name for name in LABELS if name not in WORKS])
+        self._show_each("CPU time of importing a handler", "import_cpu")
+        self._show_each("Size of a service's zip", "zip_size")
+
+    def show_parts(self, title: str, parts: Mapping[str, float], form: str) -> None:
+        """Print what a figure is made of, largest first."""
+        rows = sorted(parts.items(), key=lambda part: -part[1])
+        self._table(title, [""], ((name, form.format(value)) for name, value in rows))
+
+    def _show(self, title: str, names: Sequence[str]) -> None:
+        found = [one for one in self._measurements if one.name in names]
+        subjects = list(dict.fromkeys(one.subject for one in found))
+        cells = {(one.name, one.subject): str(one) for one in found}
+        rows = (
+            (LABELS[name], *(cells.get((name, subject), "") for subject in subjects))
+            for name in names
+        )
+        if found:
+            self._table(title, subjects, rows)
+
+    def _show_each(self, title: str, name: str) -> None:
+        found = [one for one in self._measurements if one.name == name]
+        if found:
+            self._table(title, [""], ((one.subject, str(one)) for one in found))
+
+    def _table(self, title: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]]) -> None:
+        table = Table("", title=title, title_justify="left")
+        for column in columns:
+            table.add_column(column, justify="right")
+        for row in rows:
+            table.add_row(*row)
+        self._console.print(table)
