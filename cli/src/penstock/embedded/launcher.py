@@ -274,33 +274,6 @@ def _only_reads(scope: Scope) -> bool:
     return scope["method"] in {"GET", "HEAD", "OPTIONS"}
 
 
-def lock_queues() -> None:
-    """Let no message get lost between threads.
-
-    ministack removes messages by replacing a queue's list with a filtered copy, on the threads that
-    feed functions, while requests append to that list on the event loop. What is appended between
-    the copy and the replacement is gone. One reentrant lock around each step prevents it.
-    """
-    from ministack.services import sns, sqs
-
-    lock = threading.RLock()
-    sqs._queues_lock = lock
-    for name in ("_expire_retained", "_dlq_sweep", "_collect_msgs", "_refresh_counts"):
-        setattr(sqs, name, _locked(lock, getattr(sqs, name)))
-    sns._deliver_to_sqs = _locked(lock, sns._deliver_to_sqs)
-    for action, handler in list(sqs._HANDLERS.items()):
-        if not asyncio.iscoroutinefunction(handler):
-            sqs._HANDLERS[action] = _locked(lock, handler)
-
-
-def _locked(lock: threading.RLock, function: Callable[..., Result]) -> Callable[..., Result]:
-    def locked(*args: Any, **kwargs: Any) -> Result:
-        with lock:
-            return function(*args, **kwargs)
-
-    return locked
-
-
 class WakingEvent:
     """ministack's event that says a message has come; it wakes long polls too.
 
@@ -389,7 +362,6 @@ async def serve(folder: Path) -> None:
     changes = Changes()
     snapshots = Snapshots(folder / "snapshots", form._json_default, form._json_object_hook)
     keep_state_in(snapshots)
-    lock_queues()
     note_changes(changes)
     quicken()
     keep_recent_logs()
