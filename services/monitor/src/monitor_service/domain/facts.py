@@ -1,0 +1,337 @@
+"""Facts: what the monitor keeps of an event, and nothing else.
+
+A flow's view is a fold over its facts, so nothing is decided when they are written. Each fact has
+a name that only one outcome can have, and of two tellings of one outcome the smaller text is kept:
+whatever the order and the number of deliveries, the same facts remain. A fact's text begins with
+its time, written with a fixed width, so the smaller text is the earlier telling.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+
+from penstock_shared.contracts.change import Intent
+from penstock_shared.contracts.events import EnvironmentRole, Stage
+from penstock_shared.contracts.jobs import JobState
+from penstock_shared.contracts.model import Moment
+from penstock_shared.contracts.plan import ObjectRef
+
+FLOW = "flow"
+"""The part that holds what is known of the flow as a whole."""
+JOB = "job#"
+ASKED = "asked#"
+
+
+def fixed_width(moment: datetime) -> str:
+    """The moment as ISO 8601 in UTC, always 32 characters, so that texts sort as moments do."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+At = Annotated[Moment, PlainSerializer(fixed_width)]
+
+
+class FactBody(BaseModel):
+    """What is kept of one type of event. `at` comes first in its text: see the module's."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+    kind: ClassVar[str]
+
+    at: At
+
+
+class Requested(FactBody):
+    """A change should flow."""
+
+    kind: ClassVar = "requested"
+    repository: str
+    ref: str
+    before: str
+    sha: str
+    author: str = ""
+    message: str = ""
+    attempt: int = 1
+
+
+class AboutFlow(FactBody):
+    """A fact whose event carried what every stage needs to know of its flow."""
+
+    repository: str
+    ref: str
+    sha: str
+    intent: Intent
+    started_at: At
+    plan: ObjectRef
+
+
+class Planned(AboutFlow):
+    """The build is done, and the plan written."""
+
+    kind: ClassVar = "planned"
+
+
+class Tested(AboutFlow):
+    """Every gate passed; `reused` names those whose verdict was known already."""
+
+    kind: ClassVar = "tested"
+    reused: tuple[str, ...] = ()
+
+
+class ComponentThere(BaseModel):
+    """One component in one environment."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+    name: str
+    version: str = ""
+    deployed: bool = False
+    reason: str = ""
+
+
+class Deployed(AboutFlow):
+    """An environment runs what the flow wanted it to run."""
+
+    kind: ClassVar = "deployed"
+    environment: str
+    role: EnvironmentRole
+    begun_at: At
+    components: tuple[ComponentThere, ...] = ()
+
+
+class Baking(FactBody):
+    """The bake began."""
+
+    kind: ClassVar = "baking"
+    version: str
+    deadline: At
+
+
+class Promoted(AboutFlow):
+    """The bake is over."""
+
+    kind: ClassVar = "promoted"
+    version: str
+    by: str = ""
+
+
+class StoppingJob(BaseModel):
+    """The job that a flow failed of, without its log's tail: the job's own facts have that."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+    job_id: str
+    owner: str
+    name: str
+    component: str | None = None
+    state: JobState
+    exit_code: int | None = None
+    attempt: int = 1
+    started_at: At
+    finished_at: At
+    command: str = ""
+    reason: str = ""
+    log_stream: str = ""
+
+
+class Stopped(FactBody):
+    """The flow ended before its goal. The subclass says how."""
+
+    stage: Stage | None = None
+    reason: str = ""
+    by: str = ""
+    job: StoppingJob | None = None
+
+
+class Failed(Stopped):
+    """Something did not pass."""
+
+    kind: ClassVar = "failed"
+
+
+class Aborted(Stopped):
+    """Somebody, or an alarm, stopped it."""
+
+    kind: ClassVar = "aborted"
+
+
+class Superseded(Stopped):
+    """A newer change overtook it."""
+
+    kind: ClassVar = "superseded"
+
+
+class RolledBack(FactBody):
+    """An environment is back on what it ran before the flow."""
+
+    kind: ClassVar = "rolled-back"
+    environment: str
+    role: EnvironmentRole
+    components: tuple[ComponentThere, ...] = ()
+    reason: str = ""
+
+
+class JobBegan(FactBody):
+    """An attempt of a job runs; `at` is when it began."""
+
+    kind: ClassVar = "began"
+    owner: str
+    name: str
+    component: str | None = None
+    attempt: int
+    log_stream: str = ""
+
+
+class JobEnded(FactBody):
+    """An attempt of a job ended; `at` is when."""
+
+    kind: ClassVar = "ended"
+    owner: str
+    name: str
+    component: str | None = None
+    attempt: int
+    state: JobState
+    exit_code: int | None = None
+    began_at: At
+    command: str = ""
+    tail: str = ""
+    reason: str = ""
+    log_stream: str = ""
+
+
+class AbortAsked(BaseModel):
+    """Somebody published an abort. It has no time: what people publish by hand carries none."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+    kind: ClassVar = "abort-asked"
+
+    by: str = ""
+    reason: str = ""
+
+
+Body = FactBody | AbortAsked
+F = TypeVar("F", bound=FactBody)
+
+BODIES: Mapping[str, type[Body]] = {
+    body.kind: body
+    for body in (
+        Requested, Planned, Tested, Deployed, Baking, Promoted, Failed, Aborted, Superseded,
+        RolledBack, JobBegan, JobEnded, AbortAsked,
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One fact as it is stored: `part` is `flow`, `job#<id>` or `asked#<digest>`; `text` JSON."""
+
+    part: str
+    name: str
+    text: str
+
+    @classmethod
+    def of(cls, part: str, body: Body, identity: str = "") -> "Fact":
+        """The fact that keeps `body`, under a name that only its outcome has."""
+        name = f"{body.kind}:{identity}" if identity else body.kind
+        return cls(part, name, body.model_dump_json(exclude_defaults=True))
+
+    def body(self) -> Body | None:
+        """What is kept; None for a fact of a kind that this version does not know."""
+        known = BODIES.get(self.name.partition(":")[0])
+        return known.model_validate_json(self.text) if known else None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What puts a flow on the list: the indexes' keys."""
+
+    repository: str
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class JobFacts:
+    """All that is known of one job."""
+
+    job_id: str
+    began: tuple[JobBegan, ...] = ()
+    ended: tuple[JobEnded, ...] = ()
+
+    @property
+    def newest(self) -> JobBegan | JobEnded:
+        """The fact that tells most: the end of the newest attempt, or else its beginning."""
+        told: tuple[JobBegan | JobEnded, ...] = (*self.began, *self.ended)
+        return max(told, key=lambda fact: (fact.attempt, fact.kind))
+
+
+@dataclass(frozen=True)
+class FlowFacts:
+    """All that is known of one flow, by kind, in an order that does not depend on arrival."""
+
+    flow_id: str
+    requested: Requested | None = None
+    planned: Planned | None = None
+    tested: Tested | None = None
+    deployed: tuple[Deployed, ...] = ()
+    baking: Baking | None = None
+    promoted: Promoted | None = None
+    stopped: tuple[Stopped, ...] = ()
+    rolled_back: tuple[RolledBack, ...] = ()
+    jobs: tuple[JobFacts, ...] = ()
+    asked: tuple[AbortAsked, ...] = ()
+
+    @property
+    def about(self) -> AboutFlow | None:
+        """Any fact that carries the flow's intent and plan."""
+        known = (self.planned, self.tested, *self.deployed, self.promoted)
+        return next((fact for fact in known if fact), None)
+
+    def deployment(self, role: EnvironmentRole) -> Deployed | None:
+        """The first deployment into the environment of that role."""
+        return next((fact for fact in self.deployed if fact.role is role), None)
+
+    def roll_back(self, role: EnvironmentRole) -> RolledBack | None:
+        """The last time that the environment of that role was put back."""
+        found = [fact for fact in self.rolled_back if fact.role is role]
+        return found[-1] if found else None
+
+
+def facts_of(flow_id: str, stored: Iterable[Fact]) -> FlowFacts:
+    """Sort stored facts, in whichever order they come, into what is known of the flow."""
+    ordered = sorted(stored, key=lambda fact: (fact.part, fact.name, fact.text))
+    found = [(fact.part, body) for fact in ordered if (body := fact.body())]
+    bodies = [body for _part, body in found]
+    return FlowFacts(
+        flow_id,
+        requested=_first(bodies, Requested),
+        planned=_first(bodies, Planned),
+        tested=_first(bodies, Tested),
+        deployed=_all(bodies, Deployed),
+        baking=_first(bodies, Baking),
+        promoted=_first(bodies, Promoted),
+        stopped=_all(bodies, Stopped),
+        rolled_back=_all(bodies, RolledBack),
+        jobs=_jobs(found),
+        asked=tuple(body for body in bodies if isinstance(body, AbortAsked)),
+    )
+
+
+def _all(bodies: Iterable[Body], kind: type[F]) -> tuple[F, ...]:
+    found = (body for body in bodies if isinstance(body, kind))
+    return tuple(sorted(found, key=lambda fact: fact.at))
+
+
+def _first(bodies: Iterable[Body], kind: type[F]) -> F | None:
+    return next(iter(_all(bodies, kind)), None)
+
+
+def _jobs(found: Iterable[tuple[str, Body]]) -> tuple[JobFacts, ...]:
+    parts: dict[str, list[Body]] = {}
+    for part, body in found:
+        if part.startswith(JOB):
+            parts.setdefault(part.removeprefix(JOB), []).append(body)
+    jobs = (
+        JobFacts(job, _all(group, JobBegan), _all(group, JobEnded)) for job, group in parts.items()
+    )
+    return tuple(jobs)

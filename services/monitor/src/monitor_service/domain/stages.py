@@ -1,0 +1,186 @@
+"""The five stages of a flow: how each stands, since when, and why."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from monitor_service.domain.endings import Ending
+from monitor_service.domain.facts import Deployed, FactBody, FlowFacts, RolledBack
+from monitor_service.domain.jobs import jobs_by_stage
+from monitor_service.domain.view import FlowState, StageState, StageView
+from penstock_shared.contracts.change import Intent
+from penstock_shared.contracts.events import EnvironmentRole, Stage
+from penstock_shared.contracts.plan import Plan
+
+ENVIRONMENTS: Mapping[Stage, tuple[EnvironmentRole, ...]] = {
+    Stage.STAGING: (EnvironmentRole.STAGING, EnvironmentRole.PREVIEW),
+    Stage.PRODUCTION: (EnvironmentRole.PRODUCTION,),
+}
+"""The environments that each stage deploys to; a preview's stands where staging stands."""
+
+
+@dataclass(frozen=True)
+class _Course:
+    """How a stage went: when it began and was done, as far as facts tell."""
+
+    stage: Stage
+    state: StageState
+    began: datetime | None = None
+    done: datetime | None = None
+    reason: str = ""
+
+
+def stages_of(facts: FlowFacts, plan: Plan | None, ending: Ending | None) -> tuple[StageView, ...]:
+    """Every stage in the order of a flow."""
+    courses = [_course_of(stage, facts, plan) for stage in Stage]
+    if ending and ending.stop:
+        courses = _stop(courses, ending)
+    jobs = jobs_by_stage(facts, plan, ended=ending is not None)
+    return tuple(
+        StageView(
+            stage=course.stage,
+            state=course.state,
+            reason=course.reason,
+            started_at=course.began,
+            finished_at=course.done,
+            jobs=jobs[course.stage],
+            reused=facts.tested.reused if facts.tested and course.stage is Stage.TEST else (),
+            deadline=facts.baking.deadline if facts.baking and course.stage is Stage.BAKE else None,
+        )
+        for course in (_roll_back(course, facts) for course in courses)
+    )
+
+
+def _course_of(stage: Stage, facts: FlowFacts, plan: Plan | None) -> _Course:
+    began, done = _SPANS[stage](facts, plan)
+    if done:
+        return _Course(stage, StageState.SUCCEEDED, began, done, _remark(stage, facts, plan))
+    skipped = _why_skipped(stage, facts, plan)
+    if skipped:
+        return _Course(stage, StageState.SKIPPED, reason=skipped)
+    return _Course(stage, StageState.RUNNING if began else StageState.WAITING, began)
+
+
+_Span = tuple[datetime | None, datetime | None]
+
+
+def _build(facts: FlowFacts, _plan: Plan | None) -> _Span:
+    requested = _at(facts.requested) or (facts.about.started_at if facts.about else None)
+    return requested, _at(facts.planned)
+
+
+def _test(facts: FlowFacts, _plan: Plan | None) -> _Span:
+    return _at(facts.planned), _at(facts.tested)
+
+
+def _staging(facts: FlowFacts, _plan: Plan | None) -> _Span:
+    deployed = _deployed(Stage.STAGING, facts)
+    return (deployed.begun_at if deployed else _at(facts.tested)), _at(deployed)
+
+
+def _bake(facts: FlowFacts, _plan: Plan | None) -> _Span:
+    return _at(facts.baking), _at(facts.promoted)
+
+
+def _production(facts: FlowFacts, plan: Plan | None) -> _Span:
+    deployed = _deployed(Stage.PRODUCTION, facts)
+    if deployed:
+        return deployed.begun_at, deployed.at
+    straight = _goes_straight(facts, plan)
+    return _at(facts.promoted) or (_at(facts.tested) if straight else None), None
+
+
+_SPANS: Mapping[Stage, Callable[[FlowFacts, Plan | None], _Span]] = {
+    Stage.BUILD: _build,
+    Stage.TEST: _test,
+    Stage.STAGING: _staging,
+    Stage.BAKE: _bake,
+    Stage.PRODUCTION: _production,
+}
+
+
+def _at(fact: FactBody | None) -> datetime | None:
+    return fact.at if fact else None
+
+
+def _deployed(stage: Stage, facts: FlowFacts) -> Deployed | None:
+    found = (facts.deployment(role) for role in ENVIRONMENTS[stage])
+    return next((fact for fact in found if fact), None)
+
+
+def _goes_straight(facts: FlowFacts, plan: Plan | None) -> bool:
+    """Whether the release has no staging: by its plan, or else by where it has arrived."""
+    if plan and plan.release:
+        return plan.release.staging is None
+    arrived = _deployed(Stage.PRODUCTION, facts) is not None
+    return arrived and not facts.baking and _deployed(Stage.STAGING, facts) is None
+
+
+def _why_skipped(stage: Stage, facts: FlowFacts, plan: Plan | None) -> str:
+    intent = facts.about.intent if facts.about else None
+    if intent is Intent.CHECK and stage not in {Stage.BUILD, Stage.TEST}:
+        return "a check ends with its gates"
+    if intent is Intent.PREVIEW and stage in {Stage.BAKE, Stage.PRODUCTION}:
+        return "a preview does not go to production"
+    if stage in {Stage.STAGING, Stage.BAKE} and _goes_straight(facts, plan):
+        return "the release has no staging environment"
+    return ""
+
+
+def _remark(stage: Stage, facts: FlowFacts, plan: Plan | None) -> str:
+    if stage is Stage.TEST and plan and not plan.gates:
+        return "there was no gate to run"
+    if stage is Stage.BAKE and facts.promoted and facts.promoted.by:
+        return f"promoted by {facts.promoted.by}"
+    return ""
+
+
+def _stop(courses: Sequence[_Course], ending: Ending) -> list[_Course]:
+    """The stages of a flow that was stopped: one of them bears the reason, none goes on."""
+    where = ending.stage or _where(courses)
+    return [_stopped(course, ending, here=course.stage is where) for course in courses]
+
+
+def _where(courses: Sequence[_Course]) -> Stage:
+    """The stage that a flow was in: the first that runs, or else the first that waits."""
+    for state in (StageState.RUNNING, StageState.WAITING):
+        for course in courses:
+            if course.state is state:
+                return course.stage
+    return courses[-1].stage
+
+
+def _stopped(course: _Course, ending: Ending, *, here: bool) -> _Course:
+    state = StageState(ending.state)
+    if here:
+        return replace(course, state=state, done=ending.at, reason=ending.reason)
+    if course.state is StageState.RUNNING:
+        return replace(course, state=state, done=ending.at)
+    if course.state is StageState.WAITING:
+        return replace(course, state=StageState.SKIPPED, reason=_BEFORE[ending.state])
+    return course
+
+
+_BEFORE: Mapping[FlowState, str] = {
+    FlowState.FAILED: "the flow failed earlier",
+    FlowState.ABORTED: "the flow was aborted earlier",
+    FlowState.SUPERSEDED: "a newer change overtook the flow",
+}
+
+
+def _roll_back(course: _Course, facts: FlowFacts) -> _Course:
+    found = (facts.roll_back(role) for role in ENVIRONMENTS.get(course.stage, ()))
+    fact = next((fact for fact in found if fact), None)
+    if fact is None:
+        return course
+    if course.state is StageState.FAILED:
+        return replace(course, reason=f"{course.reason}; rolled back: {_back_on(fact)}")
+    done = course.done or fact.at
+    return replace(course, state=StageState.ROLLED_BACK, done=done, reason=_back_on(fact))
+
+
+def _back_on(fact: RolledBack) -> str:
+    versions = (
+        f"{one.name} {one.version}" if one.version else f"no {one.name}" for one in fact.components
+    )
+    return f"{fact.environment} is back on {', '.join(versions) or 'what it ran before'}"

@@ -1,0 +1,194 @@
+"""What people are shown of a flow. Written as JSON, this is the answer of the API."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+
+from penstock_shared.contracts.change import Intent
+from penstock_shared.contracts.events import EnvironmentRole, Stage
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+When = Annotated[datetime, PlainSerializer(_iso)]
+
+
+class View(BaseModel):
+    """A frozen value for reading."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+
+class FlowState(StrEnum):
+    """How a flow stands; all but the first two are final."""
+
+    RUNNING = "running"
+    BAKING = "baking"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    SUPERSEDED = "superseded"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will be decided about the flow."""
+        return self not in {FlowState.RUNNING, FlowState.BAKING}
+
+
+class StageState(StrEnum):
+    """How a stage of a flow stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    SUPERSEDED = "superseded"
+    SKIPPED = "skipped"
+    ROLLED_BACK = "rolled-back"
+
+
+class JobView(View):
+    """One job. `job_id` is None while the job is only planned.
+
+    `state` is one of waiting, running, succeeded, failed, timed-out, cancelled, lost.
+    """
+
+    job_id: str | None
+    name: str
+    component: str | None = None
+    state: str
+    exit_code: int | None = None
+    attempts: int = 0
+    started_at: When | None = None
+    finished_at: When | None = None
+    reason: str = ""
+    command: str = ""
+    tail: str = ""
+    log_stream: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the job ran and did not end well."""
+        return self.state in {"failed", "timed-out", "lost"}
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen to the job."""
+        return self.state not in {"waiting", "running"}
+
+    @property
+    def title(self) -> str:
+        """The job's name and, if it has one, its component's."""
+        return f"{self.name} ({self.component})" if self.component else self.name
+
+
+class StageView(View):
+    """One stage. `reused` names the gates whose verdict was known already."""
+
+    stage: Stage
+    state: StageState
+    reason: str = ""
+    started_at: When | None = None
+    finished_at: When | None = None
+    jobs: tuple[JobView, ...] = ()
+    reused: tuple[str, ...] = ()
+    deadline: When | None = None
+
+
+class DeploymentView(View):
+    """What a flow did with one component in one environment."""
+
+    environment: str
+    role: EnvironmentRole
+    version: str
+    deployed: bool
+    reason: str
+
+
+class ComponentView(View):
+    """What a flow did with one component. `version` is what the last environment runs of it."""
+
+    name: str
+    built: bool
+    deployed: bool
+    version: str
+    reason: str
+    deployments: tuple[DeploymentView, ...] = ()
+
+
+class VersionView(View):
+    """The version of one component."""
+
+    name: str
+    version: str
+
+
+class RollbackView(View):
+    """An environment that was put back on what it ran before the flow."""
+
+    environment: str
+    role: EnvironmentRole
+    at: When
+    components: tuple[VersionView, ...]
+    reason: str
+
+
+class AbortRequestView(View):
+    """Somebody asked for the flow to be aborted."""
+
+    by: str
+    reason: str
+
+
+class FlowView(View):
+    """One flow. `release` is the release's version, `stopped_by` who aborted or promoted."""
+
+    flow_id: str
+    repository: str
+    ref: str
+    sha: str
+    intent: Intent | None
+    state: FlowState
+    reason: str
+    started_at: When
+    finished_at: When | None
+    release: str | None
+    stages: tuple[StageView, ...]
+    components: tuple[ComponentView, ...]
+    author: str = ""
+    message: str = ""
+    attempt: int = 1
+    bakes_until: When | None = None
+    stopped_by: str = ""
+    promoted_by: str = ""
+    rollbacks: tuple[RollbackView, ...] = ()
+    abort_requests: tuple[AbortRequestView, ...] = ()
+
+    def stage(self, stage: Stage) -> StageView:
+        """The stage of that name; every flow has all of them."""
+        return next(view for view in self.stages if view.stage is stage)
+
+    @property
+    def branch(self) -> str:
+        """The ref without what every branch begins with."""
+        return self.ref.removeprefix("refs/heads/")
+
+    @property
+    def title(self) -> str:
+        """The first line of the commit's message."""
+        return self.message.strip().partition("\n")[0]
+
+    @property
+    def failed_jobs(self) -> tuple[JobView, ...]:
+        """The jobs that ran and did not end well, in the order of their stages."""
+        return tuple(job for stage in self.stages for job in stage.jobs if job.failed)
+
+    @property
+    def stoppable(self) -> bool:
+        """Whether an abort still has something to stop."""
+        return not self.state.final

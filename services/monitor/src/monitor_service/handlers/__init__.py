@@ -1,0 +1,1 @@
+"""Where the outside comes in: a queue, and an HTTP API."""

@@ -1,0 +1,1 @@
+"""What the monitor does: one module each."""

@@ -1,0 +1,35 @@
+"""Keep what an event tells."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from monitor_service.domain.ports import FactStore
+from monitor_service.domain.recording import Recording, recording_of, recording_of_request
+from penstock_shared.clock import Clock, utc_now
+from penstock_shared.contracts.commands import ReleaseCommand
+from penstock_shared.contracts.event import Event, EventData
+from penstock_shared.persistence.records import Cause, Outcome, Result
+
+RETENTION = timedelta(days=90)
+"""How long a flow can be shown after its events."""
+
+
+@dataclass(frozen=True)
+class RecordEvent:
+    """Writes one fact an event, with one call."""
+
+    store: FactStore
+    clock: Clock = field(default=utc_now)
+
+    def event(self, event: Event[EventData], _cause: Cause) -> Outcome[Any]:
+        """Keep what an event tells. Raises RefusedMessageError for a type that is not kept."""
+        return self._record(event.flow_id, recording_of(event), event.time)
+
+    def request(self, _topic: str, command: ReleaseCommand) -> Outcome[Any]:
+        """Keep that somebody asked for an abort."""
+        return self._record(command.flow_id, recording_of_request(command), self.clock())
+
+    def _record(self, flow_id: str, recording: Recording, at: datetime) -> Outcome[Any]:
+        written = self.store.record(flow_id, recording, at + RETENTION)
+        return Outcome(Result.APPLIED if written else Result.ALREADY_DONE, None)
