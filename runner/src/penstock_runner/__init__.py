@@ -1,1 +1,1 @@
-"""Executes jobs from the jobs queue."""
+"""Executes jobs: leases them from the jobs queue, runs them, and says how they ended."""

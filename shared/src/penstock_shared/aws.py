@@ -20,7 +20,17 @@ def _session() -> boto3.Session:
     return boto3.Session()
 
 
-def client(service: str, **overrides: Any) -> Any:
-    """A client with our timeouts and retries. One session serves all: making one is not cheap."""
-    config = _CONFIG.merge(Config(signature_version="s3v4")) if service == "s3" else _CONFIG
+def client(service: str, tuning: Config | None = None, **overrides: Any) -> Any:
+    """A client with our timeouts and retries, but for what `tuning` says.
+
+    One session serves all: making one is not cheap.
+    """
+    config = _CONFIG.merge(tuning) if tuning else _CONFIG
+    if service == "s3":
+        config = config.merge(Config(signature_version="s3v4"))
     return _session().client(service, config=config, **overrides)  # type: ignore[call-overload]  # the name is a variable
+
+
+def credentials() -> Any:
+    """botocore's credentials of that session, refreshed when it is time; None if there are none."""
+    return _session().get_credentials()

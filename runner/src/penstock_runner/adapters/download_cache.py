@@ -1,0 +1,83 @@
+"""Downloads, kept by the digest of their content.
+
+Safe for several runners with one cache: a file appears whole under its name or not at all, and
+one that is removed while somebody reads it stays readable for them.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from penstock_runner.adapters.transfer import Transfer
+from penstock_runner.domain.interruption import StopSignal
+from penstock_shared.contracts.jobs import Download
+
+DOWNLOAD_LIMIT = 1 << 30
+"""Bytes; the largest source or input."""
+_INCOMING = ".incoming-"
+
+
+@dataclass(frozen=True)
+class DownloadCache:
+    """Files in `folder`, the least recently used of which go when they weigh over `limit` bytes."""
+
+    folder: Path
+    limit: int
+    transfer: Transfer
+
+    @contextmanager
+    def open(self, download: Download, stop: StopSignal) -> Iterator[IO[bytes]]:
+        """The content, from the cache or else from its address. Raises JobError."""
+        path = self._path(download)
+        with self._cached(path) or self._fetched(path, download, stop) as content:
+            yield content
+
+    def discard(self, download: Download) -> None:
+        """Forget a download that turned out to be damaged."""
+        self._path(download).unlink(missing_ok=True)
+
+    def _path(self, download: Download) -> Path:
+        # Hashed, since a digest is a text from outside and this is a file's name.
+        return self.folder / hashlib.sha256(download.digest.encode()).hexdigest()
+
+    def _cached(self, path: Path) -> IO[bytes] | None:
+        try:
+            content = path.open("rb")
+        except FileNotFoundError:
+            return None
+        os.utime(content.fileno())
+        return content
+
+    def _fetched(self, path: Path, download: Download, stop: StopSignal) -> IO[bytes]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=self.folder, prefix=_INCOMING)
+        content = os.fdopen(descriptor, "w+b")
+        try:
+            self.transfer.fetch(download.url, content, DOWNLOAD_LIMIT, stop)
+            content.flush()
+            Path(name).replace(path)
+        except BaseException:
+            content.close()
+            Path(name).unlink(missing_ok=True)
+            raise
+        self._trim()
+        content.seek(0)
+        return content
+
+    def _trim(self) -> None:
+        weight = 0
+        for _, size, path in sorted(self._files(), reverse=True):
+            weight += size
+            if weight > self.limit:
+                path.unlink(missing_ok=True)
+
+    def _files(self) -> Iterator[tuple[float, int, Path]]:
+        for path in self.folder.iterdir():
+            with suppress(FileNotFoundError):
+                found = path.stat()
+                yield found.st_mtime, found.st_size, path

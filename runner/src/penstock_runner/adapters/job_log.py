@@ -1,0 +1,104 @@
+"""Ships a job's output to its log while the job runs.
+
+The job's own thread only puts output into memory. A thread of the log's own, started by the first
+output, stores it: a slow or absent CloudWatch Logs never holds up a job, and never fails it.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from threading import Event, Lock, Thread
+from typing import Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from penstock_runner.adapters.capture import Capture, LogLine
+from penstock_runner.adapters.log_stream import batches
+from penstock_runner.adapters.text import tail_of
+from penstock_runner.domain.results import LogReport
+from penstock_shared.contracts.jobs import TAIL_CHARACTERS
+
+INTERVAL = 0.4
+"""Seconds between two deliveries: output is to be seen within a second of being written."""
+CLOSING_PATIENCE = 5.0
+"""Seconds for which a log that cannot be stored is tried again once the job has ended."""
+
+
+class LogSink(Protocol):
+    """Where the lines go."""
+
+    name: str
+
+    def put(self, lines: Sequence[LogLine]) -> None:
+        """Append lines that fit into one batch. Raises what boto3 raises."""
+        ...
+
+
+def milliseconds() -> int:
+    """The time, as CloudWatch Logs counts it."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass
+class ShippedLog:
+    """The log of one attempt. `cap` is in bytes, see Capture."""
+
+    sink: LogSink
+    command: str
+    cap: int
+    _trouble: str = ""
+    _unsent: list[LogLine] = field(default_factory=list)
+    _closing: Event = field(default_factory=Event)
+    _lock: Lock = field(default_factory=Lock)
+    _thread: Thread | None = None
+    _capture: Capture = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._capture = Capture(self.cap, milliseconds)
+
+    def write(self, output: bytes) -> None:
+        """Take some output; never blocks on the network, never raises."""
+        with self._lock:
+            if not self._thread:
+                self._capture.say(f"$ {self.command}")
+            self._capture.add(output)
+        if not self._thread:
+            self._thread = Thread(target=self._ship_all, name="log-shipper", daemon=True)
+            self._thread.start()
+
+    def close(self) -> LogReport:
+        """Store what is left, within a few seconds, and say what became of it all."""
+        if not self._thread:
+            return LogReport()
+        self._closing.set()
+        self._thread.join()
+        tail = tail_of(self._capture.recent(), TAIL_CHARACTERS)
+        return LogReport(self.sink.name, tail, self._trouble)
+
+    def _ship_all(self) -> None:
+        while not self._closing.is_set():
+            self._ship(self._take())
+            self._closing.wait(INTERVAL)
+        give_up_at = time.monotonic() + CLOSING_PATIENCE
+        with self._lock:
+            last = self._capture.end()
+        while not self._ship(last) and time.monotonic() < give_up_at:
+            last = []
+            time.sleep(INTERVAL)
+
+    def _take(self) -> list[LogLine]:
+        with self._lock:
+            return self._capture.take(partial=True)
+
+    def _ship(self, lines: list[LogLine]) -> bool:
+        """Whether everything so far is stored now; what is not is tried again next time."""
+        self._unsent += lines
+        for batch in list(batches(self._unsent)):
+            try:
+                self.sink.put(batch)
+            except (BotoCoreError, ClientError) as error:
+                self._trouble = f"{len(self._unsent)} lines of its log are not stored: {error}"
+                return False
+            del self._unsent[: len(batch)]
+        self._trouble = ""
+        return True

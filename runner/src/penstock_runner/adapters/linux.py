@@ -1,0 +1,27 @@
+"""The few calls of Linux that Python has no function for."""
+
+import ctypes
+import os
+
+_SET_DUMPABLE = 4
+_SET_CHILD_SUBREAPER = 36
+
+
+def refuse_inspection() -> None:
+    """Keep others of the same user out of this process's memory and environment in /proc.
+
+    Does not hold against root: https://man7.org/linux/man-pages/man2/PR_SET_DUMPABLE.2const.html
+    """
+    _prctl(_SET_DUMPABLE, 0)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parents have ended."""
+    _prctl(_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, value, 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

@@ -1,0 +1,85 @@
+"""Uploads what a job leaves behind."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from penstock_runner.adapters.paths import inside
+from penstock_runner.adapters.transfer import CHUNK, Transfer
+from penstock_runner.domain.interruption import StopSignal
+from penstock_runner.domain.ports import Kept, Site
+from penstock_runner.errors import JobError, UnsafePathError
+from penstock_shared.contracts.jobs import JobOutput, Upload
+
+
+def keep_outputs(
+    uploads: tuple[Upload, ...], site: Site, transfer: Transfer, limit: int, stop: StopSignal
+) -> Kept:
+    """Upload every output that is there; `limit` is the most that one may weigh, in bytes.
+
+    Output paths are relative to the working directory. A problem is a required output that is
+    missing, or any that is there and cannot be kept.
+    """
+    outputs, problems = [], []
+    for upload in uploads:
+        try:
+            outputs.append(_keep(upload, site, transfer, limit, stop))
+        except FileNotFoundError:
+            if upload.required:
+                problems.append(f"the command left no {upload.path}, the output {upload.name!r}")
+        except (JobError, OSError) as error:
+            problems.append(f"output {upload.name!r}, {upload.path}: {error}")
+    return Kept(outputs, problems)
+
+
+def _keep(
+    upload: Upload, site: Site, transfer: Transfer, limit: int, stop: StopSignal
+) -> JobOutput:
+    with _opened(_find(upload, site)) as descriptor:
+        size = os.fstat(descriptor).st_size
+        if size > limit:
+            raise JobError(f"{size:,} bytes, the limit is {limit:,}")
+        body = _Body(descriptor, size)
+        transfer.store(upload.url, body.chunks, size, upload.content_type, stop)
+    return JobOutput(name=upload.name, key=upload.key, sha256=body.sha256.hexdigest(), size=size)
+
+
+def _find(upload: Upload, site: Site) -> Path:
+    return inside(site.source, os.path.relpath(site.workdir / upload.path, site.source))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    # Not blocking: opening a pipe that nobody writes to would wait for ever.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UnsafePathError("not a file")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@dataclass
+class _Body:
+    """A file's first `size` bytes, hashed as they are sent."""
+
+    descriptor: int
+    size: int
+    sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def chunks(self) -> Iterator[bytes]:
+        """The content from its beginning."""
+        self.sha256 = hashlib.sha256()
+        offset = 0
+        while offset < self.size:
+            chunk = os.pread(self.descriptor, min(CHUNK, self.size - offset), offset)
+            if not chunk:
+                raise JobError("it became shorter while it was read")
+            self.sha256.update(chunk)
+            offset += len(chunk)
+            yield chunk

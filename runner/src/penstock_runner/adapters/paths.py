@@ -1,0 +1,44 @@
+"""Paths that a job names, kept inside of its folder."""
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from penstock_runner.errors import UnsafePathError
+
+_OWNER_MAY_ALL = 0o700
+
+
+def inside(folder: Path, relative: str) -> Path:
+    """The path that `relative` means in `folder`, with every link followed.
+
+    Raises UnsafePathError if that lies outside.
+    """
+    path = (folder / relative).resolve()
+    if "\0" in relative or not path.is_relative_to(folder.resolve()):
+        raise UnsafePathError(f"{relative!r} lies outside of the job's folder")
+    return path
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder whatever a job has done to the permissions in it; never raises."""
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        _open_up(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _open_up(folder: Path) -> None:
+    for path, folders, _ in os.walk(folder):
+        for name in folders:
+            with suppress(OSError):
+                _allow(Path(path, name))
+
+
+def _allow(folder: Path) -> None:
+    if not folder.is_symlink():
+        folder.chmod(_OWNER_MAY_ALL)

@@ -1,0 +1,53 @@
+"""The jobs queue on SQS."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from penstock_runner.domain.ports import Message
+
+LONG_POLL = 20
+"""Seconds; the longest that SQS waits for a message."""
+REASON_CHARACTERS = 1000
+
+
+@dataclass(frozen=True)
+class SqsJobQueue:
+    """The queue at `url` and its dead-letter queue. `client` is a boto3 SQS client."""
+
+    client: Any
+    url: str
+    dead_letter_url: str
+
+    def receive(self, hidden_for: int) -> Message | None:
+        """Wait for a message, and have it hidden from others for so many seconds."""
+        response = self.client.receive_message(
+            QueueUrl=self.url,
+            MaxNumberOfMessages=1,
+            WaitTimeSeconds=LONG_POLL,
+            VisibilityTimeout=hidden_for,
+            MessageSystemAttributeNames=["ApproximateReceiveCount"],
+        )
+        for message in response.get("Messages", []):
+            received = int(message["Attributes"]["ApproximateReceiveCount"])
+            return Message(message["Body"], message["ReceiptHandle"], received)
+        return None
+
+    def delete(self, message: Message) -> None:
+        """Take the message off the queue for good."""
+        self.client.delete_message(QueueUrl=self.url, ReceiptHandle=message.receipt)
+
+    def hide(self, message: Message, seconds: int) -> None:
+        """Let nobody receive the message for so long from now on; 0 shows it at once."""
+        self.client.change_message_visibility(
+            QueueUrl=self.url, ReceiptHandle=message.receipt, VisibilityTimeout=seconds
+        )
+
+    def refuse(self, message: Message, reason: str) -> None:
+        """Move the message to the dead-letter queue, with the reason as its attribute."""
+        attribute = {"DataType": "String", "StringValue": reason[:REASON_CHARACTERS]}
+        self.client.send_message(
+            QueueUrl=self.dead_letter_url,
+            MessageBody=message.body,
+            MessageAttributes={"reason": attribute},
+        )
+        self.delete(message)

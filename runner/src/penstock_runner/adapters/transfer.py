@@ -1,0 +1,120 @@
+"""Fetches and stores files by presigned addresses.
+
+Whoever has such an address has the right that it stands for, so none appears in an error.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import IO, TypeVar
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from penstock_runner.domain.interruption import StopSignal
+from penstock_runner.errors import JobError
+
+CHUNK = 1 << 18
+PAUSES = (0.1, 0.3, 1, 2, 4, 8, 8, 8)
+"""Seconds between tries while the other side cannot be reached or says that it is its fault."""
+_TIMEOUT = urllib3.Timeout(connect=5, read=30)
+
+T = TypeVar("T")
+
+
+class _ElsewhereError(Exception):
+    """A failure that may pass."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """HTTP with a few patient retries, given up when the job is to stop."""
+
+    pool: urllib3.PoolManager = field(
+        default_factory=lambda: urllib3.PoolManager(retries=False, timeout=_TIMEOUT, maxsize=10)
+    )
+
+    def fetch(self, url: str, into: IO[bytes], limit: int, stop: StopSignal) -> None:
+        """Write the body to `into`. Raises JobError, also for more than `limit` bytes."""
+
+        def once() -> None:
+            into.seek(0)
+            into.truncate()
+            with self._asking("GET", url) as response:
+                for chunk in _limited(response, limit):
+                    stop.check(time.monotonic())
+                    into.write(chunk)
+
+        _patiently(once, stop)
+
+    def store(
+        self, url: str, body: Callable[[], Iterator[bytes]], size: int, kind: str, stop: StopSignal
+    ) -> None:
+        """Put `size` bytes, which `body` gives anew for every try. Raises JobError."""
+
+        def once() -> None:
+            # S3 takes no chunked bodies: it wants to know the size beforehand.
+            headers = {"Content-Length": str(size), "Content-Type": kind}
+            chunks = _checked(body(), stop)
+            with self._asking("PUT", url, body=chunks, headers=headers):
+                pass
+
+        _patiently(once, stop)
+
+    @contextmanager
+    def _asking(self, method: str, url: str, **more: object) -> Iterator[urllib3.BaseHTTPResponse]:
+        try:
+            response = self.pool.request(method, url, preload_content=False, **more)  # type: ignore[arg-type]  # as urllib3 takes them
+        except HTTPError as error:
+            raise _ElsewhereError(type(error).__name__) from error
+        try:
+            _judge(response.status)
+            yield response
+            response.drain_conn()
+        except HTTPError as error:
+            raise _ElsewhereError(type(error).__name__) from error
+        finally:
+            # What was not read to its end would otherwise be the next answer's beginning.
+            response.close()
+
+
+def _judge(status: int) -> None:
+    if status >= 500:
+        raise _ElsewhereError(f"HTTP {status}")
+    if status != 200:
+        raise JobError(f"HTTP {status}")
+
+
+def _limited(response: urllib3.BaseHTTPResponse, limit: int) -> Iterator[bytes]:
+    size = 0
+    for chunk in response.stream(CHUNK, decode_content=False):
+        size += len(chunk)
+        if size > limit:
+            raise JobError(f"more than {limit:,} bytes")
+        yield chunk
+
+
+def _checked(chunks: Iterator[bytes], stop: StopSignal) -> Iterator[bytes]:
+    for chunk in chunks:
+        stop.check(time.monotonic())
+        yield chunk
+
+
+def _patiently(once: Callable[[], T], stop: StopSignal) -> T:
+    for pause in PAUSES:
+        try:
+            return once()
+        except _ElsewhereError:
+            _wait(pause, stop)
+    try:
+        return once()
+    except _ElsewhereError as error:
+        raise JobError(str(error)) from error
+
+
+def _wait(seconds: float, stop: StopSignal) -> None:
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        stop.check(time.monotonic())
+        time.sleep(min(left, 0.2))

@@ -1,0 +1,128 @@
+"""The folders that jobs work in.
+
+`<folder>/cache` holds downloads. Each runner has a folder of its own beside it, locked while it
+lives: what a killed runner left behind is removed by the next one that starts.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from penstock_runner.adapters.archive import unpack
+from penstock_runner.adapters.download_cache import DownloadCache
+from penstock_runner.adapters.outputs import keep_outputs
+from penstock_runner.adapters.paths import inside, remove_tree
+from penstock_runner.adapters.transfer import Transfer
+from penstock_runner.domain.interruption import StopSignal
+from penstock_runner.domain.ports import Kept, Site
+from penstock_runner.errors import JobError
+from penstock_shared.contracts.jobs import Download, Job
+
+_LOCK = "lock"
+
+
+@dataclass(frozen=True)
+class FolderWorkshop:
+    """Makes one folder a job in `folder`, and removes it afterwards. `output_limit` in bytes."""
+
+    folder: Path
+    cache: DownloadCache
+    transfer: Transfer
+    output_limit: int
+
+    @contextmanager
+    def site(self, job: Job, stop: StopSignal) -> Iterator[Site]:
+        """Fresh folders with the job's source and inputs in place. Raises JobError."""
+        root = Path(tempfile.mkdtemp(dir=self.folder, prefix=f"{job.name}-"))
+        try:
+            yield self._furnished(root, job, stop)
+        finally:
+            remove_tree(root)
+
+    def keep(self, job: Job, site: Site, stop: StopSignal) -> Kept:
+        """Upload those of the job's outputs that exist."""
+        return keep_outputs(job.outputs, site, self.transfer, self.output_limit, stop)
+
+    def _furnished(self, root: Path, job: Job, stop: StopSignal) -> Site:
+        source, home, temporary = root / "source", root / "home", root / "tmp"
+        for folder in (source, home, temporary):
+            folder.mkdir()
+        self._unpack(job.source, source, stop, "source")
+        for download in job.inputs:
+            self._bring(download, source, stop)
+        return Site(source, _workdir(source, job.workdir), home, temporary)
+
+    def _bring(self, download: Download, source: Path, stop: StopSignal) -> None:
+        if download.path == "." or download.path.endswith("/"):
+            self._unpack(download, source, stop, f"input {download.path}")
+            return
+        target = inside(source, download.path)
+        with _named(f"input {download.path}"), self.cache.open(download, stop) as content:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as file:
+                shutil.copyfileobj(content, file)
+
+    def _unpack(self, download: Download, source: Path, stop: StopSignal, name: str) -> None:
+        target = inside(source, download.path)
+        with _named(name), self.cache.open(download, stop) as archive:
+            target.mkdir(parents=True, exist_ok=True)
+            try:
+                unpack(archive, target)
+            except JobError:
+                self.cache.discard(download)
+                raise
+
+
+@contextmanager
+def own_folder(workdir: Path) -> Iterator[Path]:
+    """A folder for this runner, locked until it ends; first clears up after runners that died."""
+    workdir.mkdir(parents=True, exist_ok=True)
+    for left in workdir.glob("runner-*"):
+        _clear_up(left)
+    # Renamed once it is locked: under its final name it would look dead until then.
+    fresh = Path(tempfile.mkdtemp(dir=workdir, prefix=".new-"))
+    with (fresh / _LOCK).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = fresh.rename(workdir / f"runner-{os.getpid()}{fresh.name.removeprefix('.new')}")
+        try:
+            yield folder
+        finally:
+            remove_tree(folder)
+
+
+def _clear_up(folder: Path) -> None:
+    try:
+        with (folder / _LOCK).open("rb") as lock:
+            if _taken(lock):
+                remove_tree(folder)
+    except FileNotFoundError:
+        return  # it is being made, or being removed, at this moment
+
+
+def _taken(lock: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _workdir(source: Path, name: str) -> Path:
+    workdir = inside(source, name)
+    if not workdir.is_dir():
+        raise JobError(f"there is no folder {name} in the source")
+    return workdir
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    try:
+        yield
+    except JobError as error:
+        raise type(error)(f"{what}: {error}") from error

@@ -1,0 +1,75 @@
+"""The runner's process: some slots that each work on one job at a time, until a signal comes."""
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Thread
+from time import monotonic
+from types import FrameType
+
+from penstock_runner.adapters.queue import SqsJobQueue
+from penstock_runner.domain.interruption import Shutdown
+from penstock_runner.domain.ports import Message
+from penstock_shared.observability import Telemetry
+
+SHUTDOWN_PATIENCE = 8.0
+"""Seconds that slots get to end their jobs and give their leases back; see GRACE in the shell."""
+OUTAGE_PAUSE = 0.5
+"""Seconds before a queue that could not be reached is asked again; boto3 has retried by then."""
+
+
+@dataclass
+class Agent:
+    """Receives messages, hidden from others for `hidden_for` seconds, and has them handled."""
+
+    queue: SqsJobQueue
+    handle: Callable[[Message], None]
+    shutdown: Shutdown
+    telemetry: Telemetry
+    slots: int
+    hidden_for: int
+    _busy: set[str] = field(default_factory=set)
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT. To be called in the main thread."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._begin_shutdown)
+        threads = [self._started(f"slot-{index + 1}") for index in range(self.slots)]
+        self.shutdown.begun.wait()
+        self.shutdown.begin()
+        until = monotonic() + SHUTDOWN_PATIENCE
+        for thread in threads:
+            # An idle slot waits for the queue, and has nothing to give back.
+            if thread.name in self._busy:
+                thread.join(max(0.0, until - monotonic()))
+
+    def _begin_shutdown(self, _number: int, _frame: FrameType | None) -> None:
+        # No more than this: the interrupted code may hold any lock.
+        self.shutdown.begun.set()
+
+    def _started(self, name: str) -> Thread:
+        thread = Thread(target=self._work, args=(name,), name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def _work(self, name: str) -> None:
+        while not self.shutdown.begun.is_set():
+            try:
+                self._work_once(name)
+            except Exception:
+                # The message, if there was one, comes back when its visibility ends.
+                self.telemetry.logger.exception("could not handle a message")
+                self.shutdown.begun.wait(OUTAGE_PAUSE)
+
+    def _work_once(self, name: str) -> None:
+        message = self.queue.receive(self.hidden_for)
+        if message is None:
+            return
+        self._busy.add(name)
+        try:
+            if self.shutdown.begun.is_set():
+                self.queue.hide(message, 0)
+            else:
+                self.handle(message)
+        finally:
+            self._busy.discard(name)

@@ -1,0 +1,149 @@
+"""Builds the runner from its settings: makes all its clients, folders and guards."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from platform import node
+from typing import Any
+from uuid import uuid4
+
+import urllib3
+from botocore.config import Config
+
+from penstock_runner.adapters.download_cache import DownloadCache
+from penstock_runner.adapters.guard import ProcessGuard
+from penstock_runner.adapters.job_log import ShippedLog
+from penstock_runner.adapters.lean_client import LeanClient
+from penstock_runner.adapters.linux import refuse_inspection
+from penstock_runner.adapters.log_stream import CloudWatchStream
+from penstock_runner.adapters.queue import SqsJobQueue
+from penstock_runner.adapters.remembering import RememberingStore
+from penstock_runner.adapters.shell import PosixShell
+from penstock_runner.adapters.transfer import Transfer
+from penstock_runner.adapters.workshop import FolderWorkshop, own_folder
+from penstock_runner.agent import Agent
+from penstock_runner.bootstrap import SOURCE, stop_marks, telemetry
+from penstock_runner.domain.environment import Host
+from penstock_runner.domain.interruption import Shutdown
+from penstock_runner.domain.job_run import JobRun
+from penstock_runner.domain.ports import OpenLog
+from penstock_runner.settings import RunnerSettings, runner_settings
+from penstock_runner.use_cases.handle_request import HandleRequest
+from penstock_runner.use_cases.run_job import RunJob
+from penstock_runner.use_cases.stop_jobs import FindStop
+from penstock_shared import aws
+from penstock_shared.clock import utc_now
+from penstock_shared.messaging.publisher import AwsPublisher
+from penstock_shared.persistence.dynamodb import DynamoRecordStore
+from penstock_shared.persistence.records import Records
+
+JOBS = "jobs"
+_THREADS_PER_SLOT = 3
+_CONNECTING = 2.0
+_LONG_POLL = 30.0
+_PROMPT = 5.0
+"""Seconds that a call may take. A lease hangs on some: they fail soon, and are tried again."""
+
+
+@dataclass(frozen=True)
+class Clients:
+    """boto3 clients, or what stands in for them."""
+
+    dynamodb: Any
+    sqs: Any
+    sns: Any
+    logs: Any
+
+    @classmethod
+    def for_slots(cls, slots: int) -> "Clients":
+        """Clients with a connection for every thread that may want one."""
+        connections = slots * _THREADS_PER_SLOT + 1
+        return cls(
+            dynamodb=_lean("dynamodb", _PROMPT, connections),
+            sqs=_lean("sqs", _LONG_POLL, connections),
+            sns=_lean("sns", _PROMPT, connections),
+            logs=aws.client("logs", _tuning(_PROMPT, connections)),
+        )
+
+
+def _lean(service: str, seconds: float, connections: int) -> LeanClient:
+    timeout = urllib3.Timeout(connect=_CONNECTING, read=seconds)
+    pool = urllib3.PoolManager(maxsize=connections, timeout=timeout, retries=False)
+    client = aws.client(service, _tuning(seconds, connections))
+    return LeanClient(client, aws.credentials(), pool)
+
+
+def _tuning(seconds: float, connections: int) -> Config:
+    return Config(
+        connect_timeout=_CONNECTING,
+        read_timeout=seconds,
+        max_pool_connections=connections,
+        retries={"mode": "standard", "total_max_attempts": 2},
+    )
+
+
+@contextmanager
+def running_agent() -> Iterator[Agent]:
+    """The runner, ready to run. Raises ConfigurationError for settings that are wrong."""
+    told = runner_settings()
+    refuse_inspection()
+    clients = Clients.for_slots(told.penstock_runner_slots)
+    with own_folder(told.penstock_runner_workdir) as folder:
+        yield _agent(told, clients, folder)
+
+
+def _agent(told: RunnerSettings, clients: Clients, folder: Path) -> Agent:
+    shutdown = Shutdown()
+    queue = _queue(told, clients)
+    run_job = RunJob(
+        workshop=_workshop(told, folder),
+        shell=PosixShell(ProcessGuard.on_duty()),
+        open_log=_log_opener(told, clients),
+        host=Host(told.penstock_runner_path, sys.executable),
+        clock=utc_now,
+    )
+    handle = _handler(told, clients, queue, run_job, shutdown)
+    lease = told.penstock_runner_lease_seconds
+    slots = told.penstock_runner_slots
+    return Agent(queue, handle, shutdown, telemetry(), slots, hidden_for=lease + 1)
+
+
+def _queue(told: RunnerSettings, clients: Clients) -> SqsJobQueue:
+    url = f"{told.queue_url_prefix}{JOBS}"
+    return SqsJobQueue(clients.sqs, url, f"{url}-dlq")
+
+
+def _handler(
+    told: RunnerSettings, clients: Clients, queue: SqsJobQueue, run_job: RunJob, shutdown: Shutdown
+) -> HandleRequest:
+    publisher = AwsPublisher(clients.sns, clients.sqs, told.topic_arn_prefix, told.queue_url_prefix)
+    table = DynamoRecordStore(clients.dynamodb, told.table_name, JobRun)
+    return HandleRequest(
+        queue=queue,
+        records=lambda: Records(RememberingStore(table), publisher, SOURCE),
+        publisher=publisher,
+        run_job=run_job,
+        stopped_because=FindStop(stop_marks(clients.dynamodb, told.table_name)),
+        telemetry=telemetry(),
+        shutdown=shutdown,
+        runner=f"{node()}-{uuid4().hex[:8]}",
+        term=timedelta(seconds=told.penstock_runner_lease_seconds),
+    )
+
+
+def _workshop(told: RunnerSettings, folder: Path) -> FolderWorkshop:
+    transfer = Transfer()
+    cache_folder = told.penstock_runner_workdir / "cache"
+    cache = DownloadCache(cache_folder, told.penstock_runner_cache_bytes, transfer)
+    return FolderWorkshop(folder, cache, transfer, told.penstock_runner_output_bytes)
+
+
+def _log_opener(told: RunnerSettings, clients: Clients) -> OpenLog:
+    def open_log(stream: str, command: str) -> ShippedLog:
+        sink = CloudWatchStream(clients.logs, told.job_log_group, stream)
+        return ShippedLog(sink, command, told.penstock_runner_log_bytes)
+
+    return open_log

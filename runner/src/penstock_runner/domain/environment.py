@@ -1,0 +1,33 @@
+"""The environment of a job: what is listed here, and nothing that the runner itself was given."""
+
+from dataclasses import dataclass
+
+from penstock_runner.domain.ports import Site
+from penstock_shared.contracts.jobs import Job
+
+
+@dataclass(frozen=True)
+class Host:
+    """What jobs may know of the machine: their PATH, and the runner's own Python."""
+
+    path: str
+    python: str
+
+
+def environment_of(job: Job, flow_id: str, attempt: int, site: Site, host: Host) -> dict[str, str]:
+    """All variables of one attempt. What the job asks for wins."""
+    return {
+        "PATH": host.path,
+        "HOME": str(site.home),
+        "TMPDIR": str(site.temporary),
+        "LANG": "C.UTF-8",
+        "CI": "true",
+        "PENSTOCK_PYTHON": host.python,
+        "PENSTOCK_FLOW_ID": flow_id,
+        "PENSTOCK_JOB_ID": job.job_id,
+        "PENSTOCK_JOB_NAME": job.name,
+        "PENSTOCK_COMPONENT": job.component or "",
+        "PENSTOCK_ATTEMPT": str(attempt),
+        "PENSTOCK_SOURCE": str(site.source),
+        **job.environment,
+    }

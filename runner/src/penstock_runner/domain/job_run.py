@@ -1,0 +1,152 @@
+"""The record of a job's execution, and who may change it.
+
+A lease is one conditional write. It has a number, the attempt: what an attempt says after
+another one has begun is stale, whoever says it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import AwareDatetime
+
+from penstock_runner.domain.results import Ending, result_of
+from penstock_shared.contracts.events import JobFinished
+from penstock_shared.contracts.jobs import Job, JobResult, JobState
+from penstock_shared.persistence.records import Change, Decision, Record, already_done, stale
+
+MAX_ATTEMPTS = 3
+"""Attempts whose runner may die before the job is given up: it is probably the job that kills."""
+
+
+class JobRunState(StrEnum):
+    """Where the execution of a job stands."""
+
+    LEASED = "leased"
+    RELEASED = "released"
+    FINISHED = "finished"
+
+
+class JobRun(Record):
+    """The execution of one job, over all its attempts."""
+
+    transitions: ClassVar[Mapping[JobRunState, frozenset[JobRunState]]] = {
+        # leased -> leased: its holder extends it, or another takes it once it has run out.
+        JobRunState.LEASED: frozenset(JobRunState),
+        # A runner that was told to stop gave it back.
+        JobRunState.RELEASED: frozenset({JobRunState.LEASED, JobRunState.FINISHED}),
+        JobRunState.FINISHED: frozenset(),
+    }
+
+    state: JobRunState
+    flow_id: str
+    job_id: str
+    runner: str
+    attempt: int
+    deaths: int = 0
+    """Attempts that ended without a word: neither finished nor given back."""
+    started_at: AwareDatetime
+    lease_until: AwareDatetime
+    outcome: JobState | None = None
+
+    def held_at(self, now: datetime) -> bool:
+        """Whether somebody's lease is running."""
+        return self.state is JobRunState.LEASED and now < self.lease_until
+
+    def is_attempt(self, attempt: int) -> bool:
+        """Whether this is the attempt that may speak for the job."""
+        return self.state is not JobRunState.FINISHED and self.attempt == attempt
+
+    def is_of(self, claim: "Claim") -> bool:
+        """Whether this very claim wrote it: the answer to its write was lost on the way."""
+        return (self.runner, self.started_at) == (claim.runner, claim.now)
+
+
+Decide = Callable[[JobRun | None], Decision[JobRun]]
+
+
+def key_of(job_id: str) -> str:
+    """Where a job's record lies in the jobs table."""
+    return f"job#{job_id}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A runner's wish to have a job."""
+
+    flow_id: str
+    job: Job
+    runner: str
+    now: datetime
+    until: datetime
+
+
+def take(current: JobRun | None, claim: Claim) -> Decision[JobRun]:
+    """Lease the job to who claims it, if nobody has it; give it up after too many deaths."""
+    if current is None:
+        return Change(_leased(claim, attempt=1, deaths=0))
+    if current.state is JobRunState.FINISHED:
+        return already_done(f"finished as {current.outcome} by attempt {current.attempt}")
+    if current.is_of(claim):
+        return Change(current)
+    if current.held_at(claim.now):
+        return stale(f"leased to {current.runner} until {current.lease_until:%H:%M:%S}")
+    deaths = current.deaths + (current.state is JobRunState.LEASED)
+    if deaths >= MAX_ATTEMPTS:
+        return _given_up(current, claim, deaths)
+    return Change(_leased(claim, current.attempt + 1, deaths))
+
+
+def extend(current: JobRun | None, attempt: int, until: datetime) -> Decision[JobRun]:
+    """Keep the lease, if it is still this attempt's."""
+    if current is None or not current.is_attempt(attempt):
+        return _not_mine(current, attempt)
+    return Change(current.model_copy(update={"lease_until": until}))
+
+
+def release(current: JobRun | None, attempt: int) -> Decision[JobRun]:
+    """Give the job back unfinished, for another runner to take at once."""
+    if current is None or not current.is_attempt(attempt):
+        return _not_mine(current, attempt)
+    return Change(current.model_copy(update={"state": JobRunState.RELEASED}))
+
+
+def finish(current: JobRun | None, result: JobResult) -> Decision[JobRun]:
+    """Record the end of an attempt, and say it."""
+    if current is None or not current.is_attempt(result.attempt):
+        return _not_mine(current, result.attempt)
+    return Change(_finished(current, result.state), [JobFinished(result=result)])
+
+
+def _leased(claim: Claim, attempt: int, deaths: int) -> JobRun:
+    return JobRun(
+        state=JobRunState.LEASED,
+        flow_id=claim.flow_id,
+        job_id=claim.job.job_id,
+        runner=claim.runner,
+        attempt=attempt,
+        deaths=deaths,
+        started_at=claim.now,
+        lease_until=claim.until,
+    )
+
+
+def _finished(run: JobRun, outcome: JobState) -> JobRun:
+    return run.model_copy(update={"state": JobRunState.FINISHED, "outcome": outcome})
+
+
+def _given_up(current: JobRun, claim: Claim, deaths: int) -> Change[JobRun]:
+    reason = f"its runner died {deaths} times while it ran, the last time {current.runner}"
+    ending = Ending(JobState.LOST, reason=reason)
+    result = result_of(claim.job, current.attempt, current.started_at, claim.now, ending)
+    return Change(_finished(current, JobState.LOST), [JobFinished(result=result)])
+
+
+def _not_mine(current: JobRun | None, attempt: int) -> Decision[JobRun]:
+    if current is None:
+        return stale(f"attempt {attempt} is no longer on record")
+    if current.state is JobRunState.FINISHED:
+        return already_done(f"finished by attempt {current.attempt}")
+    return stale(f"attempt {attempt} is past: {current.runner} has attempt {current.attempt}")

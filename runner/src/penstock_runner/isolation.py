@@ -1,0 +1,44 @@
+"""Keeps what the runner knows from the jobs, as far as one user on one machine allows.
+
+Jobs get an environment of their own, but a process may read the *initial* environment of any
+process of its user in /proc. So the runner starts itself again without its AWS settings, hands
+them over in memory, and then closes /proc and its memory to its own user. Neither helps
+against jobs that run as root; docs/runner.md says what does.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping, MutableMapping
+
+HANDOVER = "PENSTOCK_RUNNER_HANDOVER"
+"""Names the file descriptor that the settings are read from."""
+_PRIVATE = "AWS_"
+
+
+def hide_credentials(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Move the AWS settings out of the environment block that /proc shows.
+
+    Replaces the process by a new one with the same arguments and process id if there are any.
+    """
+    if HANDOVER in environ:
+        environ.update(_received(int(environ.pop(HANDOVER))))
+        return
+    private = {name: value for name, value in environ.items() if name.startswith(_PRIVATE)}
+    if private:
+        public = {name: value for name, value in environ.items() if name not in private}
+        public[HANDOVER] = str(_handed_over(private))
+        os.execve(sys.executable, sys.orig_argv, public)  # noqa: S606  # its own interpreter
+
+
+def _handed_over(private: Mapping[str, str]) -> int:
+    # A file in memory, not a pipe: it takes any number of bytes before somebody reads.
+    descriptor = os.memfd_create("settings", 0)
+    os.write(descriptor, json.dumps(private).encode())
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def _received(descriptor: int) -> dict[str, str]:
+    with os.fdopen(descriptor, "rb") as handed_over:
+        return dict(json.load(handed_over))

@@ -1,0 +1,1 @@
+"""What the runner does, one module a use case."""

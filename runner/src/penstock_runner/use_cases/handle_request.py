@@ -1,0 +1,154 @@
+"""Handle one message of the jobs queue."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+
+from penstock_runner.domain.interruption import Shutdown, Why
+from penstock_runner.domain.job_run import JobRun, JobRunState
+from penstock_runner.domain.ports import JobQueue, Message
+from penstock_runner.use_cases.keep_lease import LeaseKeeper
+from penstock_runner.use_cases.lease import Lease, is_told
+from penstock_runner.use_cases.run_job import stream_of
+from penstock_shared.contracts.event import MAX_HOPS, Event, EventData, decode, make_event
+from penstock_shared.contracts.events import JobRequested, JobStarted
+from penstock_shared.contracts.jobs import JobResult
+from penstock_shared.errors import RefusedMessageError
+from penstock_shared.observability import Telemetry
+from penstock_shared.persistence.records import Cause, Publisher, Records
+
+SOURCE = "penstock/runner"
+LONGEST_PAUSE = 900
+"""Seconds for which the duplicate of a running job's message is hidden at most."""
+PATIENT_DELIVERIES = 4
+"""Deliveries after which that pause doubles each time, so that the duplicate of a long job's
+message does not end in the dead-letter queue."""
+TELLING_PATIENCE = (0.2, 0.5, 1, 2, *[5] * 60)
+"""Seconds between attempts to record a result while AWS cannot be reached: five minutes in all,
+since a job that ran for an hour should not run again for an outage of one."""
+
+
+@dataclass(frozen=True)
+class HandleRequest:
+    """Leases the job that a message asks for, has it run, tells the result, deletes the message.
+
+    `records` makes a view of the jobs table for one job.
+    """
+
+    queue: JobQueue
+    records: Callable[[], Records[JobRun]]
+    publisher: Publisher
+    run_job: Callable[[Lease], JobResult | None]
+    stopped_because: Callable[[str], str | None]
+    telemetry: Telemetry
+    shutdown: Shutdown
+    runner: str
+    term: timedelta
+
+    def __call__(self, message: Message) -> None:
+        """Do all there is to do for this delivery. Raises what AWS raises before the lease is
+        taken; the message then comes back by itself.
+        """
+        try:
+            event, request = read_request(message.body)
+            with self.telemetry.event(event) as span, self.shutdown.signal() as stop:
+                cause = Cause.of(event, span.traceparent)
+                lease = Lease(self.records(), cause, request.job, self.runner, self.term, stop)
+                span.outcome(self._handle(message, lease))
+        except RefusedMessageError as error:
+            self.telemetry.logger.warning("request refused", reason=str(error))
+            self.queue.refuse(message, str(error))
+
+    def _handle(self, message: Message, lease: Lease) -> str:
+        outcome = lease.take()
+        run = outcome.record
+        if outcome.applied and run and run.state is JobRunState.LEASED:
+            return self._work(message, lease)
+        if run and run.held_at(now := lease.records.clock()):
+            self.queue.hide(message, _pause(message, run.lease_until - now))
+            return f"put back: {outcome.reason}"
+        self.queue.delete(message)
+        return outcome.reason or f"given up after {lease.attempt} attempts"
+
+    def _work(self, message: Message, lease: Lease) -> str:
+        with self._keeper(message, lease):
+            result = self.run_job(lease)
+        if result is None:
+            return self._let_go(message, lease)
+        if not self._tell(lease, result):
+            return f"attempt {lease.attempt} is past, its result is ignored"
+        self.queue.delete(message)
+        return result.state
+
+    def _keeper(self, message: Message, lease: Lease) -> LeaseKeeper:
+        return LeaseKeeper(
+            lease, self.queue, message, self.telemetry, self._announce, self.stopped_because
+        )
+
+    def _let_go(self, message: Message, lease: Lease) -> str:
+        order = lease.stop.order
+        if order and order.why is Why.SHUTDOWN:
+            lease.release()
+            self.queue.hide(message, 0)
+        return f"let go: {order.reason}" if order else "let go"
+
+    def _tell(self, lease: Lease, result: JobResult) -> bool:
+        for pause in self._pauses():
+            try:
+                return is_told(lease.finish(result))
+            except RefusedMessageError:
+                raise
+            except Exception:
+                self.telemetry.logger.warning("could not record the result yet", exc_info=True)
+            self.shutdown.begun.wait(pause)
+        return is_told(lease.finish(result))
+
+    def _pauses(self) -> Iterator[float]:
+        for pause in TELLING_PATIENCE:
+            if self.shutdown.begun.is_set():
+                return
+            yield pause
+
+    def _announce(self, lease: Lease) -> None:
+        self.publisher.publish([started_event(lease)])
+
+
+def read_request(body: str) -> tuple[Event[EventData], JobRequested]:
+    """The event in a message of the jobs queue. Raises RefusedMessageError if it is none that a
+    runner can act on: also when its result could not be said any more.
+    """
+    event = decode(body)
+    if not isinstance(event.data, JobRequested):
+        raise RefusedMessageError(f"a runner does not act on {event.type}")
+    if event.hop >= MAX_HOPS:
+        raise RefusedMessageError(f"the flow is {event.hop} messages deep, the limit is {MAX_HOPS}")
+    return event, event.data
+
+
+def started_event(lease: Lease) -> Event[EventData]:
+    """The event that says that a job has been running for a moment."""
+    job = lease.job
+    data = JobStarted(
+        job_id=job.job_id,
+        owner=job.owner,
+        name=job.name,
+        component=job.component,
+        attempt=lease.attempt,
+        started_at=lease.started_at,
+        log_stream=stream_of(lease),
+    )
+    cause = lease.cause
+    return make_event(
+        data,
+        flow_id=cause.flow_id,
+        source=SOURCE,
+        time=lease.records.clock(),
+        traceparent=cause.traceparent,
+        hop=cause.hop + 1,
+    )
+
+
+def _pause(message: Message, remaining: timedelta) -> int:
+    patient = 1 << max(0, message.received - PATIENT_DELIVERIES)
+    return max(ceil(remaining.total_seconds()), min(patient, LONGEST_PAUSE))

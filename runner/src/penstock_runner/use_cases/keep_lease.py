@@ -1,0 +1,91 @@
+"""Keeps a job's lease while the runner works for the job, and finds out when it must stop."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event, Thread
+from time import monotonic
+from types import TracebackType
+
+from penstock_runner.domain.interruption import Why
+from penstock_runner.domain.ports import JobQueue, Message
+from penstock_runner.use_cases.lease import Lease
+from penstock_shared.observability import Telemetry
+
+FIRST_LOOK = 0.3
+"""Seconds that a job may take before anybody hears of it: most checks of small things are over
+by then, and cost no message, no write and no read beside those of their lease."""
+LOOK_EVERY = 0.5
+"""Seconds between two looks at whether the flow was stopped."""
+BEATS_PER_TERM = 3
+"""A lease is extended so often before it would end: two beats may be lost."""
+
+
+@dataclass
+class LeaseKeeper:
+    """A context manager around the work for one job; its thread lives as long.
+
+    `announce` says that the job runs, `stopped_because` tells why its flow was stopped, if it was.
+    """
+
+    lease: Lease
+    queue: JobQueue
+    message: Message
+    telemetry: Telemetry
+    announce: Callable[[Lease], None]
+    stopped_because: Callable[[str], str | None]
+    _over: Event = field(default_factory=Event)
+    _thread: Thread = field(init=False)
+
+    def __enter__(self) -> "LeaseKeeper":
+        self._thread = Thread(target=self._keep, name="lease-keeper", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        next_beat = monotonic() + self._beat
+        if self._over.wait(min(FIRST_LOOK, self._beat)):
+            return
+        self._try(lambda: self.announce(self.lease), "could not announce the job")
+        while not self._over.is_set():
+            self._try(self._look_for_stop, "could not look whether the flow was stopped")
+            if monotonic() >= next_beat:
+                next_beat = monotonic() + self._beat
+                self._try(self._extend, "could not extend the lease")
+            self._over.wait(min(LOOK_EVERY, max(0.0, next_beat - monotonic())))
+
+    @property
+    def _beat(self) -> float:
+        return self.lease.term.total_seconds() / BEATS_PER_TERM
+
+    def _look_for_stop(self) -> None:
+        reason = self.stopped_because(self.lease.cause.flow_id)
+        if reason is not None:
+            self.lease.stop.give(Why.CANCELLED, reason)
+
+    def _extend(self) -> None:
+        outcome = self.lease.extend()
+        if not outcome.applied:
+            self.lease.stop.give(Why.LEASE_LOST, outcome.reason)
+            return
+        self.queue.hide(self.message, visibility_of(self.lease))
+
+    def _try(self, action: Callable[[], object], complaint: str) -> None:
+        try:
+            action()
+        except Exception:
+            # The next beat tries again; a lease that cannot be extended ends by itself.
+            self.telemetry.logger.warning(complaint, exc_info=True)
+
+
+def visibility_of(lease: Lease) -> int:
+    """Seconds for which the message of a leased job is nobody else's: never less than the lease."""
+    return int(lease.term.total_seconds()) + 1

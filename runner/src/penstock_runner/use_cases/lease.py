@@ -1,0 +1,67 @@
+"""One runner's hold on one job."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from time import monotonic
+
+from penstock_runner.domain import job_run
+from penstock_runner.domain.interruption import StopSignal
+from penstock_runner.domain.job_run import Claim, JobRun, key_of
+from penstock_shared.contracts.jobs import Job, JobResult
+from penstock_shared.persistence.records import Cause, Outcome, Records, Result
+
+
+@dataclass
+class Lease:
+    """What one runner does to the record of one job. `attempt` is 0 until the lease is taken."""
+
+    records: Records[JobRun]
+    cause: Cause
+    job: Job
+    runner: str
+    term: timedelta
+    stop: StopSignal
+    attempt: int = field(default=0, init=False)
+    started_at: datetime = field(init=False)
+
+    def take(self) -> Outcome[JobRun]:
+        """Try to lease the job: an applied outcome whose record is leased says that it is ours."""
+        asked_at = monotonic()
+        now = self.records.clock()
+        claim = Claim(self.cause.flow_id, self.job, self.runner, now, now + self.term)
+        outcome = self._change(lambda run: job_run.take(run, claim), expect_new=True)
+        if outcome.applied and outcome.record:
+            self.attempt = outcome.record.attempt
+            self.started_at = outcome.record.started_at
+            self._holds_from(asked_at)
+        return outcome
+
+    def extend(self) -> Outcome[JobRun]:
+        """Hold on for another term. Anything but an applied outcome: the job is not ours."""
+        asked_at = monotonic()
+        until = self.records.clock() + self.term
+        outcome = self._change(lambda run: job_run.extend(run, self.attempt, until))
+        if outcome.applied:
+            self._holds_from(asked_at)
+        return outcome
+
+    def release(self) -> Outcome[JobRun]:
+        """Give the job back unfinished."""
+        return self._change(lambda run: job_run.release(run, self.attempt))
+
+    def finish(self, result: JobResult) -> Outcome[JobRun]:
+        """Record and say the result. It is out if the outcome is applied or already done."""
+        return self._change(lambda run: job_run.finish(run, result))
+
+    def _change(self, decide: job_run.Decide, *, expect_new: bool = False) -> Outcome[JobRun]:
+        return self.records.change(
+            key_of(self.job.job_id), self.cause, decide, expect_new=expect_new
+        )
+
+    def _holds_from(self, moment: float) -> None:
+        self.stop.lease_ends = moment + self.term.total_seconds()
+
+
+def is_told(outcome: Outcome[JobRun]) -> bool:
+    """Whether a job's result is out, be it by this write or by an earlier one."""
+    return outcome.result in {Result.APPLIED, Result.ALREADY_DONE}

@@ -1,0 +1,32 @@
+"""Cancel the running jobs of a stopped flow, and tell runners of it."""
+
+from dataclasses import dataclass
+
+from penstock_runner.domain.stop import StopMark, mark, stop_key_of
+from penstock_shared.contracts.events import FlowStopped
+from penstock_shared.persistence.records import Cause, Outcome, Records
+
+
+@dataclass(frozen=True)
+class StopJobs:
+    """Leaves the mark that every runner with a job of this flow looks for."""
+
+    records: Records[StopMark]
+
+    def __call__(self, flow_id: str, stopped: FlowStopped, cause: Cause) -> Outcome[StopMark]:
+        """Mark the flow as stopped. Doing so again changes nothing."""
+        return self.records.change(
+            stop_key_of(flow_id), cause, lambda current: mark(current, stopped), expect_new=True
+        )
+
+
+@dataclass(frozen=True)
+class FindStop:
+    """Looks for that mark."""
+
+    records: Records[StopMark]
+
+    def __call__(self, flow_id: str) -> str | None:
+        """Why the flow was stopped; None if it was not."""
+        found = self.records.get(stop_key_of(flow_id))
+        return found.reason if found else None
