@@ -17,8 +17,8 @@ from penstock_shared.contracts.event import EventData
 from penstock_shared.contracts.events import FlowFailed
 from penstock_shared.persistence.records import Change, Decision, already_done
 
-LINE_PATIENCE = timedelta(hours=12)
-"""How long a deployment may wait for its environment."""
+LINE_PATIENCE = timedelta(hours=1)
+"""How long a deployment may wait for its environment: a promoted release is given up after two."""
 
 
 def stand_in_line(deployment: Deployment, now: datetime) -> Change[Deployment]:

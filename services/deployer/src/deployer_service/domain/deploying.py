@@ -61,7 +61,7 @@ def fail(
 
 def _met(deployment: Deployment, step: Step, place: Place) -> Step:
     current = place.current
-    met = step.now(before=current, good=place.good)
+    met = step.now(before=current)
     if current is None or current.key != step.component.key:
         return met
     return met.now(

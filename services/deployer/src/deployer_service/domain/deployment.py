@@ -60,15 +60,13 @@ ARRIVED = frozenset({StepState.SUCCEEDED, StepState.SKIPPED})
 class Step(Contract):
     """One component of a deployment.
 
-    `before` is what the environment ran and `good` what it would have gone back to when the
-    deployment began; `after` is what this step left. `undo` is None unless the step concerns a
-    rollback, and `target` is what the rollback goes back to.
+    `before` is what the environment ran when the deployment began, `after` what this step left.
+    `undo` is None unless a rollback concerns the step, and `target` is what that goes back to.
     """
 
     component: PlannedComponent
     state: StepState = StepState.WAITING
     before: Deployed | None = None
-    good: Deployed | None = None
     after: Deployed | None = None
     undo: StepState | None = None
     target: Deployed | None = None

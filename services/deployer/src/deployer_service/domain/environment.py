@@ -17,7 +17,9 @@ from penstock_shared.persistence.records import Change, Decision, Record, alread
 
 LOOK_AGAIN = timedelta(minutes=15)
 """How long an environment is held before the sweeper asks whether its holder is still at it."""
-UNPROVEN_KEPT = 10
+PROVEN_KEPT = 3
+"""How many good versions are remembered: more than one, since an abort may cross a promotion."""
+UNPROVEN_KEPT = 5
 """How many versions that are not known to be good are remembered behind the current one."""
 SETTLED_KEPT = 100
 """How many deployments a `parallel` environment remembers as already accounted for."""
@@ -46,45 +48,51 @@ class Deployed(Contract):
 
     def same_as(self, other: "Deployed | None") -> bool:
         """Whether the two are the same thing, whichever flows own them."""
-        return other is not None and (self.key, self.revision) == (other.key, other.revision)
+        return other is not None and self == other.model_copy(update={"flow_id": self.flow_id})
 
 
 class Place(Contract):
     """What an environment runs of one component.
 
-    `good` is the last version that survived, `unproven` those between it and `current`, newest
-    first, whose flows are still under way.
+    `proven` are the last versions that survived, `unproven` those between them and `current`
+    whose flows are still under way; the newest comes first.
     """
 
     current: Deployed | None = None
-    good: Deployed | None = None
+    proven: tuple[Deployed, ...] = ()
     unproven: tuple[Deployed, ...] = ()
 
     def take(self, deployed: Deployed, *, proven: bool) -> "Place":
         """The place after a deployment."""
         if proven:
-            return Place(current=deployed, good=deployed)
+            return Place(current=deployed, proven=(deployed, *self.proven)[:PROVEN_KEPT])
         older = self.unproven
-        if self.current and self.current != self.good:
+        if self.current and self.current not in self.proven:
             older = (self.current, *older)[:UNPROVEN_KEPT]
-        return Place(current=deployed, good=self.good, unproven=older)
+        return Place(current=deployed, proven=self.proven, unproven=older)
 
     def prove(self, flow_id: str) -> "Place":
         """The place once this flow's version is known to be good, be it current or not."""
-        known = [self.current, *self.unproven]
-        for index, deployed in enumerate(known):
-            if deployed and deployed.flow_id == flow_id:
-                newer = self.unproven[: max(index - 1, 0)]
-                return Place(current=self.current, good=deployed, unproven=newer)
+        for index, deployed in enumerate((self.current, *self.unproven)):
+            if deployed and deployed.flow_id == flow_id and deployed not in self.proven:
+                return Place(
+                    current=self.current,
+                    proven=(deployed, *self.proven)[:PROVEN_KEPT],
+                    unproven=self.unproven[: max(index - 1, 0)],
+                )
         return self
 
-    def put_back(self, flow_id: str, target: Deployed | None, fallback: Deployed | None) -> "Place":
-        """The place after this flow's version gave way to `target`. If it was taken for good,
-        `fallback` is.
-        """
-        good = fallback if self.good and self.good.flow_id == flow_id else self.good
-        others = tuple(old for old in self.unproven if old.flow_id != flow_id and old != target)
-        return Place(current=target, good=good, unproven=others)
+    def good_without(self, flow_id: str) -> Deployed | None:
+        """The last version that survived and is not this flow's."""
+        return next((deployed for deployed in self.proven if deployed.flow_id != flow_id), None)
+
+    def put_back(self, flow_id: str, target: Deployed | None) -> "Place":
+        """The place running `target`, where this flow's version is none to go back to."""
+        return Place(
+            current=target,
+            proven=_not_of(flow_id, self.proven),
+            unproven=tuple(old for old in _not_of(flow_id, self.unproven) if old != target),
+        )
 
 
 class Claim(Contract):
@@ -227,6 +235,10 @@ def prove(known: Environment | None, flow_id: str) -> Decision[Environment]:
     if places == known.components:
         return already_done("nothing here becomes good by that")
     return Change(known.with_places(places))
+
+
+def _not_of(flow_id: str, versions: tuple[Deployed, ...]) -> tuple[Deployed, ...]:
+    return tuple(deployed for deployed in versions if deployed.flow_id != flow_id)
 
 
 def _overtaken(waiting: Claim, wanted: Claim) -> bool:

@@ -84,17 +84,13 @@ def earliest_deadline(deployment: Deployment) -> datetime | None:
 
 
 def _destined(deployment: Deployment, step: Step, place: Place) -> Step:
-    """Where a component of a deployment that was done has to go back to.
-
-    What the flow was already taken for good with, by an abort that crossed its promotion, does
-    not count: then it is what was good when the deployment began.
-    """
+    """Where a component of a deployment that was done has to go back to."""
     current = place.current
     if current is None or current.flow_id != deployment.flow_id:
         reason = "left alone: another flow has deployed it since"
         return step.now(undo=StepState.SKIPPED, target=current, reason=reason)
-    own = place.good is not None and place.good.flow_id == deployment.flow_id
-    target = step.good if own else place.good
+    # The flow itself may be what is good, when its abort crossed its promotion.
+    target = place.good_without(deployment.flow_id)
     if current.same_as(target):
         reason = f"stays on {current.version}, which is good"
         return step.now(undo=StepState.SKIPPED, target=target, reason=reason)

@@ -95,7 +95,7 @@ def _take_in(environment: Environment, done: Deployment) -> Environment:
 def _put_back(environment: Environment, ended: Deployment) -> Environment:
     return environment.with_places(
         {
-            step.name: environment.place(step.name).put_back(ended.flow_id, step.target, step.good)
+            step.name: environment.place(step.name).put_back(ended.flow_id, step.target)
             for step in ended.steps
             if step.undo is not None
         }

@@ -25,7 +25,8 @@ class PerformStep:
         """Do the step unless it is no longer wanted. Asked for again, it is done again: a
         performer finds what it did before.
         """
-        deployment = self.ledger.deployments.get(request.deployment_id)
+        # Who died right after its report has left events behind that nobody has said yet.
+        deployment = self.ledger.deployments.resume(request.deployment_id)
         if deployment is None or not _wanted(deployment, request):
             return Outcome(Result.STALE, deployment, "the step is done, or no longer wanted")
         step = deployment.step(request.component)

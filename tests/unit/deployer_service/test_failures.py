@@ -1,0 +1,334 @@
+"""Messages come twice, late, and in any order; whoever handles them may die at any point."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import RLock
+from typing import Any
+
+import pytest
+
+from deployer_service.domain.deployment import DeploymentState
+from deployer_service.domain.messages import DeployComponentRequested
+from penstock_shared.contracts.event import Event, EventData
+from penstock_shared.contracts.events import (
+    DeployDone,
+    FlowAborted,
+    FlowFailed,
+    JobRequested,
+    ReleasePromoted,
+    RolledBack,
+    TestsPassed,
+)
+from penstock_shared.contracts.plan import EnvironmentMode
+from penstock_shared.persistence.records import Result, Stored
+from penstock_shared.testing.fakes import InMemoryRecordStore, RecordingPublisher
+from tests.unit.deployer_service.world import Flow, World, by_command, by_lambda
+
+
+@dataclass
+class LockedStore(InMemoryRecordStore[Any]):
+    """The version check and the write as one, as DynamoDB does it."""
+
+    lock: RLock = field(default_factory=RLock)
+
+    def put(self, key: str, stored: Stored[Any]) -> None:
+        with self.lock:
+            super().put(key, stored)
+
+    def clear(self, key: str, stored: Stored[Any]) -> None:
+        with self.lock:
+            super().clear(key, stored)
+
+    def due(self, now: datetime) -> Sequence[str]:
+        with self.lock:
+            return super().due(now)
+
+
+@dataclass
+class FailsOnce(RecordingPublisher):
+    """Refuses the publication with this number, counted from now, and no other."""
+
+    at: int = -1
+
+    def publish(self, events: Sequence[Event[EventData]]) -> None:
+        self.at -= 1
+        if self.at == -1:
+            raise ConnectionError("gone before it was said")
+        super().publish(events)
+
+
+def ten_times_at_once(world: World, event: Event[EventData]) -> None:
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(world.deliver, [event] * 10))
+
+
+@pytest.mark.parametrize("mode", EnvironmentMode)
+def test_every_message_ten_times_at_once_has_its_effect_once(mode: EnvironmentMode) -> None:
+    world = World(store=LockedStore())
+    flow = world.flow(1, by_command("orders"), by_lambda("customers"), mode=mode)
+
+    for event in (TestsPassed(flow=flow.ref), ReleasePromoted(flow=flow.ref, version="v")):
+        ten_times_at_once(world, flow.event(event))
+        world.take_in()
+        jobs, steps = {job.job_id: job for job in world.jobs}, {s.id: s for s in world.steps}
+        world.jobs, world.steps = [], []
+        for job in jobs.values():
+            ten_times_at_once(world, world.finished(world.runner(job), job))
+        for step in steps.values():
+            ten_times_at_once(world, step)
+    ten_times_at_once(world, flow.event(TestsPassed(flow=flow.ref)))
+    world.take_in()
+
+    ids = [event.id for event in world.publisher.said if isinstance(event.data, DeployDone)]
+    assert len(set(ids)) == 2
+    assert world.state(flow, "production") is DeploymentState.DONE
+    assert world.running.of("production") == dict.fromkeys(["orders", "customers"], flow.version)
+    assert (world.holder(), world.holder("production")) == ("", "")
+    assert world.environment().waiting == ()
+
+
+@pytest.mark.parametrize("mode", EnvironmentMode)
+def test_a_stop_ten_times_at_once_rolls_back_once(mode: EnvironmentMode) -> None:
+    world = World(store=LockedStore())
+    world.release(good := world.flow(1, mode=mode))
+    world.pass_tests(bad := world.flow(2, mode=mode))
+    world.settle()
+
+    ten_times_at_once(world, bad.event(FlowAborted(reason="no good")))
+    world.take_in()
+    world.jobs = list({job.job_id: job for job in world.jobs}.values())
+    assert [job.name for job in world.jobs] == ["rollback"]
+    world.settle()
+
+    assert world.running.of("staging") == {"orders": good.version}
+    assert world.holder() == ""
+
+
+def test_messages_in_reverse_order_deploy_nothing_of_a_stopped_flow() -> None:
+    world = World()
+    flow = world.flow(1)
+
+    world.deliver(flow.event(FlowAborted(reason="no good")))
+    world.deliver(flow.event(ReleasePromoted(flow=flow.ref, version="v")))
+    world.deliver(flow.event(TestsPassed(flow=flow.ref)))
+
+    assert world.publisher.said == []
+    assert (world.holder(), world.holder("production")) == ("", "")
+
+
+def test_a_request_for_a_step_that_comes_after_its_result_is_not_obeyed_again() -> None:
+    world = World()
+    flow = world.flow(1, by_lambda("orders"))
+    world.pass_tests(flow)
+    world.take_in()
+    [request] = world.steps
+    world.run_steps()
+    writes = list(world.running.writes)
+
+    outcome = world.deliver(request)
+
+    assert outcome.result is Result.STALE
+    assert world.running.writes == writes
+
+
+def test_a_step_function_that_wakes_up_without_its_lease_writes_nothing() -> None:
+    """Its step timed out, the deployment rolled back, and the environment is somebody else's."""
+    world = World()
+    late = world.flow(1, by_lambda("orders"))
+    world.pass_tests(late)
+    world.take_in()
+    [request] = world.steps
+    place = world.environment()
+    taken = place.model_copy(update={"token": place.token + 1})
+    world.store.put(place.key, Stored(taken, 2))
+
+    outcome = world.deliver(request)
+
+    assert outcome.result is Result.STALE
+    assert "no longer held" in outcome.reason
+    assert world.running.writes == []
+
+
+STORY: Sequence[Callable[[World, Flow], object]] = (
+    lambda world, flow: world.pass_tests(flow),
+    lambda world, _flow: world.settle(),
+    lambda world, flow: world.promote(flow),
+    lambda world, _flow: world.settle(),
+    lambda world, flow: world.abort(flow),
+    lambda world, _flow: world.settle(),
+)
+
+
+@pytest.mark.parametrize("crash_at", range(16))
+def test_dying_between_the_write_and_the_publication_loses_and_repeats_nothing(
+    crash_at: int,
+) -> None:
+    publisher = FailsOnce()
+    world = World(publisher=publisher)
+    world.release(good := world.flow(1, by_command("orders"), by_lambda("customers")))
+    flow = world.flow(
+        2, by_command("orders", content="2"), by_lambda("customers", "orders", content="2")
+    )
+    publisher.at = crash_at
+
+    for act in STORY:
+        delivered, jobs, steps = world.delivered, list(world.jobs), list(world.steps)
+        try:
+            act(world, flow)
+        except ConnectionError:
+            world.delivered, world.jobs, world.steps = delivered, jobs, steps
+            act(world, flow)
+
+    back = {event.id for event in publisher.said if isinstance(event.data, RolledBack)}
+    assert len(back) == 2
+    for environment in ("staging", "production"):
+        assert world.running.of(environment) == dict.fromkeys(["orders", "customers"], good.version)
+        assert world.holder(environment) == ""
+
+
+def test_what_was_never_said_is_said_by_the_sweeper() -> None:
+    publisher = FailsOnce(at=0)
+    world = World(publisher=publisher)
+    flow = world.flow(1)
+    with pytest.raises(ConnectionError):
+        world.pass_tests(flow)
+    assert publisher.only(JobRequested) == []
+
+    world.clock.advance(minutes=2)
+    world.sweep()
+    world.settle()
+
+    assert world.state(flow) is DeploymentState.DONE
+    assert len(publisher.only(DeployDone)) == 1
+
+
+def test_a_job_that_never_answers_fails_the_deployment_which_says_what_it_waited_for() -> None:
+    world = World()
+    world.pass_tests(flow := world.flow(1))
+    world.take_in()
+    world.jobs.clear()
+
+    world.clock.advance(hours=2)
+    world.sweep()
+    world.settle()
+
+    [failed] = world.publisher.only(FlowFailed)
+    assert failed.reason == (
+        "orders could not be deployed to staging: "
+        "the command driver gave no answer to its deploy within 1:10:00"
+    )
+    assert world.state(flow) is DeploymentState.ROLLED_BACK
+    assert world.holder() == ""
+
+
+def test_a_rollback_that_never_answers_ends_too() -> None:
+    world = World()
+    world.pass_tests(flow := world.flow(1))
+    world.settle()
+    world.abort(flow)
+    world.take_in()
+    world.jobs.clear()
+
+    world.clock.advance(hours=2)
+    world.sweep()
+
+    assert world.state(flow) is DeploymentState.FAILED
+    assert world.holder() == ""
+
+
+def test_a_deployment_that_waits_too_long_for_its_environment_gives_up_and_says_so() -> None:
+    world = World()
+    world.pass_tests(world.flow(1))
+    world.pass_tests(flow := world.flow(2))
+    world.clock.advance(minutes=61)
+
+    world.sweep()
+
+    assert world.state(flow) is DeploymentState.FAILED
+    [failed] = world.publisher.only(FlowFailed)
+    assert failed.reason.startswith("waited for the environment staging since 2026-01-02 03:04:05")
+    assert world.environment().waiting == ()
+
+
+def test_a_sweep_finds_nothing_to_do_where_nothing_is_late() -> None:
+    world = World()
+    world.pass_tests(world.flow(1))
+    said = len(world.publisher.said)
+
+    assert world.sweep() == 0
+    assert len(world.publisher.said) == said
+
+
+def test_an_environment_whose_holder_died_before_it_was_written_is_freed() -> None:
+    world = World()
+    flow = world.flow(1)
+    store = world.store
+
+    class Dies(InMemoryRecordStore[Any]):
+        def get(self, key: str) -> Stored[Any] | None:
+            return store.get(key)
+
+        def put(self, key: str, stored: Stored[Any]) -> None:
+            if key == flow.deployment():
+                raise ConnectionError("died")
+            store.put(key, stored)
+
+    mortal = World(store=Dies(), publisher=world.publisher)
+    mortal.objects = world.objects
+    with pytest.raises(ConnectionError):
+        mortal.pass_tests(flow)
+    assert world.holder() == flow.deployment()
+
+    world.clock.advance(minutes=16)
+    world.sweep()
+
+    assert world.holder() == ""
+
+
+def test_an_environment_that_is_held_for_long_by_one_that_is_at_it_stays_held() -> None:
+    world = World()
+    world.pass_tests(flow := world.flow(1))
+    for _ in range(3):
+        world.clock.advance(minutes=16)
+        world.sweep()
+
+    assert world.holder() == flow.deployment()
+    assert world.state(flow) is DeploymentState.DEPLOYING
+
+
+def test_a_deployment_that_died_before_it_let_go_of_its_environment_is_helped_out() -> None:
+    """The record says that it is done, the environment does not know yet."""
+    world = World()
+    flow = world.flow(1)
+    store = world.store
+    world.pass_tests(flow)
+    world.take_in()
+    [job] = world.jobs
+    held = store.get(world.environment().key)
+    world.run_jobs()
+    assert held
+    gone_back = store.get(world.environment().key)
+    assert gone_back
+    store.put(gone_back.record.key, Stored(held.record, gone_back.version + 1))
+    assert world.holder() == flow.deployment()
+
+    world.clock.advance(minutes=16)
+    world.sweep()
+
+    assert world.holder() == ""
+    assert world.environment().place("orders").current
+    assert job.record == flow.deployment()
+
+
+def test_a_step_request_carries_the_token_of_its_hold() -> None:
+    world = World()
+    world.release(world.flow(1, by_lambda("orders")))
+    world.pass_tests(world.flow(2, by_lambda("orders", content="2")))
+
+    assert [request.token for request in world.publisher.only(DeployComponentRequested)] == [
+        1,
+        1,
+        2,
+    ]

@@ -1,0 +1,360 @@
+"""The deployer with everything outside of it in memory, and environments that really change."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from deployer_service.adapters.command_driver import CommandDriver
+from deployer_service.adapters.lambda_driver import LambdaDriver
+from deployer_service.domain.deployment import Deployment, DeploymentState, Step, deployment_id
+from deployer_service.domain.environment import Environment, environment_key
+from deployer_service.domain.errors import StepFailedError
+from deployer_service.domain.messages import (
+    DeployComponentRequested,
+    DeploymentCalled,
+)
+from deployer_service.domain.ports import Driver, Performed
+from deployer_service.use_cases.call_deployment import CallDeployment
+from deployer_service.use_cases.ledger import Ledger
+from deployer_service.use_cases.perform_step import PerformStep
+from deployer_service.use_cases.record_result import RecordResult
+from deployer_service.use_cases.start_deployment import StartDeployment
+from deployer_service.use_cases.stop_flow import StopFlow
+from deployer_service.use_cases.sweep import Sweep
+from penstock_shared.contracts.event import Event, EventData, make_event
+from penstock_shared.contracts.events import (
+    DeployDone,
+    FlowAborted,
+    FlowFailed,
+    FlowRef,
+    FlowStopped,
+    FlowSuperseded,
+    JobFinished,
+    JobRequested,
+    ReleasePromoted,
+    RolledBack,
+    TestsPassed,
+)
+from penstock_shared.contracts.jobs import Job, JobResult, JobState
+from penstock_shared.contracts.plan import (
+    CommandDeploy,
+    EnvironmentMode,
+    LambdaDeploy,
+    ObjectRef,
+    PlannedComponent,
+    PlannedEnvironment,
+)
+from penstock_shared.identifiers import digest_of, flow_id_for
+from penstock_shared.observability import Telemetry, new_traceparent
+from penstock_shared.persistence.records import Cause, Publisher, Records, RecordStore
+from penstock_shared.plans import load_plan, plan_reference, store_plan
+from penstock_shared.testing.fakes import FakeClock, InMemoryRecordStore, RecordingPublisher
+from tests.support.builders import NOW, a_component, a_flow_ref, a_plan, a_release
+from tests.support.objects import a_bucket
+
+REPOSITORY = "acme/shop"
+SOURCE = "penstock/deployer"
+
+
+def by_command(name: str, *depends_on: str, content: str = "1", **deploy: Any) -> PlannedComponent:
+    """A component that a job deploys. `content` is what its key is made of."""
+    recipe = CommandDeploy(**{"run": "deploy", "rollback": "undo", **deploy})
+    return a_component(
+        name, key=digest_of(name, content), depends_on=depends_on, deploy=recipe,
+        artifact=_artifact(name, content),
+    )  # fmt: skip
+
+
+def by_lambda(name: str, *depends_on: str, content: str = "1", **deploy: Any) -> PlannedComponent:
+    """A component that the steps function deploys."""
+    recipe = LambdaDeploy(**{"function": name, **deploy})
+    return a_component(
+        name, key=digest_of(name, content), depends_on=depends_on, deploy=recipe,
+        artifact=_artifact(name, content),
+    )  # fmt: skip
+
+
+def _artifact(name: str, content: str) -> ObjectRef:
+    digest = digest_of("artifact", name, content)
+    return ObjectRef(key=f"artifacts/{name}/{digest}.zip", sha256=digest)
+
+
+@dataclass
+class Running:
+    """What really runs: by environment and component, the version. Each write is remembered with
+    the deployment that made it.
+    """
+
+    versions: dict[tuple[str, str], str] = field(default_factory=dict)
+    writes: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def write(self, environment: str, component: str, version: str, by: str) -> None:
+        """Deploy, or with no version take away."""
+        self.writes.append((environment, component, by))
+        if version:
+            self.versions[environment, component] = version
+        else:
+            self.versions.pop((environment, component), None)
+
+    def of(self, environment: str) -> dict[str, str]:
+        """Component to version."""
+        return {name: run for (place, name), run in self.versions.items() if place == environment}
+
+
+@dataclass
+class FakeFunctions:
+    """A performer that writes to `running`; `fails` names components that do not deploy."""
+
+    running: Running
+    fails: set[str] = field(default_factory=set)
+
+    def deploy(
+        self, deployment: Deployment, step: Step, still_ours: Callable[[], None]
+    ) -> Performed:
+        if step.name in self.fails:
+            raise StepFailedError("its artifact does not exist")
+        still_ours()
+        place = deployment.environment
+        self.running.write(place.name, step.name, deployment.version, deployment.id)
+        output = {"FUNCTION": f"{step.name}-{place.stage}:live"}
+        return Performed(revision=f"{len(self.running.writes)}", outputs=output)
+
+    def roll_back(self, deployment: Deployment, step: Step, still_ours: Callable[[], None]) -> None:
+        still_ours()
+        version = step.target.version if step.target else ""
+        self.running.write(deployment.environment.name, step.name, version, deployment.id)
+
+
+@dataclass
+class FakeRunner:
+    """Runs jobs on `running`; `fails` holds (component, direction) that exit with 2."""
+
+    running: Running
+    fails: set[tuple[str, str]] = field(default_factory=set)
+
+    def __call__(self, job: Job, state: JobState | None = None) -> JobResult:
+        failed = (job.component, job.name) in self.fails
+        state = state or (JobState.FAILED if failed else JobState.SUCCEEDED)
+        if state is JobState.SUCCEEDED:
+            told = job.environment
+            version = told["PENSTOCK_VERSION"]
+            place, name = told["PENSTOCK_ENVIRONMENT"], told["PENSTOCK_COMPONENT"]
+            self.running.write(place, name, version, job.record)
+        return JobResult(
+            job_id=job.job_id,
+            owner=job.owner,
+            record=job.record,
+            name=job.name,
+            component=job.component,
+            state=state,
+            exit_code=2 if failed else 0,
+            started_at=NOW,
+            finished_at=NOW,
+            command=job.run,
+        )
+
+
+@dataclass
+class Flow:
+    """A flow as the services before the deployer have left it."""
+
+    flow_id: str
+    ref: FlowRef
+
+    @property
+    def version(self) -> str:
+        return self.ref.sha[:12]
+
+    def deployment(self, environment: str = "staging") -> str:
+        return deployment_id(self.flow_id, environment)
+
+    def event(self, data: EventData) -> Event[EventData]:
+        trace = new_traceparent(self.flow_id, self.ref.started_at)
+        return make_event(
+            data, flow_id=self.flow_id, source="penstock/test", time=NOW, traceparent=trace, hop=1
+        )
+
+
+@dataclass
+class World:
+    """Everything there is, and the means to move it by hand."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    store: RecordStore[Any] = field(default_factory=InMemoryRecordStore)
+    publisher: RecordingPublisher = field(default_factory=RecordingPublisher)
+    running: Running = field(default_factory=Running)
+    delivered: int = 0
+
+    def __post_init__(self) -> None:
+        self.objects = a_bucket()
+        self.runner = FakeRunner(self.running)
+        self.functions = FakeFunctions(self.running)
+        drivers: dict[str, Driver] = {
+            "command": CommandDriver(self.objects),
+            "lambda": LambdaDriver(),
+        }
+        self.ledger = Ledger(self._records(), self._records(), self._records(), drivers, self.clock)
+        self.jobs: list[Job] = []
+        self.steps: list[Event[EventData]] = []
+
+    def _records(self) -> Records[Any]:
+        return Records(self.store, self.publisher_of(), SOURCE, self.clock)
+
+    def publisher_of(self) -> Publisher:
+        return self.publisher
+
+    # What happens elsewhere
+
+    def flow(
+        self,
+        number: int = 1,
+        *components: PlannedComponent,
+        mode: EnvironmentMode = EnvironmentMode.SUPERSEDE,
+        staging: bool = True,
+    ) -> Flow:
+        """A flow with gates passed. Flows are a second apart; each has its own sha."""
+        sha = f"{number:x}".rjust(40, "0")[::-1]
+        started_at = NOW + timedelta(seconds=number)
+        flow_id = flow_id_for(REPOSITORY, "refs/heads/main", sha)
+        places = {
+            name: PlannedEnvironment(name=name, stage=name, mode=mode)
+            for name in ("staging", "production")
+        }
+        release = a_release(
+            staging=places["staging"] if staging else None, production=places["production"]
+        )
+        plan = a_plan(
+            flow_id,
+            components=components or (by_command("orders", content=str(number)),),
+            release=release,
+            started_at=started_at,
+        )
+        store_plan(self.objects, plan)
+        ref = a_flow_ref(sha=sha, started_at=started_at, plan=plan_reference(plan))
+        return Flow(flow_id, ref)
+
+    def pass_tests(self, flow: Flow) -> None:
+        self.deliver(flow.event(TestsPassed(flow=flow.ref)))
+
+    def promote(self, flow: Flow) -> None:
+        self.deliver(flow.event(ReleasePromoted(flow=flow.ref, version="v")))
+
+    def abort(self, flow: Flow, reason: str = "no good") -> None:
+        self.deliver(flow.event(FlowAborted(reason=reason)))
+
+    def run_jobs(self, *components: str, state: JobState | None = None) -> None:
+        """Runners finish the jobs of these components (default: of all), in order."""
+        self.take_in()
+        ready = [job for job in self.jobs if not components or job.component in components]
+        for job in ready:
+            self.jobs.remove(job)
+            self.deliver(self.finished(self.runner(job, state), job))
+
+    def run_steps(self) -> None:
+        """The steps function does what it was asked for."""
+        self.take_in()
+        while self.steps:
+            self.deliver(self.steps.pop(0))
+            self.take_in()
+
+    def finished(self, result: JobResult, job: Job) -> Event[EventData]:
+        flow_id = job.record.partition(".")[0]
+        return Flow(flow_id, a_flow_ref()).event(JobFinished(result=result))
+
+    def settle(self, *flows: Flow) -> None:
+        """Let everything happen until nothing more does."""
+        self.take_in()
+        while self.jobs or self.steps:
+            self.run_jobs()
+            self.run_steps()
+
+    def release(self, flow: Flow) -> None:
+        """The whole way of a flow that nobody stops."""
+        self.pass_tests(flow)
+        self.settle()
+        self.promote(flow)
+        self.settle()
+
+    def sweep(self) -> int:
+        swept = Sweep(self.ledger, Telemetry("deployer"))()
+        self.take_in()
+        return swept
+
+    # The deployer's own messages
+
+    def take_in(self) -> None:
+        """Deliver what the deployer says to itself, and put aside what it asks of others."""
+        while self.delivered < len(self.publisher.said):
+            event = self.publisher.said[self.delivered]
+            self.delivered += 1
+            if isinstance(event.data, JobRequested):
+                self.jobs.append(event.data.job)
+            elif isinstance(event.data, DeployComponentRequested):
+                self.steps.append(event)
+            elif isinstance(event.data, DeploymentCalled | FlowStopped):
+                self.deliver(event)
+
+    def deliver(self, event: Event[EventData]) -> Any:
+        """As the handlers do."""
+        cause = Cause.of(event)
+        start = StartDeployment(self.ledger, lambda ref: load_plan(self.objects, ref))
+        record = RecordResult(self.ledger)
+        match event.data:
+            case TestsPassed(flow=flow):
+                return start.after_tests(event.subject, flow, cause)
+            case ReleasePromoted(flow=flow):
+                return start.after_bake(event.subject, flow, cause)
+            case JobFinished(result=result):
+                return record.of_job(result, cause)
+            case FlowStopped() as stopped:
+                return StopFlow(self.ledger)(event.subject, stopped, cause)
+            case DeploymentCalled(deployment_id=called):
+                return CallDeployment(self.ledger)(called, cause)
+            case DeployComponentRequested() as request:
+                return PerformStep(self.ledger, {"lambda": self.functions}, record)(request, cause)
+        raise AssertionError(event.type)
+
+    # What became of it
+
+    def state(self, flow: Flow, environment: str = "staging") -> DeploymentState | None:
+        known = self.deployment(flow, environment)
+        return known.state if known else None
+
+    def deployment(self, flow: Flow, environment: str = "staging") -> Deployment | None:
+        return self.ledger.deployments.get(flow.deployment(environment))
+
+    def environment(self, name: str = "staging") -> Environment:
+        known = self.ledger.environments.get(environment_key(REPOSITORY, name))
+        return known or Environment(key=environment_key(REPOSITORY, name))
+
+    def holder(self, name: str = "staging") -> str:
+        holder = self.environment(name).holder
+        return holder.deployment_id if holder else ""
+
+    def done(self, environment: str = "staging") -> list[DeployDone]:
+        said = self.publisher.only(DeployDone)
+        return [done for done in said if done.environment == environment]
+
+    def rolled_back(self, environment: str = "staging") -> list[RolledBack]:
+        said = self.publisher.only(RolledBack)
+        return [back for back in said if back.environment == environment]
+
+    def stops(self) -> list[FlowStopped]:
+        return [
+            event.data
+            for event in self.publisher.said
+            if isinstance(event.data, FlowFailed | FlowSuperseded)
+        ]
+
+
+def components_of(jobs: Iterable[Job]) -> Sequence[str | None]:
+    return [job.component for job in jobs]
+
+
+def directions_of(jobs: Iterable[Job]) -> Sequence[tuple[str | None, str]]:
+    return [(job.component, job.name) for job in jobs]
+
+
+def moment(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
