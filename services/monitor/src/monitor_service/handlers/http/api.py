@@ -80,7 +80,7 @@ def summary_of(flow: FlowView) -> dict[str, Any]:
 
 def _log(log: JobLog) -> dict[str, Any]:
     return {
-        "job": log.job.model_dump(mode="json"),
+        "job": log.job.model_dump(mode="json", exclude={"tail"}),
         "lines": [{"at": line.at, "text": line.text} for line in log.lines],
         "next": log.next,
         "more": log.more,
