@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 import time
 import zipfile
 from collections.abc import Iterator
@@ -92,6 +93,22 @@ def test_a_stop_loses_nothing_and_the_port_stays(emulator: OwnEmulator) -> None:
     assert emulator.address == address
     assert ids_in_table(emulator) == {1}
     assert emulator.client("s3").get_object(Bucket="things", Key="a")["Body"].read() == b"content"
+
+
+def test_an_emulator_whose_port_was_taken_finds_its_queues_at_another(
+    emulator: OwnEmulator,
+) -> None:
+    jobs = make_queue(emulator, "jobs")
+    emulator.client("sqs").send_message(QueueUrl=jobs, MessageBody="a job")
+    before = emulator.address
+    emulator.stop()
+
+    with socket.create_server(("127.0.0.1", int(before.rpartition(":")[2]))):
+        emulator.start()
+
+        assert emulator.address != before
+        url = emulator.client("sqs").get_queue_url(QueueName="jobs")["QueueUrl"]
+        assert receive(emulator, url, seconds=1) == ["a job"]
 
 
 def test_a_kill_loses_a_second_at_most(emulator: OwnEmulator) -> None:

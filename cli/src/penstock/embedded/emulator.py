@@ -1,6 +1,8 @@
 """The emulator's process: one per home, on the same port as long as it can be had."""
 
+import contextlib
 import os
+import random
 import socket
 import urllib.error
 import urllib.request
@@ -18,6 +20,9 @@ NAME = "emulator"
 HOST = "127.0.0.1"
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _PATIENCE = 60.0
+_PATIENCE_FOR_PORT = 3.0
+# Below those that systems give to outgoing connections: one of these stays free while we are down.
+_PORTS = range(20_000, 32_000)
 _INHERITED = ("LANG", "LC_ALL", "PATH", "TZ")
 
 
@@ -71,17 +76,22 @@ def _address(port: int) -> str:
 
 def _port_for(home: Home) -> int:
     """The port it had before, unless somebody else has it now."""
-    try:
-        return _free_port(int(home.port_file.read_text()))
-    except (OSError, ValueError):
-        return _free_port(0)
+    with contextlib.suppress(OSError, ValueError):
+        before = int(home.port_file.read_text())
+        # A killed emulator's threads may hold it a moment longer.
+        if wait_until(lambda: _is_free(before), _PATIENCE_FOR_PORT):
+            return before
+    return next(port for port in random.sample(_PORTS, len(_PORTS)) if _is_free(port))
 
 
-def _free_port(wanted: int) -> int:
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((HOST, wanted))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
 
 
 def _is_ready(address: str) -> bool:

@@ -16,6 +16,7 @@ import copy
 import hashlib
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -38,6 +39,8 @@ SAVE_PATIENCE = 30
 """Seconds after which a save that hangs is given up; the next one starts afresh."""
 LOG_STREAMS_KEPT = 1000
 """Of each function's log; ministack writes one stream an invocation and would keep them all."""
+
+_PORT_FILE = "port"
 
 Scope = MutableMapping[str, Any]
 App = Callable[
@@ -75,13 +78,16 @@ class Changes:
 class Snapshots:
     """Whole states of the emulator on disk, of which only the newest counts.
 
-    `encode` and `decode` are for what JSON has no words for, as in the json module.
+    `encode` and `decode` are for what JSON has no words for, as in the json module. `port` is the
+    one that the emulator has now: ministack finds queues by addresses with the port in them, so
+    what was saved at another port is translated.
     """
 
     def __init__(
-        self, folder: Path, encode: Callable[[Any], Any], decode: Callable[[Any], Any]
+        self, folder: Path, port: str, encode: Callable[[Any], Any], decode: Callable[[Any], Any]
     ) -> None:
         self._folder = folder
+        self._port = port
         self._encode = encode
         self._decode = decode
         self._current = folder / "current"
@@ -92,18 +98,25 @@ class Snapshots:
         """The service's state, or None."""
         try:
             text = (self._current / f"{service}.json").read_text()
+            port = (self._current / _PORT_FILE).read_text()
         except FileNotFoundError:
             return None
+        if port != self._port:
+            text = re.sub(rf"//(localhost|127\.0\.0\.1):{port}\b", rf"//\1:{self._port}", text)
         return json.loads(text, object_hook=self._decode)
 
-    def save(self, states: dict[str, Callable[[], Any]]) -> None:
-        """Write every state into a new folder, then make it the current one in one step."""
-        fresh = self._folder / f"{time.time_ns()}"
+    def save(self, states: dict[str, Callable[[], Any]], taken_at: int) -> None:
+        """Write every state into a new folder, then make it the current one in one step.
+
+        The folder is named for the moment, in nanoseconds, of which it holds the state.
+        """
+        fresh = self._folder / str(taken_at)
         fresh.mkdir()
         for service, get_state in states.items():
             # dumps, not dump: only the former uses the encoder written in C.
             text = json.dumps(get_state(), default=self._encode)
             (fresh / f"{service}.json").write_text(text)
+        (fresh / _PORT_FILE).write_text(self._port)
         link = self._folder / f"{fresh.name}.link"
         link.symlink_to(fresh.name)
         link.replace(self._current)
@@ -143,16 +156,17 @@ class Saver:
         """Start a save; returns the child's process id."""
         self._started = time.monotonic()
         store_function_code()
+        taken_at = time.time_ns()
         pid = os.fork()
         if pid == 0:
-            self._save_and_exit()
+            self._save_and_exit(taken_at)
         return pid
 
-    def _save_and_exit(self) -> None:
+    def _save_and_exit(self, taken_at: int) -> None:
         code = 1
         try:
             _become_a_saving_child()
-            self._snapshots.save(states_of_all_services())
+            self._snapshots.save(states_of_all_services(), taken_at)
             code = 0
         except BaseException:  # noqa: BLE001  # a forked child must end here, whatever happens
             traceback.print_exc()
@@ -360,7 +374,8 @@ async def serve(folder: Path) -> None:
     from ministack.core import persistence as form
 
     changes = Changes()
-    snapshots = Snapshots(folder / "snapshots", form._json_default, form._json_object_hook)
+    port = os.environ["GATEWAY_PORT"]
+    snapshots = Snapshots(folder / "snapshots", port, form._json_default, form._json_object_hook)
     keep_state_in(snapshots)
     note_changes(changes)
     quicken()
