@@ -1,6 +1,7 @@
 """`python -m bench`: measures, prints the tables, and writes bench/results.jsonl."""
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -100,6 +101,8 @@ def _running(subject: Subject) -> Iterator[None]:
 def main() -> int:
     """Measure all that was asked for; one failure does not keep the rest from being measured."""
     arguments = _arguments()
+    # Terminated, it still has servers to end: let it unwind as for control-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     console = Console()
     report = Report(RESULTS, console)
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as folder:

@@ -90,3 +90,5 @@ class PenstockSubject:
             if error.code == 404:
                 return None
             raise SubjectError(f"{url} answered {error.code}") from error
+        except OSError as error:
+            raise SubjectError(f"{url} could not be reached: {error}") from error

@@ -7,7 +7,6 @@ What an idle stack uses in the same time is measured first and taken off.
 import json
 import re
 import time
-import urllib.error
 import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -90,7 +89,7 @@ class Meter:
         try:
             with urllib.request.urlopen(url, timeout=10) as answer:
                 return Counter(json.load(answer))
-        except (urllib.error.HTTPError, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise CountingError(
                 f"{url} gave no counts: the emulator was started without its counter ({error})"
             ) from error

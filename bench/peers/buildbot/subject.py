@@ -1,13 +1,13 @@
 """A Buildbot master and its workers as a subject of the works."""
 
 import contextlib
+import http.client
 import json
 import os
 import shutil
 import sqlite3
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -166,7 +166,7 @@ class BuildbotSubject:
         try:
             with urllib.request.urlopen(f"{self._url}/api/v2/workers", timeout=5) as answer:
                 workers = json.load(answer)["workers"]
-        except (urllib.error.URLError, ConnectionError):
+        except (OSError, http.client.HTTPException):  # not yet listening, or not yet answering
             return None
         return sum(1 for worker in workers if worker["connected_to"])
 
