@@ -286,16 +286,17 @@ def new_deployment(
     )
 
 
-def tombstone(flow_id: str, flow: FlowRef, destination: Destination, reason: str) -> Deployment:
+def tombstone(flow: FlowRef, destination: Destination, reason: str, cause: Cause) -> Deployment:
     """Takes the place of a deployment that must never begin."""
     return Deployment(
         state=DeploymentState.STOPPED,
-        flow_id=flow_id,
+        flow_id=cause.flow_id,
         flow=flow,
         environment=destination.environment,
         role=destination.role,
         started_at=flow.started_at,
-        traceparent="",
+        traceparent=cause.traceparent,
+        hop=cause.hop,
         reason=reason,
     )
 

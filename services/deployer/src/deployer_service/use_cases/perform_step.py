@@ -40,7 +40,7 @@ class PerformStep:
         self, deployment: Deployment, step: Step, request: DeployComponentRequested
     ) -> StepResult:
         performer = self.performers[step.driver]
-        still_ours = partial(self._check_lease, deployment)
+        still_ours = partial(self._check, deployment, request)
         said = partial(StepResult, component=step.name, direction=request.direction)
         try:
             if request.direction is Direction.ROLLBACK:
@@ -51,15 +51,23 @@ class PerformStep:
             return said(succeeded=False, reason=str(error))
         return said(succeeded=True, revision=done.revision, outputs=done.outputs)
 
-    def _check_lease(self, deployment: Deployment) -> None:
-        if not deployment.exclusive:
-            return
-        place = self.ledger.environments.get(deployment.environment_key)
-        if not place or not place.held_by(deployment.id) or place.token != deployment.token:
+    def _check(self, deployment: Deployment, request: DeployComponentRequested) -> None:
+        """Raise LeaseLostError if the step was given up meanwhile, or the environment is another's.
+
+        A step that was given up may be on its way back already, under the same token.
+        """
+        if deployment.exclusive and not self._held(deployment):
             raise LeaseLostError(
                 f"{deployment.environment.name} is no longer held by {deployment.id} "
                 f"under token {deployment.token}; nothing was written"
             )
+        known = self.ledger.deployments.get(deployment.id)
+        if known is None or not _wanted(known, request):
+            raise LeaseLostError(f"{request.direction} of {request.component} was given up")
+
+    def _held(self, deployment: Deployment) -> bool:
+        place = self.ledger.environments.get(deployment.environment_key)
+        return bool(place and place.held_by(deployment.id) and place.token == deployment.token)
 
 
 def _wanted(deployment: Deployment, request: DeployComponentRequested) -> bool:

@@ -35,7 +35,7 @@ class StopFlow:
     def _stop(self, flow: Flow | None, destination: Destination, reason: str, cause: Cause) -> None:
         if flow is None or flow.flow is None:
             return
-        marker = tombstone(flow.flow_id, flow.flow, destination, reason)
+        marker = tombstone(flow.flow, destination, reason, cause)
         outcome = self.ledger.deployments.change(
             marker.id,
             cause,
