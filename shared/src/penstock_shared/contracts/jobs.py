@@ -61,6 +61,9 @@ class Job(Contract):
     outputs: tuple[Upload, ...] = ()
     environment: dict[str, str] = {}
     timeout: int = Field(ge=1, le=12 * 3600, description="seconds")
+    despite_stop: bool = Field(
+        default=False, description="runs although its flow was stopped: it undoes what that did"
+    )
 
 
 class JobOutput(Contract):

@@ -31,12 +31,16 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True)
 class DynamoRecordStore(Generic[R]):
-    """Records of one type in a table, which may hold others under other keys."""
+    """Records of one type in a table, which may hold others under other keys.
+
+    They expire so long after their last change; with no `retention` they stay.
+    """
 
     client: Any
     table: str
     record_type: type[R]
     clock: Clock = utc_now
+    retention: timedelta | None = RETENTION
 
     def get(self, key: str) -> Stored[R] | None:
         """The record under this key, read consistently, or None."""
@@ -103,8 +107,9 @@ class DynamoRecordStore(Generic[R]):
             "version": {"N": str(stored.version)},
             "state": {"S": stored.record.state.value},
             "doc": {"S": stored.record.model_dump_json(exclude_none=True)},
-            "expires_at": {"N": _epoch(self.clock() + RETENTION)},
         }
+        if self.retention:
+            item["expires_at"] = {"N": _epoch(self.clock() + self.retention)}
         if stored.pending:
             item["pending"] = {"S": to_json([encode(event) for event in stored.pending]).decode()}
         deadline = self._looked_at_by(stored)
