@@ -10,11 +10,11 @@ from platform import node
 from typing import Any
 from uuid import uuid4
 
-import urllib3
 from botocore.config import Config
 
 from penstock_runner.adapters.download_cache import DownloadCache
 from penstock_runner.adapters.guard import ProcessGuard
+from penstock_runner.adapters.http import Connections
 from penstock_runner.adapters.job_log import ShippedLog
 from penstock_runner.adapters.lean_client import LeanClient
 from penstock_runner.adapters.linux import refuse_inspection
@@ -30,7 +30,7 @@ from penstock_runner.domain.environment import Host
 from penstock_runner.domain.interruption import Shutdown
 from penstock_runner.domain.job_run import JobRun
 from penstock_runner.domain.ports import OpenLog
-from penstock_runner.settings import RunnerSettings, runner_settings
+from penstock_runner.settings import RunnerSettings, passed_on, runner_settings
 from penstock_runner.use_cases.handle_request import HandleRequest
 from penstock_runner.use_cases.run_job import RunJob
 from penstock_runner.use_cases.stop_jobs import FindStop
@@ -43,6 +43,7 @@ from penstock_shared.persistence.records import Records
 JOBS = "jobs"
 _THREADS_PER_SLOT = 3
 _CONNECTING = 2.0
+_TRANSFER = 30.0
 _LONG_POLL = 30.0
 _PROMPT = 5.0
 """Seconds that a call may take. A lease hangs on some: they fail soon, and are tried again."""
@@ -58,29 +59,29 @@ class Clients:
     logs: Any
 
     @classmethod
-    def for_slots(cls, slots: int) -> "Clients":
+    def of(cls, told: RunnerSettings) -> "Clients":
         """Clients with a connection for every thread that may want one."""
-        connections = slots * _THREADS_PER_SLOT + 1
+        count = told.penstock_runner_slots * _THREADS_PER_SLOT + 1
+        prompt = Connections(_PROMPT, count, _CONNECTING, told.aws_ca_bundle)
+        polling = Connections(_LONG_POLL, count, _CONNECTING, told.aws_ca_bundle)
         return cls(
-            dynamodb=_lean("dynamodb", _PROMPT, connections),
-            sqs=_lean("sqs", _LONG_POLL, connections),
-            sns=_lean("sns", _PROMPT, connections),
-            logs=aws.client("logs", _tuning(_PROMPT, connections)),
+            dynamodb=_lean("dynamodb", prompt),
+            sqs=_lean("sqs", polling),
+            sns=_lean("sns", prompt),
+            logs=aws.client("logs", _tuning(prompt)),
         )
 
 
-def _lean(service: str, seconds: float, connections: int) -> LeanClient:
-    timeout = urllib3.Timeout(connect=_CONNECTING, read=seconds)
-    pool = urllib3.PoolManager(maxsize=connections, timeout=timeout, retries=False)
-    client = aws.client(service, _tuning(seconds, connections))
-    return LeanClient(client, aws.credentials(), pool)
+def _lean(service: str, connections: Connections) -> LeanClient:
+    client = aws.client(service, _tuning(connections))
+    return LeanClient(client, aws.credentials(), connections.to(client.meta.endpoint_url))
 
 
-def _tuning(seconds: float, connections: int) -> Config:
+def _tuning(connections: Connections) -> Config:
     return Config(
-        connect_timeout=_CONNECTING,
-        read_timeout=seconds,
-        max_pool_connections=connections,
+        connect_timeout=connections.connect,
+        read_timeout=connections.read,
+        max_pool_connections=connections.count,
         retries={"mode": "standard", "total_max_attempts": 2},
     )
 
@@ -90,7 +91,7 @@ def running_agent() -> Iterator[Agent]:
     """The runner, ready to run. Raises ConfigurationError for settings that are wrong."""
     told = runner_settings()
     refuse_inspection()
-    clients = Clients.for_slots(told.penstock_runner_slots)
+    clients = Clients.of(told)
     with own_folder(told.penstock_runner_workdir) as folder:
         yield _agent(told, clients, folder)
 
@@ -102,7 +103,7 @@ def _agent(told: RunnerSettings, clients: Clients, folder: Path) -> Agent:
         workshop=_workshop(told, folder),
         shell=PosixShell(ProcessGuard.on_duty()),
         open_log=_log_opener(told, clients),
-        host=Host(told.penstock_runner_path, sys.executable),
+        host=Host(told.penstock_runner_path, sys.executable, passed_on(told)),
         clock=utc_now,
     )
     handle = _handler(told, clients, queue, run_job, shutdown)
@@ -129,15 +130,16 @@ def _handler(
         stopped_because=FindStop(stop_marks(clients.dynamodb, told.table_name)),
         telemetry=telemetry(),
         shutdown=shutdown,
-        runner=f"{node()}-{uuid4().hex[:8]}",
+        runner=f"{told.penstock_runner_name or node()}-{uuid4().hex[:8]}",
         term=timedelta(seconds=told.penstock_runner_lease_seconds),
     )
 
 
 def _workshop(told: RunnerSettings, folder: Path) -> FolderWorkshop:
-    transfer = Transfer()
-    cache_folder = told.penstock_runner_workdir / "cache"
-    cache = DownloadCache(cache_folder, told.penstock_runner_cache_bytes, transfer)
+    slots = told.penstock_runner_slots
+    transfer = Transfer(Connections(_TRANSFER, slots, ca_bundle=told.aws_ca_bundle))
+    shared = told.penstock_runner_workdir / "cache"
+    cache = DownloadCache(shared, folder, told.penstock_runner_cache_bytes, transfer)
     return FolderWorkshop(folder, cache, transfer, told.penstock_runner_output_bytes)
 
 

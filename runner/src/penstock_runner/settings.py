@@ -5,7 +5,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from penstock_shared.settings import Settings, read_settings
 
@@ -20,6 +20,7 @@ class RunnerSettings(Settings):
 
     job_log_group: str
     penstock_runner_workdir: Path
+    penstock_runner_name: str = ""
     penstock_runner_slots: int = Field(default=2, ge=1, le=64)
     penstock_runner_path: str = f"{Path(sys.executable).parent}:{_SYSTEM_PATH}"
     penstock_runner_lease_seconds: int = Field(default=10, ge=1, le=3600)
@@ -27,6 +28,16 @@ class RunnerSettings(Settings):
     penstock_runner_log_bytes: int = Field(default=8 << 20, ge=1 << 10)
     penstock_runner_output_bytes: int = Field(default=250 << 20, ge=1)
     """Bytes of the largest output: 250 MiB is what Lambda takes, unpacked."""
+    penstock_runner_passes: str = ""
+    """Comma-separated names of the runner's own variables that jobs are given too."""
+    aws_ca_bundle: str = ""
+
+    @field_validator("penstock_runner_passes")
+    @classmethod
+    def _passes_no_secrets(cls, names: str) -> str:
+        if any(name.strip().upper().startswith("AWS_") for name in names.split(",")):
+            raise ValueError("AWS settings are the runner's, and no job's")
+        return names
 
 
 @cache
@@ -38,3 +49,9 @@ def settings() -> Settings:
 def runner_settings() -> RunnerSettings:
     """The runner's settings. Raises ConfigurationError, which names what is missing."""
     return read_settings(RunnerSettings, os.environ)
+
+
+def passed_on(told: RunnerSettings) -> dict[str, str]:
+    """Those of the runner's own variables that jobs are given, as far as they are set."""
+    names = [name.strip() for name in told.penstock_runner_passes.split(",")]
+    return {name: os.environ[name] for name in names if name in os.environ}

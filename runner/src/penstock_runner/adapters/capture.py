@@ -121,10 +121,16 @@ class Capture:
     def _newest_lines(self) -> Iterator[bytes]:
         """As many of the last lines as may be stored, newest first."""
         budget = self.cap // 2
-        lines = split_lines(self._last.content())
-        first_is_cut = self._last.seen > self._last.held
+        lines = split_lines(_last_lines(self._last.content(), budget // EVENT_OVERHEAD))
+        first_is_cut = self._last.seen > sum(len(line) for line in lines)
         for line in reversed(lines[first_is_cut:]):
             budget -= LogLine(0, readable(line)).weight
             if budget < 0:
                 return
             yield line
+
+
+def _last_lines(output: bytes, count: int) -> bytes:
+    """The end of the output, without what lies before its last lines."""
+    before, *rest = output.rsplit(b"\n", count + 1)
+    return output[len(before) :] if len(rest) > count else output

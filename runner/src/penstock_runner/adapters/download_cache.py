@@ -19,14 +19,17 @@ from penstock_shared.contracts.jobs import Download
 
 DOWNLOAD_LIMIT = 1 << 30
 """Bytes; the largest source or input."""
-_INCOMING = ".incoming-"
 
 
 @dataclass(frozen=True)
 class DownloadCache:
-    """Files in `folder`, the least recently used of which go when they weigh over `limit` bytes."""
+    """Files in `folder`, the least recently used of which go when they weigh over `limit` bytes.
+
+    `incoming` is a folder of this runner's own on the same disk.
+    """
 
     folder: Path
+    incoming: Path
     limit: int
     transfer: Transfer
 
@@ -55,7 +58,7 @@ class DownloadCache:
 
     def _fetched(self, path: Path, download: Download, stop: StopSignal) -> IO[bytes]:
         self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=self.folder, prefix=_INCOMING)
+        descriptor, name = tempfile.mkstemp(dir=self.incoming, prefix="download-")
         content = os.fdopen(descriptor, "w+b")
         try:
             self.transfer.fetch(download.url, content, DOWNLOAD_LIMIT, stop)

@@ -26,7 +26,7 @@ while read -r sign group; do
     -) groups="${groups%% $group *} ${groups#* $group }" ;;
   esac
 done
-for group in $groups; do kill -KILL -- "-$group"; done
+for group in $groups; do kill -s KILL -- "-$group"; done
 """
 _GENERATIONS = 20
 """Each round of killing orphans may orphan their own children in turn."""

@@ -6,19 +6,19 @@ Whoever has such an address has the right that it stands for, so none appears in
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, TypeVar
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from penstock_runner.adapters.http import Connections
 from penstock_runner.domain.interruption import StopSignal
 from penstock_runner.errors import JobError
 
 CHUNK = 1 << 18
 PAUSES = (0.1, 0.3, 1, 2, 4, 8, 8, 8)
 """Seconds between tries while the other side cannot be reached or says that it is its fault."""
-_TIMEOUT = urllib3.Timeout(connect=5, read=30)
 
 T = TypeVar("T")
 
@@ -31,9 +31,7 @@ class _ElsewhereError(Exception):
 class Transfer:
     """HTTP with a few patient retries, given up when the job is to stop."""
 
-    pool: urllib3.PoolManager = field(
-        default_factory=lambda: urllib3.PoolManager(retries=False, timeout=_TIMEOUT, maxsize=10)
-    )
+    connections: Connections
 
     def fetch(self, url: str, into: IO[bytes], limit: int, stop: StopSignal) -> None:
         """Write the body to `into`. Raises JobError, also for more than `limit` bytes."""
@@ -65,7 +63,8 @@ class Transfer:
     @contextmanager
     def _asking(self, method: str, url: str, **more: object) -> Iterator[urllib3.BaseHTTPResponse]:
         try:
-            response = self.pool.request(method, url, preload_content=False, **more)  # type: ignore[arg-type]  # as urllib3 takes them
+            pool = self.connections.to(url)
+            response = pool.request(method, url, preload_content=False, **more)  # type: ignore[arg-type]  # as urllib3 takes them
         except HTTPError as error:
             raise _ElsewhereError(type(error).__name__) from error
         try:

@@ -1,0 +1,88 @@
+"""A zip whose bytes depend on its files' names, contents and executable bits, and on no more."""
+
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from penstock_runner.presets.errors import PresetError
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_UNIX = 3
+_FILE, _PROGRAM = 0o100644, 0o100755
+
+_LEFT_OUT_FOLDERS = {"__pycache__", "node_modules", "test", "tests", "venv"}
+_LEFT_OUT_NAMES = {"conftest.py"}
+_LEFT_OUT_SUFFIXES = {".pyc", ".pyo"}
+
+
+def component_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Names in the zip and paths of what a component needs when it runs.
+
+    Tests, caches, virtual environments and everything hidden are left out.
+    """
+    for path in _walk(folder):
+        name = PurePosixPath(path.relative_to(folder).as_posix())
+        if _runs(name) and path.is_file():
+            yield str(name), path
+
+
+def vendored_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The same for installed packages: all but what serves their installer."""
+    for path in _walk(folder):
+        name = PurePosixPath(path.relative_to(folder).as_posix())
+        if _is_used(name) and path.is_file():
+            yield str(name), path
+
+
+def merge(*parts: Iterator[tuple[str, Path]]) -> dict[str, Path]:
+    """All files together. Raises PresetError if two that differ want the same name."""
+    files: dict[str, Path] = {}
+    for name, path in (file for part in parts for file in part):
+        known = files.setdefault(name, path)
+        if known != path and known.read_bytes() != path.read_bytes():
+            raise PresetError(f"{name} comes from both {known} and {path}; rename one of them")
+    return files
+
+
+def write_zip(files: Mapping[str, Path], output: Path) -> None:
+    """Write the files, sorted by name, with fixed times and modes."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bundle:
+        for name in sorted(files):
+            bundle.writestr(_entry(name, files[name]), files[name].read_bytes())
+
+
+def _entry(name: str, path: Path) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.create_system = _UNIX
+    entry.external_attr = (_PROGRAM if os.access(path, os.X_OK) else _FILE) << 16
+    return entry
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Every file below, links to files included; links to folders lead in circles."""
+    for root, _, names in os.walk(folder):
+        yield from (Path(root, name) for name in names)
+
+
+def _runs(name: PurePosixPath) -> bool:
+    *folders, last = name.parts
+    if any(part.startswith(".") for part in name.parts):
+        return False
+    if _LEFT_OUT_FOLDERS.intersection(folders) or name.suffix in _LEFT_OUT_SUFFIXES:
+        return False
+    return last not in _LEFT_OUT_NAMES and not _is_test(name)
+
+
+def _is_test(name: PurePosixPath) -> bool:
+    return name.suffix == ".py" and (name.stem.startswith("test_") or name.stem.endswith("_test"))
+
+
+def _is_used(name: PurePosixPath) -> bool:
+    first, *rest = name.parts
+    if first.endswith(".dist-info"):
+        return rest in (["METADATA"], ["entry_points.txt"])
+    hidden_or_programs = first.startswith(".") or (first == "bin" and bool(rest))
+    return not hidden_or_programs and "__pycache__" not in name.parts

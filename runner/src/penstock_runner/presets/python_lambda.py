@@ -1,0 +1,65 @@
+"""`build: {preset: python-lambda}`: the zip of a Lambda function in Python.
+
+At the zip's root: the packages of the component's requirements.txt, the content of the included
+folders, and the component's own files. The same input makes the same bytes.
+
+    python -I -m penstock_runner.presets.python_lambda --source . --include ../../libs/common/src \
+        --output dist/function.zip
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from penstock_runner.presets.bundle import component_files, merge, vendored_files, write_zip
+from penstock_runner.presets.errors import PresetError
+from penstock_runner.presets.vendoring import Machine, has_entries, vendor
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the zip; the exit code is 1 if that cannot be done, and the reason is on stderr."""
+    asked = _parser().parse_args(arguments)
+    try:
+        machine = Machine(asked.platform, asked.python_version)
+        make(asked.source, asked.include, asked.output, machine)
+    except PresetError as error:
+        sys.stderr.write(f"python-lambda: {error}\n")
+        return 1
+    return 0
+
+
+def make(source: Path, include: Sequence[Path], output: Path, machine: Machine) -> None:
+    """Make the zip `output` of the component in `source`. Raises PresetError."""
+    for folder in (source, *include):
+        if not folder.is_dir():
+            raise PresetError(f"there is no folder {folder}")
+    output.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        packages = Path(temporary)
+        requirements = source / "requirements.txt"
+        if has_entries(requirements):
+            vendor(requirements, packages, machine)
+        folders = [component_files(folder) for folder in (*include, source)]
+        files = merge(vendored_files(packages), *folders)
+        if not files:
+            raise PresetError(f"there is nothing in {source.resolve()} to make a function of")
+        write_zip(files, output)
+    sys.stdout.write(f"{output}: {len(files)} files, {output.stat().st_size:,} bytes\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python-lambda", description="Zip a Lambda function.")
+    parser.add_argument("--source", type=Path, required=True, help="the component's folder")
+    parser.add_argument(
+        "--include", type=Path, action="append", default=[], help="a folder whose content goes in"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="the zip to make")
+    parser.add_argument("--platform", default="", help="such as aarch64-manylinux2014")
+    parser.add_argument("--python-version", default="", help="such as 3.13")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""Jobs, leases and stand-ins for what lies around them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from penstock_runner.domain.interruption import Shutdown, StopSignal
+from penstock_runner.domain.job_run import JobRun
+from penstock_runner.domain.ports import Kept, Message, Site
+from penstock_runner.use_cases.lease import Lease
+from penstock_shared.contracts.event import encode, make_event
+from penstock_shared.contracts.events import JobRequested
+from penstock_shared.contracts.jobs import Download, Job
+from penstock_shared.persistence.records import Record, Records, Stored
+from penstock_shared.testing.fakes import FakeClock, InMemoryRecordStore, RecordingPublisher
+from tests.support.builders import FLOW_ID, a_cause
+
+JOB_ID = "1" * 20
+TERM = timedelta(seconds=10)
+
+
+def a_job(run: str = "true", **given: Any) -> Job:
+    values = {
+        "job_id": JOB_ID,
+        "owner": "build",
+        "record": FLOW_ID,
+        "name": "unit",
+        "component": "orders",
+        "run": run,
+        "source": Download(url="http://127.0.0.1:9/source", digest="a source"),
+        "timeout": 60,
+    }
+    return Job.model_validate(values | given)
+
+
+def a_request(job: Job | None = None, hop: int = 3) -> str:
+    cause = a_cause()
+    event = make_event(
+        JobRequested(job=job or a_job()),
+        flow_id=FLOW_ID,
+        source="penstock/build",
+        time=FakeClock()(),
+        traceparent=cause.traceparent,
+        hop=hop,
+    )
+    return encode(event)
+
+
+def a_message(body: str | None = None, received: int = 1) -> Message:
+    return Message(a_request() if body is None else body, "receipt", received)
+
+
+@dataclass
+class CountingStore(InMemoryRecordStore[JobRun]):
+    """Counts what would be calls to DynamoDB, and fails when it is told to."""
+
+    calls: list[str] = field(default_factory=list)
+    fails: list[Exception] = field(default_factory=list)
+
+    def get(self, key: str) -> Stored[JobRun] | None:
+        self._count("get")
+        return super().get(key)
+
+    def put(self, key: str, stored: Stored[JobRun]) -> None:
+        self._count("put")
+        super().put(key, stored)
+
+    def clear(self, key: str, stored: Stored[JobRun]) -> None:
+        self._count("clear")
+        super().clear(key, stored)
+
+    def _count(self, call: str) -> None:
+        self.calls.append(call)
+        if self.fails:
+            raise self.fails.pop(0)
+
+
+@dataclass
+class Table:
+    """The jobs table as several runners see it."""
+
+    store: CountingStore = field(default_factory=CountingStore)
+    publisher: RecordingPublisher = field(default_factory=RecordingPublisher)
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def records(self) -> Records[JobRun]:
+        return Records(self.store, self.publisher, "penstock/runner", self.clock)
+
+    def lease(self, runner: str = "ada", job: Job | None = None) -> Lease:
+        return Lease(self.records(), a_cause(), job or a_job(), runner, TERM, StopSignal())
+
+
+def silent_records(clock: FakeClock | None = None) -> Records[Any]:
+    store: InMemoryRecordStore[Record] = InMemoryRecordStore()
+    return Records(store, RecordingPublisher(), "penstock/runner", clock or FakeClock())
+
+
+@dataclass
+class FakeQueue:
+    """Remembers what was done with messages."""
+
+    deleted: list[Message] = field(default_factory=list)
+    hidden: list[int] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    def delete(self, message: Message) -> None:
+        self.deleted.append(message)
+
+    def hide(self, message: Message, seconds: int) -> None:
+        self.hidden.append(seconds)
+
+    def refuse(self, message: Message, reason: str) -> None:
+        self.refused.append(reason)
+
+
+@dataclass
+class FakeWorkshop:
+    """Makes no folders. `kept` is what keeping outputs brings."""
+
+    folder: Path
+    kept: Kept = field(default_factory=Kept)
+    raises: Exception | None = None
+    asked_to_keep: bool = False
+
+    @contextmanager
+    def site(self, job: Job, stop: StopSignal) -> Iterator[Site]:
+        if self.raises:
+            raise self.raises
+        yield Site(self.folder, self.folder, self.folder, self.folder)
+
+    def keep(self, job: Job, site: Site, stop: StopSignal) -> Kept:
+        self.asked_to_keep = True
+        return self.kept
+
+
+def stopped(give: Callable[[StopSignal], None]) -> StopSignal:
+    signal = StopSignal()
+    give(signal)
+    return signal
+
+
+def shutting_down() -> Shutdown:
+    shutdown = Shutdown()
+    shutdown.begin()
+    return shutdown

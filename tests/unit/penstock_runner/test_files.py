@@ -1,0 +1,530 @@
+"""Sources, inputs and outputs: what untrusted archives and jobs can do to the runner's files."""
+
+import hashlib
+import io
+import os
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penstock_runner.adapters import archive as archives
+from penstock_runner.adapters import transfer as transfers
+from penstock_runner.adapters.archive import unpack
+from penstock_runner.adapters.download_cache import DownloadCache
+from penstock_runner.adapters.http import Connections
+from penstock_runner.adapters.paths import inside, remove_tree
+from penstock_runner.adapters.transfer import Transfer
+from penstock_runner.adapters.workshop import FolderWorkshop, own_folder
+from penstock_runner.domain.interruption import StopSignal, Why
+from penstock_runner.domain.ports import Kept
+from penstock_runner.errors import JobError, JobInterruptedError, UnsafePathError
+from penstock_shared.contracts.jobs import Download, Job, Upload
+from tests.unit.penstock_runner.stand_ins import a_job
+
+Member = tuple[tarfile.TarInfo, bytes]
+
+
+@dataclass
+class Store:
+    """What S3 is to a runner: addresses to get from and to put to."""
+
+    address: str = ""
+    objects: dict[str, bytes] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
+
+    def download(self, content: bytes, digest: str = "a digest", path: str = ".") -> Download:
+        name = f"/{hashlib.sha256(content).hexdigest()}"
+        self.objects[name] = content
+        return Download(
+            url=f"{self.address}{name}?X-Amz-Signature=5ecre7", digest=digest, path=path
+        )
+
+    def upload(self, path: str, *, required: bool = True, name: str = "bundle") -> Upload:
+        url = f"{self.address}/{name}"
+        return Upload(name=name, path=path, url=url, key=f"key/{name}", required=required)
+
+
+def serve(store: Store) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            name = self.path.partition("?")[0]
+            status = self._status(200 if name in store.objects else 404)
+            self._answer(status, store.objects.get(name, b"<Error/>"))
+
+        def do_PUT(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            status = self._status(200)
+            if status == 200:
+                store.objects[self.path] = body
+            self._answer(status, b"")
+
+        def _status(self, status: int) -> int:
+            store.asked.append(self.command)
+            return store.answers.pop(0) if store.answers else status
+
+        def _answer(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    return Handler
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    store = Store()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), serve(store))
+    server.daemon_threads = True
+    store.address = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield store
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def transfer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Transfer]:
+    monkeypatch.setattr(transfers, "PAUSES", (0.01, 0.01))
+    connections = Connections(read=10, count=8)
+    yield Transfer(connections)
+    connections.to("http://127.0.0.1").clear()
+
+
+@pytest.fixture
+def cache(tmp_path: Path, transfer: Transfer) -> DownloadCache:
+    return DownloadCache(tmp_path / "cache", tmp_path, 1_000_000, transfer)
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, cache: DownloadCache, transfer: Transfer) -> FolderWorkshop:
+    (tmp_path / "jobs").mkdir()
+    return FolderWorkshop(tmp_path / "jobs", cache, transfer, output_limit=1000)
+
+
+def a_file(name: str, content: bytes = b"content", mode: int = 0o644) -> Member:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = len(content), mode
+    return member, content
+
+
+def a_link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> Member:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, target
+    return member, b""
+
+
+def a_tar(*members: Member) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for member, content in members:
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def test_an_archive_is_unpacked(tmp_path: Path) -> None:
+    unpack(
+        io.BytesIO(
+            a_tar(
+                a_file("a/b.txt"),
+                a_file("run.sh", mode=0o4777),
+                a_link("a/link", "b.txt"),
+                a_link("same", "a/b.txt", tarfile.LNKTYPE),
+            )
+        ),
+        tmp_path,
+    )
+
+    assert (tmp_path / "a/link").read_bytes() == b"content"
+    assert (tmp_path / "same").read_bytes() == b"content"
+    assert (tmp_path / "run.sh").stat().st_mode & 0o7777 == 0o755
+
+
+HOSTILE = {
+    "a path upwards": [a_file("../evil")],
+    "a path upwards further in": [a_file("a/../../evil")],
+    "a link upwards": [a_link("up", "..")],
+    "a link to the root": [a_link("root", "/")],
+    "a link upwards by another link": [
+        a_link("a/b/c/up", "../../.."),
+        a_link("a/b/c/out", "up/../evil"),
+    ],
+    "a file through a link": [a_link("here", "."), a_file("here/evil")],
+    "a file through a link to outside": [a_link("out", "/tmp"), a_file("out/evil")],
+    "a hard link upwards": [a_link("hard", "../evil", tarfile.LNKTYPE)],
+    "a hard link through a link": [
+        a_file("sub/file"),
+        a_link("soft", "sub"),
+        a_link("hard", "soft/file", tarfile.LNKTYPE),
+    ],
+    "a device": [a_link("null", "", tarfile.CHRTYPE)],
+}
+
+
+@pytest.mark.parametrize("members", HOSTILE.values(), ids=HOSTILE.keys())
+def test_an_archive_that_leaves_its_folder_is_refused(
+    members: list[Member], tmp_path: Path
+) -> None:
+    folder = tmp_path / "inner"
+    folder.mkdir()
+
+    with pytest.raises(UnsafePathError, match="the archive is refused: "):
+        unpack(io.BytesIO(a_tar(*members)), folder)
+
+    assert {path.name for path in tmp_path.iterdir()} == {"inner"}
+
+
+def test_an_absolute_path_is_taken_for_a_relative_one(tmp_path: Path) -> None:
+    unpack(io.BytesIO(a_tar(a_file("/etc/evil"))), tmp_path)
+
+    assert (tmp_path / "etc/evil").exists()
+
+
+def test_an_archive_that_grows_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "UNPACKED_LIMIT", 1_000_000)
+
+    with pytest.raises(JobError, match="more than 1,000,000 bytes"):
+        unpack(io.BytesIO(a_tar(a_file("zeros", bytes(2_000_000)))), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"not an archive", a_tar(a_file("a", os.urandom(999)))[:500]]
+)
+def test_a_damaged_archive_is_refused(damage: bytes, tmp_path: Path) -> None:
+    with pytest.raises(JobError, match="the archive cannot be unpacked: "):
+        unpack(io.BytesIO(damage), tmp_path)
+
+
+def test_a_path_is_kept_inside(tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to("/")
+
+    assert inside(tmp_path, "a/../b") == tmp_path / "b"
+    for path in ("..", "/etc", "out/etc", "a/../../b"):
+        with pytest.raises(UnsafePathError):
+            inside(tmp_path, path)
+
+
+def test_a_tree_is_removed_whatever_its_permissions(tmp_path: Path) -> None:
+    folder = tmp_path / "tree"
+    (folder / "locked/inner").mkdir(parents=True)
+    (folder / "locked/inner/file").touch()
+    (folder / "link").symlink_to(tmp_path)
+    (folder / "locked/inner").chmod(0o500)
+    (folder / "locked").chmod(0)
+
+    remove_tree(folder)
+
+    assert list(tmp_path.iterdir()) == []
+    remove_tree(folder)
+
+
+def content_of(cache: DownloadCache, download: Download) -> bytes:
+    with cache.open(download, StopSignal()) as content:
+        return content.read()
+
+
+def test_a_digest_is_fetched_once(cache: DownloadCache, store: Store) -> None:
+    download = store.download(b"source")
+
+    assert [content_of(cache, download) for _ in range(3)] == [b"source"] * 3
+    assert store.asked == ["GET"]
+
+
+def test_another_runner_with_the_same_folder_need_not_fetch_it(
+    cache: DownloadCache, store: Store, transfer: Transfer
+) -> None:
+    download = store.download(b"source")
+    content_of(cache, download)
+
+    assert (
+        content_of(DownloadCache(cache.folder, cache.incoming, 1_000_000, transfer), download)
+        == b"source"
+    )
+    assert store.asked == ["GET"]
+
+
+def test_a_digest_is_no_path(cache: DownloadCache, store: Store) -> None:
+    content_of(cache, store.download(b"source", digest="../../evil"))
+
+    assert [path.parent for path in cache.folder.iterdir()] == [cache.folder]
+
+
+def test_the_least_recently_used_goes_first(
+    store: Store, tmp_path: Path, transfer: Transfer
+) -> None:
+    cache = DownloadCache(tmp_path / "cache", tmp_path, 250, transfer)
+    old, used, new = (store.download(bytes([n]) * 100, f"digest {n}") for n in range(3))
+    for moment, download in enumerate((old, used)):
+        content_of(cache, download)
+        os.utime(cache._path(download), (moment, moment))
+    content_of(cache, used)
+    content_of(cache, new)
+    store.asked.clear()
+
+    for download in (used, new):
+        content_of(cache, download)
+    assert store.asked == []
+    content_of(cache, old)
+    assert store.asked == ["GET"]
+
+
+def test_what_is_being_read_can_be_removed(cache: DownloadCache, store: Store) -> None:
+    download = store.download(b"source")
+    with cache.open(download, StopSignal()) as content:
+        cache.discard(download)
+        assert content.read() == b"source"
+
+
+def test_many_at_once_find_it_whole(cache: DownloadCache, store: Store) -> None:
+    download = store.download(os.urandom(500_000))
+    found: list[bytes] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(content_of(cache, download))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert {hashlib.sha256(content).hexdigest() for content in found} == {
+        download.url.rpartition("/")[2].partition("?")[0]
+    }
+    assert len(list(cache.folder.iterdir())) == 1
+
+
+@pytest.mark.parametrize("answers", [[503], [500, 500]])
+def test_a_server_s_own_trouble_is_waited_for(
+    answers: list[int], cache: DownloadCache, store: Store
+) -> None:
+    store.answers = answers
+
+    assert content_of(cache, store.download(b"source")) == b"source"
+
+
+@pytest.mark.parametrize("answers", [[403], [404], [307], [500, 500, 500]])
+def test_what_cannot_be_fetched_fails_without_telling_the_address(
+    answers: list[int], cache: DownloadCache, store: Store
+) -> None:
+    store.answers = list(answers)
+
+    with pytest.raises(JobError) as raised:
+        content_of(cache, store.download(b"source"))
+
+    assert str(raised.value) == f"HTTP {answers[-1]}"
+    assert list(cache.folder.iterdir()) == []
+    assert list(cache.incoming.iterdir()) == [cache.folder]
+
+
+def test_nobody_there_is_trouble_too(cache: DownloadCache) -> None:
+    download = Download(url="http://127.0.0.1:9/source?X-Amz-Signature=5ecre7", digest="d")
+
+    with pytest.raises(JobError) as raised:
+        content_of(cache, download)
+
+    assert "5ecre7" not in str(raised.value)
+
+
+def test_a_stopped_job_waits_for_no_server(cache: DownloadCache, store: Store) -> None:
+    store.answers = [503] * 3
+    stop = StopSignal()
+    stop.give(Why.CANCELLED, "aborted")
+
+    with pytest.raises(JobInterruptedError), cache.open(store.download(b"source"), stop):
+        pass
+
+
+def test_a_job_gets_fresh_folders_that_vanish(workshop: FolderWorkshop, store: Store) -> None:
+    source = store.download(a_tar(a_file("services/orders/handler.py")))
+    job = a_job(source=source, workdir="services/orders")
+
+    with workshop.site(job, StopSignal()) as site:
+        assert (site.workdir / "handler.py").exists()
+        assert site.workdir.is_relative_to(site.source)
+        assert list(site.home.iterdir()) == list(site.temporary.iterdir()) == []
+        (site.home / "a file").touch()
+
+    assert list(workshop.folder.iterdir()) == []
+
+
+def test_inputs_are_stored_or_unpacked(workshop: FolderWorkshop, store: Store) -> None:
+    job = a_job(
+        source=store.download(a_tar(a_file("README"), a_link("evil", "README"))),
+        inputs=(
+            store.download(b"bundle", "1", "in/bundle.zip"),
+            store.download(a_tar(a_file("deep/file")), "2", "unpacked/"),
+        ),
+    )
+
+    with workshop.site(job, StopSignal()) as site:
+        assert (site.source / "in/bundle.zip").read_bytes() == b"bundle"
+        assert (site.source / "unpacked/deep/file").read_bytes() == b"content"
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (
+            lambda store: {"source": Download(url=f"{store.address}/x", digest="d")},
+            "source: HTTP 404",
+        ),
+        (lambda store: {"workdir": "nowhere"}, "there is no folder nowhere in the source"),
+        (lambda store: {"workdir": ".."}, "'..' lies outside of the job's folder"),
+        (lambda store: {"inputs": (store.download(b"", "1", "../x"),)}, "'../x' lies outside"),
+        (
+            lambda store: {"inputs": (store.download(b"", "1", "x/"),)},
+            "input x/: the archive cannot",
+        ),
+    ],
+)
+def test_a_job_that_cannot_be_furnished_says_why_and_leaves_nothing(
+    given: Callable[[Store], dict[str, object]],
+    reason: str,
+    workshop: FolderWorkshop,
+    store: Store,
+) -> None:
+    source = store.download(a_tar(a_file("README")))
+    values: dict[str, Any] = {"source": source, **given(store)}
+    job = a_job(**values)
+
+    with pytest.raises(JobError) as raised, workshop.site(job, StopSignal()):
+        pass
+
+    assert str(raised.value).startswith(reason)
+    assert list(workshop.folder.iterdir()) == []
+
+
+def test_a_damaged_source_is_fetched_anew_next_time(workshop: FolderWorkshop, store: Store) -> None:
+    source = store.download(b"damaged", digest="same")
+    with pytest.raises(JobError), workshop.site(a_job(source=source), StopSignal()):
+        pass
+
+    whole = store.download(a_tar(a_file("README")), digest="same")
+    with workshop.site(a_job(source=whole), StopSignal()) as site:
+        assert (site.source / "README").exists()
+
+
+def test_what_a_dead_runner_left_is_cleared_up(tmp_path: Path) -> None:
+    with own_folder(tmp_path) as folder:
+        (folder / "job").mkdir()
+        left = folder.rename(tmp_path / "runner-dead")
+        living = left.rename(folder)
+        with own_folder(tmp_path) as other:
+            assert living.exists()
+            assert other != living
+    (tmp_path / "runner-dead").mkdir()
+    (tmp_path / "runner-dead/lock").touch()
+
+    with own_folder(tmp_path):
+        assert not (tmp_path / "runner-dead").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def leave_bundle(workdir: Path) -> None:
+    (workdir / "bundle.zip").write_bytes(b"zip")
+
+
+def kept(
+    workshop: FolderWorkshop, store: Store, prepare: Callable[[Path], None], *uploads: Upload
+) -> Kept:
+    job: Job = a_job(
+        source=store.download(a_tar(a_file("sub/README"))), workdir="sub", outputs=uploads
+    )
+    with workshop.site(job, StopSignal()) as site:
+        prepare(site.workdir)
+        return workshop.keep(job, site, StopSignal())
+
+
+def test_outputs_are_uploaded_with_what_names_their_content(
+    workshop: FolderWorkshop, store: Store
+) -> None:
+    result = kept(
+        workshop,
+        store,
+        leave_bundle,
+        store.upload("bundle.zip"),
+        store.upload("report.xml", required=False, name="report"),
+    )
+
+    assert result.problems == []
+    (output,) = result.outputs
+    assert (output.name, output.key, output.size) == ("bundle", "key/bundle", 3)
+    assert output.sha256 == hashlib.sha256(b"zip").hexdigest()
+    assert store.objects["/bundle"] == b"zip"
+
+
+def test_an_upload_is_tried_again_from_its_beginning(
+    workshop: FolderWorkshop, store: Store
+) -> None:
+    store.answers = [200, 503]
+    result = kept(
+        workshop,
+        store,
+        leave_bundle,
+        store.upload("bundle.zip"),
+    )
+
+    assert store.objects["/bundle"] == b"zip"
+    assert result.outputs[0].sha256 == hashlib.sha256(b"zip").hexdigest()
+
+
+def make_fifo(workdir: Path) -> None:
+    os.mkfifo(workdir / "out")
+
+
+@pytest.mark.parametrize(
+    ("path", "prepare", "problem"),
+    [
+        ("out", lambda workdir: None, "the command left no out, the output 'bundle'"),
+        ("out", lambda workdir: (workdir / "out").symlink_to("gone"), "the command left no out"),
+        ("out", lambda workdir: (workdir / "out").symlink_to("/etc/hosts"), "lies outside"),
+        ("/etc/hosts", lambda workdir: None, "lies outside"),
+        ("../../home/x", lambda workdir: None, "lies outside"),
+        ("out", lambda workdir: (workdir / "out").mkdir(), "not a file"),
+        ("out", make_fifo, "not a file"),
+        (
+            "out",
+            lambda workdir: (workdir / "out").write_bytes(bytes(1001)),
+            "1,001 bytes, the limit",
+        ),
+    ],
+)
+def test_an_output_that_cannot_be_kept_is_a_problem(
+    path: str,
+    prepare: Callable[[Path], None],
+    problem: str,
+    workshop: FolderWorkshop,
+    store: Store,
+) -> None:
+    result = kept(workshop, store, prepare, store.upload(path))
+
+    assert result.outputs == []
+    assert problem in result.problems[0]
+    assert "/bundle" not in store.objects
+
+
+def test_a_refused_upload_is_a_problem(workshop: FolderWorkshop, store: Store) -> None:
+    store.answers = [200, 403]
+    result = kept(
+        workshop,
+        store,
+        leave_bundle,
+        store.upload("bundle.zip"),
+    )
+
+    assert result.problems == ["output 'bundle', bundle.zip: HTTP 403"]

@@ -1,0 +1,112 @@
+"""Nothing of a job outlives the job, or the runner: in a process of its own, since it adopts."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.penstock_runner.test_shell import is_gone
+
+RUNNER = """
+import sys
+from pathlib import Path
+from penstock_runner.adapters.guard import ProcessGuard
+from penstock_runner.adapters.shell import PosixShell
+from penstock_runner.domain.interruption import StopSignal
+from penstock_runner.domain.ports import Command
+
+shell = PosixShell(ProcessGuard.on_duty())
+for line in sys.stdin:
+    environment = {"PATH": "/usr/bin:/bin", "PENSTOCK_JOB_ID": "a-job"}
+    command = Command(line, Path.cwd(), environment, 60)
+    print(shell.run(command, lambda _: None, StopSignal()).state, flush=True)
+"""
+
+
+class Runner:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", RUNNER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=folder,
+            text=True,
+        )
+
+    def begin(self, script: str) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(f"{script}\n")
+        self.process.stdin.flush()
+
+    def run(self, script: str) -> str:
+        self.begin(script)
+        assert self.process.stdout
+        return self.process.stdout.readline().strip()
+
+    def pid_in(self, name: str) -> int:
+        return int(eventually_read(self.folder / name))
+
+    def children(self) -> list[str]:
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        return [pid for task in tasks for pid in task.read_text().split()]
+
+
+def eventually_read(path: Path) -> str:
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        if path.exists() and path.read_text().endswith("\n"):
+            return path.read_text()
+        time.sleep(0.01)
+    raise AssertionError(f"no {path.name} was written")
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[Runner]:
+    runner = Runner(tmp_path)
+    yield runner
+    runner.process.kill()
+    runner.process.communicate()
+
+
+def test_a_killed_runner_takes_its_jobs_along(runner: Runner) -> None:
+    runner.begin("sleep 1000 & echo $! > pid; wait")
+    pid = runner.pid_in("pid")
+
+    runner.process.send_signal(signal.SIGKILL)
+
+    assert is_gone(pid)
+
+
+def test_jobs_that_are_over_are_forgotten(runner: Runner) -> None:
+    """Else a number that another process has by now would be killed with the runner."""
+    for _ in range(3):
+        assert runner.run("echo $$ > over") == "succeeded"
+    runner.begin("sleep 1000 & echo $! > pid; wait")
+    pid = runner.pid_in("pid")
+
+    runner.process.send_signal(signal.SIGKILL)
+
+    assert is_gone(pid)
+
+
+@pytest.mark.parametrize("environment", ["", "env -i "])
+def test_a_daemon_that_left_the_group_ends_with_the_job(runner: Runner, environment: str) -> None:
+    daemon = "sh -c 'echo $$ > pid; exec sleep 1000'"
+
+    assert (
+        runner.run(f"{environment}setsid {daemon} & while [ ! -s pid ]; do :; done") == "succeeded"
+    )
+
+    assert is_gone(runner.pid_in("pid"))
+
+
+def test_the_runner_keeps_no_dead_children(runner: Runner) -> None:
+    for _ in range(3):
+        runner.run("sleep 1000 & (setsid true &)")
+
+    assert len(runner.children()) == 1  # the watchman

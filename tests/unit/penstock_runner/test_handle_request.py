@@ -1,0 +1,395 @@
+"""What becomes of one delivery of a message, in the order of things that can go wrong."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from time import monotonic
+
+import pytest
+
+from penstock_runner.domain.interruption import Shutdown, Why
+from penstock_runner.domain.job_run import JobRun, JobRunState, key_of
+from penstock_runner.use_cases import handle_request
+from penstock_runner.use_cases.handle_request import HandleRequest
+from penstock_runner.use_cases.keep_lease import LeaseKeeper
+from penstock_runner.use_cases.lease import Lease
+from penstock_shared.contracts.event import encode, make_event
+from penstock_shared.contracts.events import FlowFailed, JobFinished, JobStarted
+from penstock_shared.contracts.jobs import JobResult, JobState
+from penstock_shared.observability import Telemetry
+from tests.support.builders import FLOW_ID, NOW, a_cause, a_result
+from tests.unit.penstock_runner.stand_ins import (
+    JOB_ID,
+    FakeQueue,
+    Table,
+    a_message,
+    a_request,
+    shutting_down,
+)
+
+Work = Callable[[Lease], JobResult | None]
+
+
+def succeed(lease: Lease) -> JobResult:
+    return a_result(lease.job.job_id, attempt=lease.attempt)
+
+
+def until_stopped(lease: Lease) -> None:
+    """Work that ends when it is told to, with nothing to tell."""
+    ordered = threading.Event()
+    lease.stop.listen(ordered.set)
+    assert ordered.wait(20)
+
+
+@dataclass
+class Desk:
+    """A runner without processes."""
+
+    table: Table = field(default_factory=Table)
+    queue: FakeQueue = field(default_factory=FakeQueue)
+    shutdown: Shutdown = field(default_factory=Shutdown)
+    stopped: dict[str, str] = field(default_factory=dict)
+    term: timedelta = timedelta(seconds=10)
+
+    def handle(self, work: Work = succeed, **message: object) -> None:
+        HandleRequest(
+            queue=self.queue,
+            records=self.table.records,
+            publisher=self.table.publisher,
+            run_job=work,
+            stopped_because=self.stopped.get,
+            telemetry=Telemetry("runner"),
+            shutdown=self.shutdown,
+            runner="ada",
+            term=self.term,
+        )(a_message(**message))  # type: ignore[arg-type]  # a test says what it wants of the message
+
+    @property
+    def record(self) -> JobRun:
+        return self.table.store.items[key_of(JOB_ID)].record
+
+    @property
+    def results(self) -> list[JobResult]:
+        return [said.result for said in self.table.publisher.only(JobFinished)]
+
+
+def test_a_job_is_leased_run_told_and_taken_off_the_queue() -> None:
+    desk = Desk()
+
+    desk.handle()
+
+    assert [result.state for result in desk.results] == [JobState.SUCCEEDED]
+    assert len(desk.queue.deleted) == 1
+    assert desk.record.state is JobRunState.FINISHED
+    assert desk.record.outcome is JobState.SUCCEEDED
+
+
+def test_its_event_is_one_hop_further_in_the_same_flow_and_trace() -> None:
+    desk = Desk()
+
+    desk.handle(body=a_request(hop=3))
+
+    (said,) = desk.table.publisher.said
+    assert (said.subject, said.hop, said.source) == (FLOW_ID, 4, "penstock/runner")
+    assert said.traceparent.split("-")[1] == a_cause().traceparent.split("-")[1]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("not JSON", "not JSON: "),
+        ("{}", "not a CloudEvents object"),
+        (a_request().replace('"timeout":60', '"timeout":-1'), "not a valid job-requested: "),
+        (a_request(hop=32), "the flow is 32 messages deep"),
+        (
+            encode(
+                make_event(
+                    FlowFailed(reason="no"),
+                    flow_id=FLOW_ID,
+                    source="penstock/build",
+                    time=NOW,
+                    traceparent=a_cause().traceparent,
+                    hop=1,
+                )
+            ),
+            "a runner does not act on flow-failed",
+        ),
+    ],
+)
+def test_a_message_that_nobody_can_act_on_is_refused_with_the_reason(
+    body: str, reason: str
+) -> None:
+    desk = Desk()
+
+    desk.handle(body=body)
+
+    assert desk.queue.refused[0].startswith(reason)
+    assert desk.table.store.items == {}
+
+
+def test_a_job_that_another_runner_holds_is_put_back_until_that_lease_ends() -> None:
+    desk = Desk()
+    desk.table.lease("bob").take()
+    desk.table.clock.advance(seconds=7.5)
+
+    desk.handle(lambda _: pytest.fail("it must not run"))
+
+    assert desk.queue.hidden == [3]
+    assert desk.queue.deleted == []
+
+
+@pytest.mark.parametrize(("received", "pause"), [(4, 10), (7, 10), (9, 32), (20, 900), (5000, 900)])
+def test_the_second_message_of_a_long_job_is_put_back_for_longer_each_time(
+    received: int, pause: int
+) -> None:
+    desk = Desk()
+    desk.table.lease("bob").take()
+
+    desk.handle(received=received)
+
+    assert desk.queue.hidden == [pause]
+
+
+def test_the_message_of_a_finished_job_is_deleted_and_says_nothing_again() -> None:
+    desk = Desk()
+    desk.handle()
+
+    desk.handle(lambda _: pytest.fail("it must not run again"))
+
+    assert len(desk.queue.deleted) == 2
+    assert len(desk.results) == 1
+
+
+def test_what_a_runner_died_before_saying_is_said_when_the_message_comes_again() -> None:
+    desk = Desk()
+    bob = desk.table.lease("bob")
+    bob.take()
+    desk.table.publisher.fails = ConnectionError("killed here")
+    with pytest.raises(ConnectionError):
+        bob.finish(a_result(JOB_ID))
+    desk.table.publisher.fails = None
+
+    desk.handle(lambda _: pytest.fail("it must not run again"))
+
+    assert len(desk.results) == 1
+    assert len(desk.queue.deleted) == 1
+
+
+def test_a_job_that_kills_its_runners_is_given_up() -> None:
+    desk = Desk()
+    for _ in range(3):
+        desk.table.lease("bob").take()
+        desk.table.clock.advance(seconds=10)
+
+    desk.handle(lambda _: pytest.fail("it must not run again"))
+
+    assert [result.state for result in desk.results] == [JobState.LOST]
+    assert len(desk.queue.deleted) == 1
+
+
+def test_a_late_result_is_not_told_and_the_message_is_left_to_whoever_has_the_job() -> None:
+    desk = Desk()
+
+    def be_overtaken(lease: Lease) -> JobResult:
+        desk.table.clock.advance(seconds=10)
+        desk.table.lease("bob").take()
+        return succeed(lease)
+
+    desk.handle(be_overtaken)
+
+    assert desk.results == []
+    assert desk.queue.deleted == []
+
+
+def test_a_result_is_told_when_an_outage_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handle_request, "TELLING_PATIENCE", (0.01, 0.01, 0.01))
+    desk = Desk()
+
+    def work(lease: Lease) -> JobResult:
+        desk.table.store.fails = [ConnectionError("down"), ConnectionError("still down")]
+        return succeed(lease)
+
+    desk.handle(work)
+
+    assert len(desk.results) == 1
+    assert len(desk.queue.deleted) == 1
+
+
+def test_a_result_that_was_recorded_is_said_when_an_outage_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(handle_request, "TELLING_PATIENCE", (0.01,))
+    desk = Desk()
+
+    def work(lease: Lease) -> JobResult:
+        desk.table.store.fails = []
+        desk.table.publisher.fails = ConnectionError("no SNS")
+        restore = threading.Timer(0, lambda: setattr(desk.table.publisher, "fails", None))
+        monkeypatch.setattr(
+            desk.shutdown.begun, "wait", lambda _: (restore.start(), restore.join())
+        )
+        return succeed(lease)
+
+    desk.handle(work)
+
+    assert len(desk.results) == 1
+    assert desk.table.store.items[key_of(JOB_ID)].pending == ()
+
+
+def test_a_result_that_cannot_be_told_at_all_leaves_the_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(handle_request, "TELLING_PATIENCE", (0.01,))
+    desk = Desk()
+
+    def work(lease: Lease) -> JobResult:
+        desk.table.store.fails = [ConnectionError("down")] * 9
+        return succeed(lease)
+
+    with pytest.raises(ConnectionError):
+        desk.handle(work)
+
+    assert desk.queue.deleted == []
+
+
+def test_a_runner_that_is_told_to_stop_gives_its_job_back_at_once() -> None:
+    desk = Desk()
+
+    def work(lease: Lease) -> None:
+        desk.shutdown.begin()
+        until_stopped(lease)
+
+    desk.handle(work)
+
+    assert desk.record.state is JobRunState.RELEASED
+    assert desk.queue.hidden == [0]
+    assert desk.results == []
+
+
+def test_a_job_that_ended_just_before_the_runner_must_is_told() -> None:
+    desk = Desk()
+
+    def work(lease: Lease) -> JobResult:
+        desk.shutdown.begin()
+        return succeed(lease)
+
+    desk.handle(work)
+
+    assert len(desk.results) == 1
+
+
+def test_a_runner_that_stops_gives_back_what_it_only_just_received() -> None:
+    desk = Desk(shutdown=shutting_down())
+
+    desk.handle(until_stopped)
+
+    assert desk.record.state is JobRunState.RELEASED
+
+
+def test_a_short_job_costs_nothing_beside_its_lease() -> None:
+    desk = Desk()
+
+    desk.handle()
+
+    assert desk.table.publisher.only(JobStarted) == []
+    assert desk.queue.hidden == []
+
+
+def test_a_job_that_lasts_is_announced_once() -> None:
+    desk = Desk(stopped={})
+
+    def work(lease: Lease) -> JobResult:
+        await_said(desk, JobStarted)
+        return succeed(lease)
+
+    desk.handle(work)
+
+    (started,) = desk.table.publisher.only(JobStarted)
+    assert (started.job_id, started.attempt) == (JOB_ID, 1)
+    assert started.log_stream == f"{FLOW_ID}/{JOB_ID}/1"
+    assert started.started_at == desk.results[0].started_at == NOW
+
+
+def test_a_job_whose_flow_was_stopped_is_cancelled() -> None:
+    desk = Desk(stopped={FLOW_ID: "flow aborted by ada: wrong button"})
+
+    def work(lease: Lease) -> JobResult:
+        until_stopped(lease)
+        assert lease.stop.order is not None
+        assert lease.stop.order.why is Why.CANCELLED
+        reason = lease.stop.order.reason
+        return succeed(lease).model_copy(update={"state": JobState.CANCELLED, "reason": reason})
+
+    desk.handle(work)
+
+    assert [result.reason for result in desk.results] == ["flow aborted by ada: wrong button"]
+
+
+def test_a_lease_is_extended_while_the_job_runs_and_its_message_stays_hidden() -> None:
+    desk = Desk(term=timedelta(seconds=1))
+
+    def work(lease: Lease) -> JobResult:
+        before = desk.record.lease_until
+        desk.table.clock.advance(seconds=60)
+        await_that(lambda: desk.record.lease_until > before)
+        await_that(lambda: bool(desk.queue.hidden))
+        return succeed(lease)
+
+    desk.handle(work)
+
+    assert set(desk.queue.hidden) == {2}
+    assert len(desk.results) == 1
+
+
+def test_a_runner_that_finds_its_lease_lost_stops_and_says_nothing() -> None:
+    desk = Desk(term=timedelta(seconds=1))
+
+    def work(lease: Lease) -> None:
+        desk.table.clock.advance(seconds=60)
+        desk.table.lease("bob").take()
+        until_stopped(lease)
+        assert lease.stop.order is not None
+        assert lease.stop.order.why is Why.LEASE_LOST
+
+    desk.handle(work)
+
+    assert desk.results == []
+    assert desk.queue.deleted == []
+    assert 0 not in desk.queue.hidden
+
+
+def test_a_heartbeat_that_fails_is_tried_again_until_the_lease_ends() -> None:
+    desk = Desk(term=timedelta(seconds=1))
+
+    def work(lease: Lease) -> JobResult:
+        desk.table.store.fails = [ConnectionError("down")]
+        ends = lease.stop.lease_ends
+        await_that(lambda: lease.stop.lease_ends > ends)
+        assert monotonic() < lease.stop.lease_ends
+        return succeed(lease)
+
+    desk.handle(work)
+
+    assert len(desk.results) == 1
+
+
+def test_the_keeper_ends_with_the_work() -> None:
+    before = threading.active_count()
+
+    Desk().handle()
+
+    assert threading.active_count() == before
+    assert LeaseKeeper.__doc__
+
+
+def await_said(desk: Desk, data_class: type[JobStarted]) -> None:
+    await_that(lambda: bool(desk.table.publisher.only(data_class)))
+
+
+def await_that(condition: Callable[[], bool]) -> None:
+    until = monotonic() + 20
+    pause = threading.Event()
+    while not condition():
+        assert monotonic() < until, "nothing happened"
+        pause.wait(0.01)

@@ -1,0 +1,58 @@
+"""Orders to stop, from whichever thread."""
+
+import pytest
+
+from penstock_runner.domain.interruption import Shutdown, StopOrder, StopSignal, Why
+from penstock_runner.errors import JobInterruptedError
+
+
+def test_the_first_order_counts() -> None:
+    signal = StopSignal()
+
+    signal.give(Why.CANCELLED, "aborted")
+    signal.give(Why.SHUTDOWN, "bye")
+
+    assert signal.order == StopOrder(Why.CANCELLED, "aborted")
+
+
+def test_listeners_hear_of_it_once_whenever_they_came() -> None:
+    signal = StopSignal()
+    heard: list[str] = []
+    signal.listen(lambda: heard.append("early"))
+    forgotten = lambda: heard.append("gone")  # noqa: E731  # it is forgotten by its identity
+    signal.listen(forgotten)
+    signal.forget(forgotten)
+
+    signal.give(Why.CANCELLED, "aborted")
+    signal.listen(lambda: heard.append("late"))
+
+    assert heard == ["early", "late"]
+
+
+def test_a_check_raises_once_there_is_an_order() -> None:
+    signal = StopSignal()
+    signal.check(0)
+    signal.give(Why.CANCELLED, "aborted")
+
+    with pytest.raises(JobInterruptedError, match="aborted"):
+        signal.check(0)
+
+
+def test_the_end_of_the_lease_is_an_order() -> None:
+    signal = StopSignal(lease_ends=10)
+    signal.check(9.9)
+
+    with pytest.raises(JobInterruptedError, match="could not be extended"):
+        signal.check(10)
+
+    assert signal.order is not None
+    assert signal.order.why is Why.LEASE_LOST
+
+
+def test_a_shutdown_reaches_the_jobs_that_run_and_those_to_come() -> None:
+    shutdown = Shutdown()
+    with shutdown.signal() as running:
+        shutdown.begin()
+        assert running.order is not None
+    with shutdown.signal() as late:
+        assert late.order is not None

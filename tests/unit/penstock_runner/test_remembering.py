@@ -1,0 +1,47 @@
+"""A lease's holder need not read before it writes."""
+
+from penstock_runner.adapters.remembering import RememberingStore
+from penstock_runner.use_cases.lease import Lease
+from penstock_shared.persistence.records import Records, Result
+from tests.support.builders import a_result
+from tests.unit.penstock_runner.stand_ins import JOB_ID, Table
+
+
+def remembering(table: Table, runner: str) -> Lease:
+    lease = table.lease(runner)
+    store = RememberingStore(table.store)
+    lease.records = Records(store, table.publisher, "penstock/runner", table.clock)
+    return lease
+
+
+def test_a_job_costs_two_writes_and_a_clear() -> None:
+    table = Table()
+    lease = remembering(table, "ada")
+
+    lease.take()
+    lease.finish(a_result(JOB_ID))
+
+    assert table.store.calls == ["put", "put", "clear"]
+
+
+def test_each_extension_is_one_write_more() -> None:
+    table = Table()
+    lease = remembering(table, "ada")
+
+    lease.take()
+    lease.extend()
+    lease.extend()
+    lease.finish(a_result(JOB_ID))
+
+    assert table.store.calls == ["put", "put", "put", "put", "clear"]
+
+
+def test_an_outdated_memory_is_found_out() -> None:
+    table = Table()
+    ada, bob = remembering(table, "ada"), remembering(table, "bob")
+    ada.take()
+    table.clock.advance(seconds=10)
+    bob.take()
+
+    assert ada.finish(a_result(JOB_ID)).result is Result.STALE
+    assert table.publisher.said == []
