@@ -1,7 +1,8 @@
 """Builds the service from its settings: the only module that makes clients."""
 
+from datetime import timedelta
 from functools import cache, lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from deployer_service.adapters.command_driver import CommandDriver
 from deployer_service.adapters.lambda_driver import LambdaDriver, LambdaPerformer
@@ -22,7 +23,7 @@ from penstock_shared.clock import utc_now
 from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.observability import Telemetry
-from penstock_shared.persistence.dynamodb import DynamoRecordStore
+from penstock_shared.persistence.dynamodb import RETENTION, DynamoRecordStore
 from penstock_shared.persistence.records import Record, Records
 from penstock_shared.plans import load_plan
 from penstock_shared.storage import ObjectStore
@@ -42,7 +43,9 @@ def telemetry() -> Telemetry:
 def ledger() -> Ledger:
     """The deployments table, with its outbox, and the drivers."""
     drivers: dict[str, Driver] = {"command": CommandDriver(_objects()), "lambda": LambdaDriver()}
-    return Ledger(_records(Flow), _records(Deployment), _records(Environment), drivers, utc_now)
+    # What runs where is not forgotten, however long ago it was deployed.
+    environments = _records(Environment, retention=None)
+    return Ledger(_records(Flow), _records(Deployment), environments, drivers, utc_now)
 
 
 @cache
@@ -83,6 +86,12 @@ def sweep() -> Sweep:
 
 
 @cache
+def sqs() -> Any:
+    """The SQS client."""
+    return aws.client("sqs")
+
+
+@cache
 def _objects() -> ObjectStore:
     return ObjectStore(aws.client("s3"), settings().artifact_bucket)
 
@@ -93,10 +102,19 @@ def _plan(reference: ObjectRef) -> Plan:
     return load_plan(_objects(), reference)
 
 
-def _records(record_type: type[R]) -> Records[R]:
+def _records(record_type: type[R], retention: timedelta | None = RETENTION) -> Records[R]:
+    table = settings().table_name
+    store = DynamoRecordStore(_dynamodb(), table, record_type, retention=retention)
+    return Records(store, _publisher(), f"penstock/{SERVICE}")
+
+
+@cache
+def _dynamodb() -> Any:
+    return aws.client("dynamodb")
+
+
+@cache
+def _publisher() -> AwsPublisher:
     told = settings()
-    store = DynamoRecordStore(aws.client("dynamodb"), told.table_name, record_type)
-    publisher = AwsPublisher(
-        aws.client("sns"), aws.client("sqs"), told.topic_arn_prefix, told.queue_url_prefix
-    )
-    return Records(store, publisher, f"penstock/{SERVICE}")
+    sns = aws.client("sns")
+    return AwsPublisher(sns, sqs(), told.topic_arn_prefix, told.queue_url_prefix)

@@ -70,6 +70,7 @@ class CommandDriver:
             inputs=self._inputs(artifact, posixpath.join(step.component.path, path)),
             environment=_environment(deployment, step, version, path),
             timeout=_recipe(step).timeout,
+            despite_stop=direction is Direction.ROLLBACK,
         )
         return JobRequested(job=job)
 

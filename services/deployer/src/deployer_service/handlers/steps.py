@@ -6,7 +6,6 @@ from typing import Any
 from deployer_service import bootstrap
 from deployer_service.domain.messages import DeployComponentRequested
 from deployer_service.settings import settings
-from penstock_shared import aws
 from penstock_shared.contracts.event import Event, EventData
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.messaging.consumer import Consumer
@@ -21,7 +20,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @cache
 def _consumer() -> Consumer:
     return Consumer.of_queue(
-        aws.client("sqs"),
+        bootstrap.sqs(),
         settings().queue_url_prefix,
         "deployer-steps",
         bootstrap.telemetry(),

@@ -6,7 +6,6 @@ from typing import Any
 from deployer_service import bootstrap
 from deployer_service.domain.messages import DeploymentCalled
 from deployer_service.settings import settings
-from penstock_shared import aws
 from penstock_shared.contracts.event import Event, EventData
 from penstock_shared.contracts.events import FlowStopped, JobFinished, ReleasePromoted, TestsPassed
 from penstock_shared.errors import RefusedMessageError
@@ -22,15 +21,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @cache
 def _consumer() -> Consumer:
     return Consumer.of_queue(
-        aws.client("sqs"),
+        bootstrap.sqs(),
         settings().queue_url_prefix,
         "deployer",
         bootstrap.telemetry(),
-        handle,
+        _handle,
     )
 
 
-def handle(event: Event[EventData], cause: Cause) -> Outcome[Any] | None:
+def _handle(event: Event[EventData], cause: Cause) -> Outcome[Any] | None:
     """Give one event to the use case that it is for."""
     match event.data:
         case TestsPassed(flow=flow):
