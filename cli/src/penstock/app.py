@@ -1,26 +1,60 @@
 """The `penstock` command: each subcommand is one module in `penstock.commands`."""
 
+import os
 import sys
+from typing import Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+from typer.core import TyperGroup
 
+from penstock.commands.abort import abort
+from penstock.commands.demo import demo
+from penstock.commands.doctor import doctor
 from penstock.commands.down import down
+from penstock.commands.flows import flows
+from penstock.commands.logs import logs
 from penstock.commands.package import package
+from penstock.commands.promote import promote
+from penstock.commands.show import show
 from penstock.commands.up import up
-from penstock.errors import PenstockError
+from penstock.commands.validate import validate
+from penstock.errors import ExitCode, PenstockError
+
+
+class _Penstock(TyperGroup):
+    """The group of all commands: turns errors into one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PenstockError as error:
+            _say(str(error))
+            raise typer.Exit(error.exit_code) from error
+
 
 app = typer.Typer(
     name="penstock",
+    cls=_Penstock,
     help="Serverless CI/CD: a push goes in, a promoted release comes out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command()(up)
-app.command()(down)
-app.command()(package)
+STACK, FLOWS, PROJECT = "The embedded stack", "Flows", "Projects"
+
+app.command(rich_help_panel=STACK)(up)
+app.command(rich_help_panel=STACK)(down)
+app.command(rich_help_panel=STACK)(demo)
+app.command(rich_help_panel=STACK)(doctor)
+app.command(rich_help_panel=FLOWS)(flows)
+app.command(rich_help_panel=FLOWS)(show)
+app.command(rich_help_panel=FLOWS)(logs)
+app.command(rich_help_panel=FLOWS)(abort)
+app.command(rich_help_panel=FLOWS)(promote)
+app.command(rich_help_panel=PROJECT)(validate)
+app.command(rich_help_panel=PROJECT)(package)
 
 
 @app.callback()
@@ -29,9 +63,21 @@ def root() -> None:
 
 
 def main() -> None:
-    """Run the command; what went wrong is told in words, with exit code 1."""
+    """Run the command. What goes wrong is told in words; PENSTOCK_DEBUG=1 shows where it did."""
     try:
         app()
-    except PenstockError as error:
-        Console(stderr=True).print(f"[bold red]penstock:[/] {escape(str(error))}", highlight=False)
-        sys.exit(1)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough. Nothing is left to be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.OK)
+    except Exception as error:
+        if os.environ.get("PENSTOCK_DEBUG"):
+            raise
+        _say(f"{type(error).__name__}: {error} (this is a fault; PENSTOCK_DEBUG=1 shows where)")
+        sys.exit(ExitCode.FAILURE)
+
+
+def _say(text: str) -> None:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print("[bold red]penstock:[/]", end=" ")
+    console.print(text, markup=False)

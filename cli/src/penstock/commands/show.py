@@ -1,0 +1,49 @@
+"""`penstock show`: one flow."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from penstock.commands.options import (
+    FlowArgument,
+    HomeOption,
+    JsonOption,
+    ProfileOption,
+    StageOption,
+)
+from penstock.commands.output import console, print_json
+from penstock.connection import connect
+from penstock.errors import ExitCode
+from penstock.following import Follower, final
+from penstock.rendering import flow_view
+from penstock.words import now
+
+
+def show(
+    flow: FlowArgument,
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on until it has ended; exit 1 if it failed.")
+    ] = False,
+    as_json: JsonOption = False,
+    stage: StageOption = None,
+    profile: ProfileOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Show one flow: its stages, jobs, times and reasons, and what broke."""
+    api = connect(stage, profile, home).api
+    found = api.find(flow)
+    if follow and not final(found):
+        # Programs get the flow as it ended; what happens on the way is for people.
+        out = Console(quiet=True) if as_json else console()
+        found = Follower(api, out).follow(found["flow_id"])
+        shown = out.is_terminal
+    else:
+        shown = False
+    if as_json:
+        print_json(found)
+    elif not shown:
+        console().print(flow_view(found, now()))
+    if follow and found["state"] != "succeeded":
+        raise typer.Exit(ExitCode.FAILURE)

@@ -1,0 +1,133 @@
+"""Where commands go: to the embedded stack, or to a stage on AWS."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from penstock.api import Api
+from penstock.errors import NoStackError, PenstockError
+
+if TYPE_CHECKING:
+    import httpx
+
+TIMEOUT = 30.0
+_Signing: TypeAlias = "Generator[httpx.Request, httpx.Response, None]"
+
+
+class AwsError(PenstockError):
+    """AWS refused."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One Penstock. `name` is what to call it; `client` makes boto3 clients of its AWS."""
+
+    name: str
+    api: Api
+    page_url: str
+    topic_arn_prefix: str
+    queue_url_prefix: str
+    client: Callable[[str], Any]
+
+    def publish(self, topic: str, message: str) -> None:
+        """Publish a message by hand, for example to `abort-release`. Raises AwsError."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self.client("sns").publish(TopicArn=f"{self.topic_arn_prefix}{topic}", Message=message)
+        except (BotoCoreError, ClientError) as error:
+            raise AwsError(f"could not publish to {topic}: {error}") from error
+
+
+def connect(
+    stage: str | None = None, profile: str | None = None, home: Path | None = None
+) -> Connection:
+    """The embedded stack of that home; a stage on AWS if a stage or a profile is given.
+
+    Raises NoStackError, AwsError.
+    """
+    return _aws(stage or "dev", profile) if stage or profile else embedded(home)
+
+
+def embedded(home: Path | None = None) -> Connection:
+    """The embedded stack of that home. Raises NoStackError."""
+    import httpx
+
+    from penstock.embedded import NotRunningError, Stack
+
+    try:
+        stack = Stack.load(home)
+    except NotRunningError as error:
+        raise NoStackError(str(error)) from error
+    return Connection(
+        name="the embedded stack",
+        # What the shell says of proxies is about other machines.
+        api=Api(stack.api_url, httpx.Client(timeout=TIMEOUT, trust_env=False)),
+        page_url=stack.page_url,
+        topic_arn_prefix=stack.topics["abort-release"].removesuffix("abort-release"),
+        queue_url_prefix=stack.queues["jobs"].removesuffix("jobs"),
+        client=stack.client,
+    )
+
+
+def _aws(stage: str, profile: str | None) -> Connection:
+    import boto3
+    import httpx
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        session = boto3.Session(profile_name=profile)
+        account = session.client("sts").get_caller_identity()["Account"]
+        page = _page_of(session, f"penstock-monitor-{stage}")
+    except (BotoCoreError, ClientError) as error:
+        raise AwsError(f"stage {stage} on AWS: {error}") from error
+    region = session.region_name
+    partition, suffix = _names_of(session, region)
+    return Connection(
+        name=f"stage {stage} on AWS",
+        api=Api(f"{page}/api", httpx.Client(timeout=TIMEOUT, auth=_signed(session))),
+        page_url=f"{page}/",
+        topic_arn_prefix=f"arn:{partition}:sns:{region}:{account}:penstock-{stage}-",
+        queue_url_prefix=f"https://sqs.{region}.{suffix}/{account}/penstock-{stage}-",
+        client=session.client,  # type: ignore[arg-type]  # overloaded for every service
+    )
+
+
+def _page_of(session: Any, stack: str) -> str:
+    """The address of the monitor's HTTP API. Raises NoStackError when it was not deployed."""
+    from botocore.exceptions import ClientError
+
+    try:
+        (found,) = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        raise NoStackError(
+            f"there is no stack {stack} in {session.region_name}; docs/deploy-aws.md says how to "
+            "deploy one"
+        ) from error
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())}
+    return str(outputs["HttpApiUrl"]).rstrip("/")
+
+
+def _names_of(session: Any, region: str) -> tuple[str, str]:
+    partition = session.get_partition_for_region(region)
+    return partition, "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+
+
+def _signed(session: Any) -> "httpx.Auth":
+    """Signs requests as an HTTP API with the IAM authorizer wants them (SigV4)."""
+    import httpx
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+
+    class Signature(httpx.Auth):
+        def auth_flow(self, request: httpx.Request) -> _Signing:
+            unsigned = AWSRequest(method=request.method, url=str(request.url))
+            signer = SigV4Auth(session.get_credentials(), "execute-api", session.region_name)
+            signer.add_auth(unsigned)
+            request.headers.update(dict(unsigned.headers.items()))
+            yield request
+
+    return Signature()

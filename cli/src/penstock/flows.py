@@ -1,0 +1,140 @@
+"""Flows, as the API tells them."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TypedDict
+
+FINAL = frozenset({"succeeded", "failed", "aborted", "superseded"})
+BROKEN = frozenset({"failed", "timed-out", "lost"})
+"""The states of a job that ran and did not end well."""
+
+
+class JobJson(TypedDict):
+    """One job. `job_id` is null while the job is only planned."""
+
+    job_id: str | None
+    name: str
+    component: str | None
+    state: str
+    exit_code: int | None
+    attempts: int
+    started_at: str | None
+    finished_at: str | None
+    reason: str
+    command: str
+    tail: str
+
+
+class StageJson(TypedDict):
+    """One stage of a flow."""
+
+    stage: str
+    state: str
+    reason: str
+    started_at: str | None
+    finished_at: str | None
+    jobs: list[JobJson]
+    reused: list[str]
+
+
+class DeploymentJson(TypedDict):
+    """What a flow did with a component in one environment."""
+
+    environment: str
+    version: str
+    deployed: bool
+    reason: str
+
+
+class ComponentJson(TypedDict):
+    """What a flow did with one component."""
+
+    name: str
+    built: bool
+    deployed: bool
+    version: str
+    reason: str
+    deployments: list[DeploymentJson]
+
+
+class VersionJson(TypedDict):
+    """The version of a component."""
+
+    name: str
+    version: str
+
+
+class RollbackJson(TypedDict):
+    """An environment that was put back."""
+
+    environment: str
+    at: str
+    components: list[VersionJson]
+
+
+class FlowJson(TypedDict):
+    """One flow. In a list, its stages tell no jobs, and it tells no components."""
+
+    flow_id: str
+    repository: str
+    ref: str
+    sha: str
+    intent: str | None
+    state: str
+    reason: str
+    started_at: str
+    finished_at: str | None
+    release: str | None
+    stages: list[StageJson]
+    components: list[ComponentJson]
+    author: str
+    message: str
+    bakes_until: str | None
+    stopped_by: str
+    rollbacks: list[RollbackJson]
+
+
+class LineJson(TypedDict):
+    """One line of a log."""
+
+    at: str
+    text: str
+
+
+class LogJson(TypedDict):
+    """Some lines of a log, and where to go on. `more` is whether others may follow."""
+
+    lines: list[LineJson]
+    next: str
+    more: bool
+
+
+def branch_of(flow: FlowJson) -> str:
+    """The flow's ref without what every branch begins with."""
+    return flow["ref"].removeprefix("refs/heads/")
+
+
+def title_of(flow: FlowJson) -> str:
+    """The first line of the commit's message."""
+    return flow["message"].strip().partition("\n")[0]
+
+
+def jobs_of(flow: FlowJson) -> Iterator[JobJson]:
+    """Every job of the flow, in the order of its stages."""
+    for stage in flow["stages"]:
+        yield from stage["jobs"]
+
+
+def name_of(job: JobJson) -> str:
+    """The job as people name it, for example `unit (orders)`."""
+    return f"{job['name']} ({job['component']})" if job["component"] else job["name"]
+
+
+def stage_of(flow: FlowJson, name: str) -> StageJson:
+    """The stage of that name; every flow has all of them."""
+    return next(stage for stage in flow["stages"] if stage["stage"] == name)
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time of the API, as an aware datetime."""
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None

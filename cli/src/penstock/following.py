@@ -1,0 +1,104 @@
+"""Watches a flow until it is where one waits for: live on a terminal, line by line elsewhere."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.live import Live
+
+from penstock.api import Api
+from penstock.errors import NotFoundError, PenstockError
+from penstock.flows import FINAL, FlowJson, JobJson, StageJson, name_of
+from penstock.rendering import flow_view
+from penstock.words import lasted, mark_of, now
+
+EVERY = 0.25
+"""Seconds between two looks."""
+
+Reached = Callable[[FlowJson], bool]
+
+
+class PatienceError(PenstockError):
+    """A flow did not get where it was waited for in time."""
+
+
+def final(flow: FlowJson) -> bool:
+    """Whether the flow has ended."""
+    return flow["state"] in FINAL
+
+
+@dataclass(frozen=True)
+class Follower:
+    """Looks at flows. `patience` is in seconds; without it, one waits for as long as it takes."""
+
+    api: Api
+    console: Console
+    patience: float | None = None
+    said: set[tuple[str, str]] = field(default_factory=set)
+
+    def follow(self, flow_id: str, reached: Reached = final) -> FlowJson:
+        """Show the flow until it has got there; returns it as it is then.
+
+        A flow that has just been pushed may take a moment to be known. Raises PatienceError.
+        """
+        show = self._live if self.console.is_terminal else self._lines
+        return show(self._looks(flow_id, reached))
+
+    def _live(self, looks: Iterator[FlowJson]) -> FlowJson:
+        with Live(console=self.console, auto_refresh=False) as live:
+            for flow in looks:
+                live.update(flow_view(flow, now()), refresh=True)
+        return flow
+
+    def _lines(self, looks: Iterator[FlowJson]) -> FlowJson:
+        for flow in looks:
+            for line in lines_of(flow):
+                if (flow["flow_id"], line) not in self.said:
+                    self.said.add((flow["flow_id"], line))
+                    self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        return flow
+
+    def _looks(self, flow_id: str, reached: Reached) -> Iterator[FlowJson]:
+        end = time.monotonic() + (self.patience or float("inf"))
+        state = "not known"
+        while time.monotonic() < end:
+            flow = self._look(flow_id)
+            if flow:
+                state = flow["state"]
+                yield flow
+                if reached(flow):
+                    return
+            time.sleep(EVERY)
+        raise PatienceError(f"flow {flow_id} is still {state} after {self.patience:g} s")
+
+    def _look(self, flow_id: str) -> FlowJson | None:
+        try:
+            return self.api.flow(flow_id)
+        except NotFoundError:
+            if self.patience is None:
+                raise
+            return None
+
+
+def lines_of(flow: FlowJson) -> Iterator[str]:
+    """What there is to say of a flow, one line each; a line that was said need not be again."""
+    for stage in flow["stages"]:
+        if stage["started_at"]:
+            yield f"● {stage['stage']}"
+        for job in stage["jobs"]:
+            if job["finished_at"]:
+                yield f"    {_ended(name_of(job), job)}"
+        if stage["finished_at"]:
+            yield f"  {_ended(stage['stage'], stage)}{_because(stage)}"
+    if flow["state"] in FINAL:
+        yield f"{mark_of(flow['state'])} {flow['state']}{_because(flow)}"
+
+
+def _ended(name: str, what: StageJson | JobJson) -> str:
+    took = lasted(what["started_at"], what["finished_at"], now())
+    return f"{mark_of(what['state'])} {name} {what['state']} {took}".rstrip()
+
+
+def _because(what: StageJson | FlowJson) -> str:
+    return f": {what['reason']}" if what["reason"] not in {"", what["state"]} else ""

@@ -1,0 +1,164 @@
+"""Flows on a terminal."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from penstock.flows import (
+    BROKEN,
+    ComponentJson,
+    FlowJson,
+    JobJson,
+    StageJson,
+    branch_of,
+    jobs_of,
+    name_of,
+    title_of,
+)
+from penstock.words import ago, clock_time, colour_of, lasted, mark_of
+
+TAIL_LINES = 20
+
+
+def state_of(state: str) -> Text:
+    """A state with its sign, in its colour."""
+    return Text(f"{mark_of(state)} {state}", colour_of(state))
+
+
+def flow_table(flows: Sequence[FlowJson], now: datetime) -> Table:
+    """Flows as a list, newest first."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name, least in (("FLOW", 8), ("STATE", 12), ("STARTED", 10), ("TOOK", 8)):
+        table.add_column(name, no_wrap=True, min_width=least, header_style="dim")
+    table.add_column("WHERE", no_wrap=True, max_width=40, header_style="dim")
+    table.add_column("CHANGE", no_wrap=True, header_style="dim")
+    for flow in flows:
+        table.add_row(
+            flow["flow_id"][:8],
+            state_of(flow["state"]),
+            ago(flow["started_at"], now),
+            lasted(flow["started_at"], flow["finished_at"], now),
+            Text(f"{flow['repository']} {branch_of(flow)} {flow['sha'][:7]}"),
+            Text(title_of(flow)),
+        )
+    return table
+
+
+def flow_view(flow: FlowJson, now: datetime) -> Group:
+    """One flow: what it is, its stages and jobs, what broke, its components."""
+    return Group(*_parts_of(flow, now))
+
+
+def _parts_of(flow: FlowJson, now: datetime) -> Iterator[RenderableType]:
+    yield _heading(flow, now)
+    yield _stage_table(flow["stages"], now)
+    yield from _end_of(flow)
+    if flow["components"]:
+        yield Text()
+        yield _component_table(flow["components"])
+
+
+def _heading(flow: FlowJson, now: datetime) -> Text:
+    text = Text.assemble(
+        (title_of(flow) or flow["sha"][:7], "bold"),
+        "  ",
+        state_of(flow["state"]),
+        "\n",
+        (f"{flow['flow_id']}  {flow['repository']}  {branch_of(flow)}  {flow['sha'][:7]}", "dim"),
+    )
+    about = " ".join(part for part in (flow["intent"], flow["release"]) if part)
+    took = lasted(flow["started_at"], flow["finished_at"], now)
+    text.append(f"  {about}  {clock_time(flow['started_at'])}, {took}\n", "dim")
+    if flow["bakes_until"]:
+        text.append(f"bakes until {clock_time(flow['bakes_until'])}; stop it with ", "yellow")
+        text.append(f"penstock abort {flow['flow_id']}\n", "bold yellow")
+    return text
+
+
+def _stage_table(stages: Sequence[StageJson], now: datetime) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column()
+    for stage in stages:
+        took = lasted(stage["started_at"], stage["finished_at"], now)
+        named = _named(stage["stage"], stage["state"], "")
+        table.add_row(named, stage["state"], took, _reason_of(stage))
+        for job in stage["jobs"]:
+            table.add_row(*_job_row(job, now), style="dim" if not job["started_at"] else "")
+        if stage["reused"]:
+            table.add_row(Text("  – known", "bright_black"), "", "", ", ".join(stage["reused"]))
+    return table
+
+
+def _reason_of(stage: StageJson) -> Text:
+    return Text(stage["reason"] if stage["reason"] != stage["state"] else "")
+
+
+def _job_row(job: JobJson, now: datetime) -> tuple[Text, str, str, Text]:
+    remarks = [job["reason"]]
+    if job["exit_code"]:
+        remarks.append(f"exit code {job['exit_code']}")
+    if job["attempts"] > 1:
+        remarks.append(f"attempt {job['attempts']}")
+    return (
+        _named(name_of(job), job["state"], "  "),
+        job["state"],
+        lasted(job["started_at"], job["finished_at"], now),
+        Text(", ".join(remark for remark in remarks if remark)),
+    )
+
+
+def _named(name: str, state: str, indent: str) -> Text:
+    return Text.assemble(indent, (mark_of(state), colour_of(state)), f" {name}")
+
+
+def _end_of(flow: FlowJson) -> Iterator[Text]:
+    """Why the flow stopped short of its goal, what broke, and what was put back."""
+    if flow["reason"]:
+        by = f" by {flow['stopped_by']}" if flow["stopped_by"] else ""
+        why = f": {flow['reason']}" if flow["reason"] != flow["state"] else ""
+        yield Text(f"\n{flow['state'].capitalize()}{by}{why}", colour_of(flow["state"]))
+    if flow["state"] == "failed":
+        for job in jobs_of(flow):
+            if job["state"] in BROKEN:
+                yield _broken(job)
+    for rollback in flow["rollbacks"]:
+        versions = ", ".join(
+            f"{one['name']} {one['version']}" if one["version"] else f"no {one['name']}"
+            for one in rollback["components"]
+        )
+        what = versions or "what it ran before"
+        yield Text(
+            f"{mark_of('rolled-back')} {rollback['environment']} is back on {what}", "yellow"
+        )
+
+
+def _broken(job: JobJson) -> Text:
+    code = "" if job["exit_code"] is None else f" with exit code {job['exit_code']}"
+    text = Text.assemble("\n", (name_of(job), "bold"), f" {job['state']}{code}\n")
+    if job["command"]:
+        text.append(f"$ {job['command']}\n", "bold")
+    for line in job["tail"].rstrip().split("\n")[-TAIL_LINES:]:
+        text.append(f"  {line}\n", "dim")
+    return text
+
+
+def _component_table(components: Sequence[ComponentJson]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("COMPONENT", "BUILT", "DEPLOYED", "VERSION", "WHY"):
+        table.add_column(name, header_style="dim", no_wrap=name != "WHY")
+    for one in components:
+        where = [there["environment"] for there in one["deployments"] if there["deployed"]]
+        table.add_row(
+            one["name"],
+            "yes" if one["built"] else Text("no", "bright_black"),
+            ", ".join(where) if where else Text("no", "bright_black"),
+            one["version"][:12],
+            Text(one["reason"], "dim"),
+        )
+    return table
