@@ -112,13 +112,16 @@ class Story:
     def stopped(self, how: type[FlowStopped], reason: str, **given: Any) -> "Story":
         return self.says(how(reason=reason, **given))
 
-    def rolled_back(self, role: str = "staging", *components: DeployedComponent) -> "Story":
+    def rolled_back(
+        self, role: str = "staging", *components: DeployedComponent, reason: str = ""
+    ) -> "Story":
         return self.says(
             RolledBack(
                 deployment_id=f"{self.flow_id}.{role}",
                 environment=role,
                 role=EnvironmentRole(role),
                 components=components,
+                reason=reason,
             )
         )
 

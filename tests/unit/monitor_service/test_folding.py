@@ -245,6 +245,27 @@ def test_a_component_that_was_new_is_gone_after_its_roll_back() -> None:
     assert view.stage(Stage.STAGING).reason == "staging is back on no orders"
 
 
+def test_only_what_had_to_be_put_back_is_told() -> None:
+    story = to_staging().stopped(FlowAborted, "no", stage=Stage.BAKE)
+    story.rolled_back("staging", there(version="2"), there("catalog", deployed=False))
+    view = seen(story)
+    assert view.stage(Stage.STAGING).reason == "staging is back on orders 2"
+    assert [one.name for one in view.rollbacks[0].components] == ["orders"]
+
+
+def test_an_environment_that_was_as_it_should_be_is_not_rolled_back() -> None:
+    story = to_staging().stopped(FlowAborted, "no", stage=Stage.BAKE)
+    view = seen(story.rolled_back("staging", there(deployed=False)))
+    assert view.stage(Stage.STAGING).state is StageState.SUCCEEDED
+    assert view.rollbacks == ()
+
+
+def test_a_roll_back_that_got_stuck_says_so() -> None:
+    story = to_staging().stopped(FlowAborted, "no", stage=Stage.BAKE)
+    story.rolled_back("staging", there(version="2"), reason="no; could not roll back catalog")
+    assert seen(story).stage(Stage.STAGING).reason.endswith("; no; could not roll back catalog")
+
+
 def test_a_failed_deployment_keeps_its_reason_beside_the_roll_back() -> None:
     story = Story().requested().built().tested()
     story.stopped(FlowFailed, "no permission", stage=Stage.STAGING).rolled_back("staging", there())

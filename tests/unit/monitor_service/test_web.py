@@ -142,7 +142,7 @@ def test_a_wrong_question_is_told_what_is_right(world: World, query: str, reason
 
 
 def test_errors_of_the_api_are_json(world: World) -> None:
-    assert world.json(f"/api/flows/{FLOW_ID}", 404) == {"error": f"no flow {FLOW_ID}"}
+    assert world.json(f"/api/flows/{FLOW_ID}", 404) == {"error": f"no such flow: {FLOW_ID}"}
     assert "20 hex digits" in world.json("/api/flows/latest", 404)["error"]
     assert world.json("/api/nothing", 404) == {"error": "There is nothing at this address."}
     assert "error" in world.json(f"/api/flows/{FLOW_ID}/jobs/{'1' * 20}/log", 404)

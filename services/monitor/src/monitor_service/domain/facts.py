@@ -171,6 +171,16 @@ class RolledBack(FactBody):
     components: tuple[ComponentThere, ...] = ()
     reason: str = ""
 
+    @property
+    def put_back(self) -> tuple[ComponentThere, ...]:
+        """The components that had to be put back; the others were as they should be."""
+        return tuple(one for one in self.components if one.deployed)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything had to be put back."""
+        return bool(self.put_back) or not self.components
+
 
 class JobBegan(FactBody):
     """An attempt of a job runs; `at` is when it began."""

@@ -58,7 +58,7 @@ def fold(facts: FlowFacts, plan: Plan | None = None) -> FlowView | None:
         bakes_until=facts.baking.deadline if facts.baking and state is FlowState.BAKING else None,
         stopped_by=ending.by if ending else "",
         promoted_by=facts.promoted.by if facts.promoted else "",
-        rollbacks=tuple(_rollback(fact) for fact in facts.rolled_back),
+        rollbacks=tuple(_rollback(fact) for fact in facts.rolled_back if fact.changed),
         abort_requests=tuple(
             AbortRequestView(by=asked.by, reason=asked.reason) for asked in facts.asked
         ),
@@ -89,7 +89,7 @@ def _release_of(facts: FlowFacts, plan: Plan | None) -> str | None:
 
 
 def _rollback(fact: RolledBack) -> RollbackView:
-    versions = (VersionView(name=one.name, version=one.version) for one in fact.components)
+    versions = (VersionView(name=one.name, version=one.version) for one in fact.put_back)
     return RollbackView(
         environment=fact.environment,
         role=fact.role,

@@ -171,16 +171,23 @@ _BEFORE: Mapping[FlowState, str] = {
 def _roll_back(course: _Course, facts: FlowFacts) -> _Course:
     found = (facts.roll_back(role) for role in ENVIRONMENTS.get(course.stage, ()))
     fact = next((fact for fact in found if fact), None)
-    if fact is None:
+    if fact is None or not fact.changed:
         return course
+    reason = "; ".join((_back_on(fact), *_trouble(fact, facts)))
     if course.state is StageState.FAILED:
-        return replace(course, reason=f"{course.reason}; rolled back: {_back_on(fact)}")
+        return replace(course, reason=f"{course.reason}; rolled back: {reason}")
     done = course.done or fact.at
-    return replace(course, state=StageState.ROLLED_BACK, done=done, reason=_back_on(fact))
+    return replace(course, state=StageState.ROLLED_BACK, done=done, reason=reason)
 
 
 def _back_on(fact: RolledBack) -> str:
     versions = (
-        f"{one.name} {one.version}" if one.version else f"no {one.name}" for one in fact.components
+        f"{one.name} {one.version}" if one.version else f"no {one.name}" for one in fact.put_back
     )
     return f"{fact.environment} is back on {', '.join(versions) or 'what it ran before'}"
+
+
+def _trouble(fact: RolledBack, facts: FlowFacts) -> tuple[str, ...]:
+    """What the roll-back has to say beside why there was one."""
+    known = {stop.reason for stop in facts.stopped}
+    return (fact.reason,) if fact.reason and fact.reason not in known else ()

@@ -129,7 +129,7 @@ class VersionView(View):
 
 
 class RollbackView(View):
-    """An environment that was put back on what it ran before the flow."""
+    """An environment that was put back, and the components that had to be."""
 
     environment: str
     role: EnvironmentRole

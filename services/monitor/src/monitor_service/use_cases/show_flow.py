@@ -22,7 +22,7 @@ class ShowFlow:
         facts = facts_of(flow_id, self.store.facts(flow_id))
         view = fold(facts, self._plan_of(facts))
         if view is None:
-            raise NoSuchFlowError(f"no flow {flow_id}")
+            raise NoSuchFlowError(f"no such flow: {flow_id}")
         return view
 
     def _plan_of(self, facts: FlowFacts) -> Plan | None:

@@ -60,7 +60,7 @@ def filter_of_request() -> FlowFilter:
 def flow_id_of(text: str) -> str:
     """The id in an address. Raises NoSuchFlowError if it cannot be one."""
     if not _ID.fullmatch(text):
-        raise NoSuchFlowError(f"no flow {text[:40]}; a flow's id has 20 hex digits")
+        raise NoSuchFlowError(f"no such flow: {text[:40]}; a flow's id has 20 hex digits")
     return text
 
 
