@@ -67,7 +67,7 @@ $(VENV)/.uv.stamp: requirements/uv.txt
 	@echo "Creating $(VENV) and installing uv"
 	@python=$${PYTHON:-}; \
 	for candidate in $$python python3 python3.11 python3.12 python3.13 python3.14; do \
-		if $$candidate -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		if $$candidate -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 			python=$$candidate; break; fi; python=; done; \
 	if [ -z "$$python" ]; then \
 		echo "Penstock needs Python 3.11 or newer with venv; none was found. Set PYTHON=/path/to/python3." >&2; exit 1; fi; \
