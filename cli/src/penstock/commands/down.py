@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 
 from penstock import embedded
-from penstock.commands.up import HomeOption
+from penstock.commands.options import HomeOption
 
 
 def down(

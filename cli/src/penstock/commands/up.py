@@ -1,7 +1,6 @@
 """`penstock up`: the whole product on this machine."""
 
 import signal
-from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
@@ -9,12 +8,8 @@ import typer
 from rich.console import Console
 
 from penstock import embedded
+from penstock.commands.options import HomeOption
 from penstock.embedded.up import REPOSITORY, RUNNERS, SLOTS
-
-HomeOption = Annotated[
-    Path | None,
-    typer.Option("--home", envvar="PENSTOCK_HOME", help="Where the stack keeps its state."),
-]
 
 
 def up(
