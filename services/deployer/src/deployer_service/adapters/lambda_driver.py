@@ -95,8 +95,7 @@ class LambdaPerformer:
                 self._take_out(function.name, still_ours)
                 return
             self._serve(function.name, target.revision, still_ours)
-            code = _code_sha256(target.artifact) if target.artifact else ""
-            self._verify(function.name, target.revision, code)
+            self._verify(function.name, target.revision, _code_sha256(target.artifact))
 
     def _check_artifact(self, artifact: ObjectRef) -> None:
         try:
@@ -122,7 +121,8 @@ class LambdaPerformer:
             )
             self._wait("function_active_v2", function.name)
             return
-        self._wait("function_updated_v2", function.name)
+        if known.get("LastUpdateStatus") == "InProgress":
+            self._wait("function_updated_v2", function.name)
         if (known["Description"], known["CodeSha256"]) == (
             function.description,
             function.code_sha256,
@@ -172,7 +172,7 @@ class LambdaPerformer:
             raise StepFailedError(
                 f"alias {ALIAS} of {name} serves version {serves.get('Version')}, not {revision}"
             )
-        if not serves.get("CodeSize") or serves.get("CodeSha256") not in (code_sha256, None):
+        if not serves.get("CodeSize") or serves.get("CodeSha256") != code_sha256:
             raise StepFailedError(f"version {revision} of {name} does not hold its artifact")
 
     def _configuration(self, name: str, **qualifier: str) -> dict[str, Any] | None:
@@ -268,9 +268,9 @@ def _worth_a_retry(error: ClientError) -> bool:
     return status >= 500 or error.response["Error"]["Code"] in WORTH_A_RETRY
 
 
-def _code_sha256(artifact: ObjectRef) -> str:
+def _code_sha256(artifact: ObjectRef | None) -> str:
     """https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html: base64."""
-    return b64encode(bytes.fromhex(artifact.sha256)).decode()
+    return b64encode(bytes.fromhex(artifact.sha256 if artifact else "")).decode()
 
 
 def _request(deployment: Deployment, step: Step, direction: Direction) -> DeployComponentRequested:

@@ -1,0 +1,202 @@
+"""The deployer's own handlers on an emulator's tables, topics and queues."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from deployer_service import bootstrap
+from deployer_service import settings as deployer_settings
+from deployer_service.handlers import steps, sweep, worker
+from penstock_shared import aws
+from penstock_shared.contracts.event import Event, EventData, decode, encode, make_event
+from penstock_shared.contracts.events import FlowRef, JobFinished, JobRequested
+from penstock_shared.contracts.jobs import JobState
+from penstock_shared.contracts.plan import EnvironmentMode, PlannedComponent
+from penstock_shared.identifiers import flow_id_for
+from penstock_shared.observability import new_traceparent
+from penstock_shared.plans import plan_reference, store_plan
+from tests.integration.deployer.cloud import ROLE_ARN, Cloud
+from tests.support.builders import (
+    NOW,
+    a_flow_ref,
+    a_plan,
+    a_release,
+    a_result,
+    an_environment,
+)
+from tests.support.tables import create_record_table
+
+TOPICS = ("deploy-done", "flow-stopped")
+QUEUES = ("jobs", "deployer", "deployer-dlq", "deployer-steps", "deployer-steps-dlq", "ears")
+HANDLERS = {"deployer": worker.handler, "deployer-steps": steps.handler}
+
+
+def forget_everything() -> None:
+    """Handlers keep what they made; the next test has other tables."""
+    for module in (bootstrap, deployer_settings, worker, steps, aws):
+        for thing in vars(module).values():
+            if hasattr(thing, "cache_clear"):
+                thing.cache_clear()
+
+
+@dataclass
+class Service:
+    """The deployer, and the ends of its topics and queues."""
+
+    cloud: Cloud
+    calls: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        create_record_table(self.client("dynamodb"), self.cloud.name)
+        for name in QUEUES:
+            self.client("sqs").create_queue(QueueName=f"{self.prefix}{name}")
+        for name in TOPICS:
+            topic = self.client("sns").create_topic(Name=f"{self.prefix}{name}")["TopicArn"]
+            self.client("sns").subscribe(
+                TopicArn=topic,
+                Protocol="sqs",
+                Endpoint=f"arn:aws:sqs:us-east-1:000000000000:{self.prefix}ears",
+                Attributes={"RawMessageDelivery": "true"},
+            )
+
+    @cached_property
+    def prefix(self) -> str:
+        return f"{self.cloud.name}-"
+
+    def client(self, name: str) -> Any:
+        return self.cloud.emulator.client(name)
+
+    def start(self, environment: pytest.MonkeyPatch) -> None:
+        """Tell the handlers where everything is, and count what they ask of AWS."""
+        told = {
+            "AWS_ENDPOINT_URL": self.cloud.emulator.address,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "PENSTOCK_STAGE": "test",
+            "TABLE_NAME": self.cloud.name,
+            "ARTIFACT_BUCKET": self.cloud.objects.bucket,
+            "TOPIC_ARN_PREFIX": f"arn:aws:sns:us-east-1:000000000000:{self.prefix}",
+            "QUEUE_URL_PREFIX": f"{self.cloud.emulator.address}/000000000000/{self.prefix}",
+            "COMPONENT_ROLE_ARN": ROLE_ARN,
+        }
+        for name, value in told.items():
+            environment.setenv(name, value)
+        forget_everything()
+        aws._session().events.register("before-send.*.*", self._count)
+
+    def _count(self, event_name: str, **_: Any) -> None:
+        service, operation = event_name.split(".")[1:3]
+        self.calls[f"{service}.{operation}"] += 1
+
+    # What arrives
+
+    def flow(
+        self,
+        word: str,
+        *components: PlannedComponent,
+        mode: EnvironmentMode = EnvironmentMode.SUPERSEDE,
+    ) -> tuple[str, FlowRef]:
+        """A flow whose plan lies in the bucket."""
+        sha = sha256(word.encode()).hexdigest()[:40]
+        flow_id = flow_id_for("acme/shop", "refs/heads/main", sha)
+        release = a_release(
+            staging=an_environment("staging", mode=mode),
+            production=an_environment("production", mode=mode),
+        )
+        plan = a_plan(flow_id, components=components, release=release)
+        store_plan(self.cloud.objects, plan)
+        return flow_id, a_flow_ref(sha=sha, plan=plan_reference(plan))
+
+    def receive(self, flow_id: str, data: EventData, queue: str = "deployer") -> None:
+        """One message for one of the deployer's queues."""
+        event = make_event(
+            data,
+            flow_id=flow_id,
+            source="penstock/test",
+            time=NOW,
+            traceparent=new_traceparent(flow_id, NOW),
+            hop=1,
+        )
+        assert self.handle(encode(event), queue) == []
+
+    def handle(self, body: str, queue: str = "deployer") -> list[Any]:
+        """An SQS batch of one record; returns the failures."""
+        record = {
+            "messageId": "1",
+            "receiptHandle": "r",
+            "body": body,
+            "attributes": {"ApproximateReceiveCount": "1"},
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": f"arn:aws:sqs:us-east-1:000000000000:{self.prefix}{queue}",
+            "awsRegion": "us-east-1",
+        }
+        return list(HANDLERS[queue]({"Records": [record]}, None)["batchItemFailures"])
+
+    def sweep(self) -> int:
+        return sweep.handler({}, None)["looked_at"]
+
+    # What goes out
+
+    def read(self, queue: str) -> list[Event[EventData]]:
+        """Everything that lies in a queue."""
+        url = f"{self.cloud.emulator.address}/000000000000/{self.prefix}{queue}"
+        found: list[Event[EventData]] = []
+        while (
+            messages := self.client("sqs")
+            .receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+            .get("Messages")
+        ):
+            for message in messages:
+                self.client("sqs").delete_message(
+                    QueueUrl=url, ReceiptHandle=message["ReceiptHandle"]
+                )
+                found.append(decode(message["Body"]))
+        return found
+
+    def said(self) -> list[EventData]:
+        """What the world has heard since it was last asked."""
+        return [event.data for event in self.read("ears")]
+
+    def run_jobs(self) -> None:
+        """Runners finish every job that was asked for."""
+        for event in self.read("jobs"):
+            assert isinstance(event.data, JobRequested)
+            job = event.data.job
+            result = a_result(
+                job.job_id,
+                owner=job.owner,
+                record=job.record,
+                name=job.name,
+                component=job.component,
+                state=JobState.SUCCEEDED,
+            )
+            self.receive(event.subject, JobFinished(result=result))
+
+    def run_own(self) -> None:
+        """Deliver what the deployer has sent to itself, until there is nothing left."""
+        while messages := [(queue, event) for queue in HANDLERS for event in self.read(queue)]:
+            for queue, event in messages:
+                assert self.handle(encode(event), queue) == []
+
+    def dead_letters(self, queue: str = "deployer") -> list[str]:
+        """Why messages were refused."""
+        url = f"{self.cloud.emulator.address}/000000000000/{self.prefix}{queue}-dlq"
+        found = self.client("sqs").receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        )
+        return [
+            str(message["MessageAttributes"]["reason"]["StringValue"])
+            for message in found.get("Messages", [])
+        ]
+
+    def ask(self, stage: str) -> str:
+        """What the live function says in an environment."""
+        answer = self.client("lambda").invoke(FunctionName=f"{self.cloud.name}-{stage}:live")
+        return str(json.loads(answer["Payload"].read())["says"])
