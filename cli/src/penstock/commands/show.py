@@ -38,7 +38,8 @@ def show(
         # Programs get the flow as it ended; what happens on the way is for people.
         out = Console(quiet=True) if as_json else console()
         found = Follower(api, out).follow(found["flow_id"])
-        shown = out.is_terminal
+        # Line by line all has been said, but for what broke.
+        shown = out.is_terminal or found["state"] == "succeeded"
     else:
         shown = False
     if as_json:

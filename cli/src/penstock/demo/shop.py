@@ -9,6 +9,7 @@ from pathlib import Path
 
 from penstock.demo.errors import DemoError
 from penstock.project import PROJECT_ROOT
+from penstock_shared.configuration import FILE_NAME
 
 SHOP = PROJECT_ROOT / "examples" / "shop"
 CATALOG = Path("services/catalog/handler.py")
@@ -57,6 +58,15 @@ class ShopTree:
         changed = re.sub(r'("tea":.*"price_cents": )\d+', rf"\g<1>{price_cents}", changed)
         if text == changed:
             raise DemoError(f"{CATALOG} has no version and no tea that the demo knows")
+        file.write_text(changed)
+
+    def bake_for(self, length: str) -> None:
+        """Let releases bake for so long, written as penstock.yml writes it."""
+        file = self.folder / FILE_NAME
+        text = file.read_text()
+        changed = re.sub(r"^(  bake: )\S+", rf"\g<1>{length}", text, flags=re.MULTILINE)
+        if text == changed:
+            raise DemoError(f"{FILE_NAME} has no bake that the demo knows")
         file.write_text(changed)
 
     def git(self, *arguments: str) -> str:

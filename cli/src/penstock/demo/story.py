@@ -61,6 +61,8 @@ class Story:
     def _abort(self, tree: ShopTree, production: Answer) -> FlowJson:
         version = "1.1.0" if self.fresh else f"1.1.{int(time.time())}"
         tree.change_catalog(version, 680)
+        # However slow the machine is, there is time for a look before the abort.
+        tree.bake_for("10m")
         tree.commit("Tea costs 6.80")
         flow = self._push(tree, _baking)
         expect(flow["state"] == "baking", f"the second flow {flow['state']}: {flow['reason']}")

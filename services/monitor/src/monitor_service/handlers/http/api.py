@@ -22,12 +22,7 @@ def create_api(reader: Reader) -> Blueprint:
     @api.get("/flows")
     def flows() -> Response:
         found = reader.list_flows()(filter_of_request())
-        full = request.args.get("detail") == "full"
-        listed = [
-            reader.show_flow()(flow.flow_id).model_dump(mode="json") if full else summary_of(flow)
-            for flow in found.flows
-        ]
-        return _json({"flows": listed, "next": found.next})
+        return _json({"flows": [summary_of(flow) for flow in found.flows], "next": found.next})
 
     @api.get("/flows/<flow_id>")
     def flow(flow_id: str) -> Response:

@@ -1,0 +1,49 @@
+"""The command line, run against a made-up stack."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from penstock import following
+from penstock.app import app
+from penstock.commands import logs
+from tests.unit.penstock.commands.fake_stack import FakeStack, serving
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PENSTOCK_HOME", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setattr(following, "EVERY", 0.01)
+    monkeypatch.setattr(logs, "EVERY", 0.01)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def stack(home: Path) -> Iterator[FakeStack]:
+    fake = FakeStack()
+    with serving(fake, home):
+        yield fake
+
+
+@pytest.fixture
+def run(home: Path) -> Run:
+    """Runs a command against the made-up stack."""
+
+    def call(*arguments: str, code: int = 0) -> Result:
+        done = CliRunner(env={"PENSTOCK_HOME": str(home)}).invoke(app, list(arguments))
+        assert done.exit_code == code, done.output
+        return done
+
+    return call

@@ -1,0 +1,235 @@
+"""What the command line talks to, on a real socket: the monitor's API, SNS and SQS."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from penstock.embedded import Stack
+
+Json = dict[str, Any]
+TOPIC = "arn:aws:sns:us-east-1:000000000000:penstock-local-"
+DEPLOYED = (
+    "<Stacks><member><StackName>x</StackName><StackStatus>CREATE_COMPLETE</StackStatus>"
+    "<CreationTime>2026-01-02T03:04:05Z</CreationTime><Outputs><member>"
+    "<OutputKey>HttpApiUrl</OutputKey>"
+    "<OutputValue>https://abc.execute-api.eu-central-1.amazonaws.com</OutputValue>"
+    "</member></Outputs></member></Stacks>"
+)
+
+
+@dataclass
+class FakeStack:
+    """A stack whose flows are made up. `moves` are called, one a look, before a flow is told."""
+
+    flows: dict[str, Json] = field(default_factory=dict)
+    logs: dict[str, list[str]] = field(default_factory=dict)
+    published: list[tuple[str, Json]] = field(default_factory=list)
+    dead_letters: dict[str, int] = field(default_factory=dict)
+    moves: list[Any] = field(default_factory=list)
+    broken: tuple[int, str] | None = None
+    refuses_messages: bool = False
+    deployed: set[str] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
+
+    def answer(self, path: str, query: dict[str, list[str]]) -> tuple[int, Json]:
+        """The API's answer to a GET."""
+        self.asked.append(path)
+        parts = path.strip("/").split("/")
+        if self.broken:
+            return self.broken[0], {"error": self.broken[1]}
+        if parts == ["api", "flows"]:
+            return 200, self._list(query)
+        if len(parts) == 3:
+            return self._flow(parts[2])
+        return 200, self._log(parts[4], int(query.get("after", ["0"])[0]))
+
+    def _list(self, query: dict[str, list[str]]) -> Json:
+        wanted = {key: query[key][0] for key in ("repository", "state") if key in query}
+        found = [
+            flow
+            for flow in self.flows.values()
+            if all(flow[key] == value for key, value in wanted.items())
+        ]
+        first = int(query.get("cursor", ["0"])[0])
+        following = first + int(query["limit"][0])
+        return {
+            "flows": [without_jobs(flow) for flow in found[first:following]],
+            "next": str(following) if following < len(found) else None,
+        }
+
+    def _flow(self, flow_id: str) -> tuple[int, Json]:
+        if self.moves:
+            self.moves.pop(0)()
+        if flow_id in self.flows:
+            return 200, self.flows[flow_id]
+        return 404, {"error": f"no such flow: {flow_id}"}
+
+    def _log(self, job_id: str, after: int) -> Json:
+        lines = self.logs.get(job_id, [])[after : after + 2]
+        return {
+            "lines": [{"at": "2026-01-02T03:04:05Z", "text": text} for text in lines],
+            "next": str(after + len(lines)),
+            "more": bool(lines),
+        }
+
+    def aws(self, form: dict[str, list[str]]) -> tuple[int, str]:
+        """The answer of SNS, STS or CloudFormation to a POST, in their query protocol."""
+        action = form["Action"][0]
+        if action == "Publish" and not self.refuses_messages:
+            topic = form["TopicArn"][0].removeprefix(TOPIC)
+            self.published.append((topic, json.loads(form["Message"][0])))
+            return 200, result_of(action, "<MessageId>1</MessageId>")
+        if action == "GetCallerIdentity":
+            return 200, result_of(action, "<Account>123456789012</Account>")
+        if action == "DescribeStacks" and form["StackName"][0] in self.deployed:
+            return 200, result_of(action, DEPLOYED)
+        code = "ValidationError" if action == "DescribeStacks" else "AuthorizationError"
+        return 400, f"<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>"
+
+    def sqs(self, action: str, asked: Json, url: str) -> Json:
+        """SQS' answer to a POST, in its JSON protocol."""
+        if action == "ListQueues":
+            names = ("penstock-local-jobs", *self.dead_letters)
+            return {"QueueUrls": [f"{url}/0/{name}" for name in names]}
+        name = asked["QueueUrl"].rsplit("/", 1)[-1]
+        return {"Attributes": {"ApproximateNumberOfMessages": str(self.dead_letters[name])}}
+
+
+def result_of(action: str, body: str) -> str:
+    """A good answer in AWS' query protocol."""
+    return f"<{action}Response><{action}Result>{body}</{action}Result></{action}Response>"
+
+
+def without_jobs(flow: Json) -> Json:
+    """A flow as a list tells it."""
+    stages = [{k: v for k, v in stage.items() if k != "jobs"} for stage in flow["stages"]]
+    return {**{k: v for k, v in flow.items() if k != "components"}, "stages": stages}
+
+
+@contextmanager
+def serving(fake: FakeStack, home: Path) -> Iterator[str]:
+    """Serve it on a free port, and leave its stack.json in `home`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # http.server's name
+            asked = urlsplit(self.path)
+            status, body = fake.answer(asked.path, parse_qs(asked.query))
+            self._send(status, json.dumps(body), "application/json")
+
+        def do_POST(self) -> None:  # http.server's name
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            target = self.headers.get("X-Amz-Target", "")
+            if target.startswith("AmazonSQS"):
+                told = fake.sqs(target.rpartition(".")[2], json.loads(body), url)
+                self._send(200, json.dumps(told), "application/x-amz-json-1.0")
+            else:
+                status, text = fake.aws(parse_qs(body))
+                self._send(status, text, "text/xml")
+
+        def _send(self, status: int, body: str, kind: str) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body.encode())))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        stack_at(url).save(home / "stack.json")
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield url
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def stack_at(url: str) -> Stack:
+    """The stack that answers at that address."""
+    return Stack(
+        stage="local",
+        region="us-east-1",
+        account_id="000000000000",
+        endpoint_url=url,
+        api_url=f"{url}/api",
+        page_url=f"{url}/",
+        webhook_url=f"{url}/webhook",
+        webhook_secret="s3cret",
+        git_url="file:///shop.git",
+        topics={"abort-release": f"{TOPIC}abort-release"},
+        queues={"jobs": f"{url}/0/penstock-local-jobs"},
+        tables={},
+        processes={},
+    )
+
+
+def a_job(name: str = "unit", component: str | None = "orders", **given: Any) -> Json:
+    job_id = given.pop("job_id", f"{name}{component}".encode().hex().ljust(20, "0")[:20])
+    return {
+        "job_id": job_id,
+        "name": name,
+        "component": component,
+        "state": "succeeded",
+        "exit_code": 0,
+        "attempts": 1,
+        "started_at": "2026-01-02T03:04:06.000Z",
+        "finished_at": "2026-01-02T03:04:07.500Z",
+        "reason": "",
+        "command": "pytest -q",
+        "tail": "1 passed",
+        **given,
+    }
+
+
+def a_stage(name: str, state: str = "waiting", *jobs: Json, **given: Any) -> Json:
+    began = state not in {"waiting", "skipped"}
+    ended = began and state != "running"
+    return {
+        "stage": name,
+        "state": state,
+        "reason": "",
+        "started_at": "2026-01-02T03:04:05.000Z" if began else None,
+        "finished_at": "2026-01-02T03:04:08.000Z" if ended else None,
+        "jobs": list(jobs),
+        "reused": [],
+        "deadline": None,
+        **given,
+    }
+
+
+def a_flow(flow_id: str = "a" * 20, state: str = "running", **given: Any) -> Json:
+    ended = state not in {"running", "baking"}
+    return {
+        "flow_id": flow_id,
+        "repository": "acme/shop",
+        "ref": "refs/heads/main",
+        "sha": "c" * 40,
+        "intent": "release",
+        "state": state,
+        "reason": "",
+        "started_at": "2026-01-02T03:04:05.000Z",
+        "finished_at": "2026-01-02T03:04:15.000Z" if ended else None,
+        "release": "2026.01.02-ccccccc",
+        "stages": [
+            a_stage("build", "succeeded", a_job("build")),
+            a_stage("test", "running"),
+            *(a_stage(name) for name in ("staging", "bake", "production")),
+        ],
+        "components": [],
+        "author": "Ada",
+        "message": "Sell more\n\nMuch more.",
+        "bakes_until": None,
+        "stopped_by": "",
+        "rollbacks": [],
+        **given,
+    }
