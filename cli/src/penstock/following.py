@@ -46,7 +46,9 @@ class Follower:
         return show(self._looks(flow_id, reached))
 
     def _live(self, looks: Iterator[FlowJson]) -> FlowJson:
-        with Live(console=self.console, auto_refresh=False) as live:
+        # Lines that the terminal wraps by itself would be counted wrong when they are redrawn.
+        screen = Console(file=self.console.file, highlight=False)
+        with Live(console=screen, auto_refresh=False) as live:
             for flow in looks:
                 live.update(flow_view(flow, now()), refresh=True)
         return flow
