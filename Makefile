@@ -23,7 +23,7 @@ unexport AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_PROFILE A
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup demo test check lint types contracts templates up down bench package lock clean
+.PHONY: help setup demo test check lint types contracts templates up down bench package lock schemas clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ test: setup ## Run every test
 	$(BIN)/pytest -n auto --dist loadfile --cov --cov-report=term $(PYTEST_OPTIONS) $(TESTS)
 
 check: setup lint types contracts templates test ## What CI runs: lint, format, types, contracts, templates, tests
+
+schemas: setup ## Write the JSON Schemas of new events and new versions
+	$(BIN)/python -m penstock_shared.contracts.schemas docs/events
 
 lint: setup ## Lint and check the format
 	$(BIN)/ruff check .

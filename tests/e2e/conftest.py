@@ -1,4 +1,4 @@
-"""A whole embedded stack: the emulator, the real templates, real runners. One for each worker."""
+"""A whole embedded stack: the emulator, the real templates, real runners."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -19,6 +19,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.timeout(240))
+            # Stacks are what costs: the tests that share one run one after the other, in one worker.
+            alone = "failure_stories" in item.path.name
+            item.add_marker(pytest.mark.xdist_group("failures" if alone else "stack"))
 
 
 def start(home: Path, wishes: Wishes | None = None) -> Stack:
@@ -31,7 +34,7 @@ def start(home: Path, wishes: Wishes | None = None) -> Stack:
 
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """The stack that a worker's tests share; each test has a repository of its own in it."""
+    """The stack that most tests share; each test has a repository of its own in it."""
     home = tmp_path_factory.mktemp("home")
     try:
         yield Product(start(home))
