@@ -37,18 +37,20 @@ class Bench:
         self._add_latency("floor", floor.latency(self._runs))
 
     def penstock(self) -> None:
-        """Measure Penstock: the works, then what one flow uses and costs."""
+        """Measure Penstock: the works, and what one flow uses and costs."""
         subject = PenstockSubject()
         with _running(subject):
-            taken = self._works(subject)
+            taken = self._latency(subject)
             self._usage(usage.per_flow(subject, self._repository, taken.p95))
+            self._throughput(subject)
 
     def buildbot(self) -> None:
         """Measure Buildbot in each of its layouts."""
         for layout in LAYOUTS:
             subject = BuildbotSubject(layout, ROOT)
             with _running(subject):
-                self._works(subject)
+                self._latency(subject)
+                self._throughput(subject)
 
     def artifacts(self) -> None:
         """Measure the packaged services."""
@@ -57,14 +59,16 @@ class Bench:
         for handler, milliseconds in artifacts.import_cpu():
             self._report.add("import_cpu", handler, milliseconds, "ms")
 
-    def _works(self, subject: Subject) -> Latency:
+    def _latency(self, subject: Subject) -> Latency:
         taken = latency(subject, self._repository, self._runs)
         self._add_latency(subject.name, taken)
+        return taken
+
+    def _throughput(self, subject: Subject) -> None:
         burst = throughput(subject, self._repository)
         self._report.add("w2", subject.name, burst.pipelines_per_minute, "pipelines/min")
         if burst.peak_bytes:
             self._report.add("w2_peak_memory", subject.name, burst.peak_bytes, "bytes")
-        return taken
 
     def _add_latency(self, subject: str, taken: Latency) -> None:
         self._report.add("w1_p50", subject, taken.p50, "ms")
