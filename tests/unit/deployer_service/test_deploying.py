@@ -13,7 +13,8 @@ from penstock_shared.contracts.events import (
 )
 from penstock_shared.contracts.plan import ObjectRef
 from penstock_shared.persistence.records import Result
-from tests.support.builders import a_component
+from penstock_shared.plans import plan_reference, store_plan
+from tests.support.builders import a_component, a_plan
 from tests.unit.deployer_service.world import (
     Flow,
     World,
@@ -88,6 +89,19 @@ def test_what_is_no_release_is_not_deployed(intent: Intent) -> None:
 
     assert outcome.result is Result.ALREADY_DONE
     assert outcome.reason == f"a flow for {intent} deploys nothing"
+    assert world.publisher.said == []
+
+
+def test_a_plan_without_a_release_deploys_nothing() -> None:
+    world = World()
+    flow = world.flow(1)
+    plan = a_plan(flow.flow_id, release=None)
+    store_plan(world.objects, plan)
+    ref = flow.ref.model_copy(update={"plan": plan_reference(plan)})
+
+    outcome = world.deliver(flow.event(TestsPassed(flow=ref)))
+
+    assert outcome.reason == "its plan has no release"
     assert world.publisher.said == []
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from deployer_service.domain.deployment import DeploymentState
+from deployer_service.domain.deployment import Deployment, DeploymentState, Step
 from deployer_service.domain.messages import DeployComponentRequested
+from deployer_service.domain.ports import Performed
 from penstock_shared.contracts.event import Event, EventData
 from penstock_shared.contracts.events import (
     DeployDone,
@@ -149,6 +150,26 @@ def test_a_step_function_that_wakes_up_without_its_lease_writes_nothing() -> Non
     assert outcome.result is Result.STALE
     assert "no longer held" in outcome.reason
     assert world.running.writes == []
+
+
+def test_a_step_function_that_wakes_up_after_its_step_was_given_up_writes_nothing() -> None:
+    """The rollback may have run already, under the same token."""
+    world = World()
+    world.pass_tests(flow := world.flow(1, by_lambda("orders")))
+    world.take_in()
+    functions = world.functions.deploy
+
+    def late(deployment: Deployment, step: Step, still_ours: Callable[[], None]) -> Performed:
+        world.clock.advance(hours=1)
+        world.sweep()
+        return functions(deployment, step, still_ours)
+
+    world.functions.deploy = late  # type: ignore[method-assign]  # it stalls, then does the same
+    world.run_steps()
+
+    assert world.state(flow) is DeploymentState.ROLLED_BACK
+    assert world.running.of("staging") == {}
+    assert [version for _, _, version in world.running.writes] == [flow.deployment()]
 
 
 STORY: Sequence[Callable[[World, Flow], object]] = (

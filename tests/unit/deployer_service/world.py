@@ -7,6 +7,7 @@ from typing import Any
 
 from deployer_service.adapters.command_driver import CommandDriver
 from deployer_service.adapters.lambda_driver import LambdaDriver
+from deployer_service.adapters.remembering import RememberingRecords
 from deployer_service.domain.deployment import Deployment, DeploymentState, Step, deployment_id
 from deployer_service.domain.environment import Environment, environment_key
 from deployer_service.domain.errors import StepFailedError
@@ -47,7 +48,7 @@ from penstock_shared.contracts.plan import (
 )
 from penstock_shared.identifiers import digest_of, flow_id_for
 from penstock_shared.observability import Telemetry, new_traceparent
-from penstock_shared.persistence.records import Cause, Publisher, Records, RecordStore
+from penstock_shared.persistence.records import Cause, Records, RecordStore
 from penstock_shared.plans import load_plan, plan_reference, store_plan
 from penstock_shared.testing.fakes import FakeClock, InMemoryRecordStore, RecordingPublisher
 from tests.support.builders import NOW, a_component, a_flow_ref, a_plan, a_release
@@ -194,15 +195,17 @@ class World:
             "command": CommandDriver(self.objects),
             "lambda": LambdaDriver(),
         }
-        self.ledger = Ledger(self._records(), self._records(), self._records(), drivers, self.clock)
+        self.processes = [self._ledger(drivers) for _ in range(2)]
+        self.ledger = self.processes[0]
         self.jobs: list[Job] = []
         self.steps: list[Event[EventData]] = []
 
-    def _records(self) -> Records[Any]:
-        return Records(self.store, self.publisher_of(), SOURCE, self.clock)
+    def _ledger(self, drivers: dict[str, Driver]) -> Ledger:
+        deployments = RememberingRecords(self.store, self.publisher, SOURCE, self.clock)
+        return Ledger(self._records(), deployments, self._records(), drivers, self.clock)
 
-    def publisher_of(self) -> Publisher:
-        return self.publisher
+    def _records(self) -> Records[Any]:
+        return Records(self.store, self.publisher, SOURCE, self.clock)
 
     # What happens elsewhere
 
@@ -295,11 +298,11 @@ class World:
             elif isinstance(event.data, DeploymentCalled | FlowStopped):
                 self.deliver(event)
 
-    def deliver(self, event: Event[EventData]) -> Any:
-        """As the handlers do."""
-        cause = Cause.of(event)
-        start = StartDeployment(self.ledger, lambda ref: load_plan(self.objects, ref))
-        record = RecordResult(self.ledger)
+    def deliver(self, event: Event[EventData], process: int = 0) -> Any:
+        """As the handlers do, in one of the processes: each remembers what it wrote itself."""
+        ledger, cause = self.processes[process], Cause.of(event)
+        start = StartDeployment(ledger, lambda ref: load_plan(self.objects, ref))
+        record = RecordResult(ledger)
         match event.data:
             case TestsPassed(flow=flow):
                 return start.after_tests(event.subject, flow, cause)
@@ -308,11 +311,11 @@ class World:
             case JobFinished(result=result):
                 return record.of_job(result, cause)
             case FlowStopped() as stopped:
-                return StopFlow(self.ledger)(event.subject, stopped, cause)
+                return StopFlow(ledger)(event.subject, stopped, cause)
             case DeploymentCalled(deployment_id=called):
-                return CallDeployment(self.ledger)(called, cause)
+                return CallDeployment(ledger)(called, cause)
             case DeployComponentRequested() as request:
-                return PerformStep(self.ledger, {"lambda": self.functions}, record)(request, cause)
+                return PerformStep(ledger, {"lambda": self.functions}, record)(request, cause)
         raise AssertionError(event.type)
 
     # What became of it

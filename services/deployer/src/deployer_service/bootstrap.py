@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from deployer_service.adapters.command_driver import CommandDriver
 from deployer_service.adapters.lambda_driver import LambdaDriver, LambdaPerformer
+from deployer_service.adapters.remembering import RememberingRecords
 from deployer_service.domain.deployment import Deployment
 from deployer_service.domain.environment import Environment
 from deployer_service.domain.flow import Flow
@@ -29,6 +30,7 @@ from penstock_shared.plans import load_plan
 from penstock_shared.storage import ObjectStore
 
 SERVICE = "deployer"
+SOURCE = f"penstock/{SERVICE}"
 
 R = TypeVar("R", bound=Record)
 
@@ -43,9 +45,15 @@ def telemetry() -> Telemetry:
 def ledger() -> Ledger:
     """The deployments table, with its outbox, and the drivers."""
     drivers: dict[str, Driver] = {"command": CommandDriver(_objects()), "lambda": LambdaDriver()}
-    # What runs where is not forgotten, however long ago it was deployed.
-    environments = _records(Environment, retention=None)
-    return Ledger(_records(Flow), _records(Deployment), environments, drivers, utc_now)
+    return Ledger(
+        flows=Records(_store(Flow), _publisher(), SOURCE),
+        # Most often the container that started a component hears of its end too.
+        deployments=RememberingRecords(_store(Deployment), _publisher(), SOURCE),
+        # What runs where is not forgotten, however long ago it was deployed.
+        environments=Records(_store(Environment, retention=None), _publisher(), SOURCE),
+        drivers=drivers,
+        clock=utc_now,
+    )
 
 
 @cache
@@ -102,10 +110,9 @@ def _plan(reference: ObjectRef) -> Plan:
     return load_plan(_objects(), reference)
 
 
-def _records(record_type: type[R], retention: timedelta | None = RETENTION) -> Records[R]:
+def _store(record_type: type[R], retention: timedelta | None = RETENTION) -> DynamoRecordStore[R]:
     table = settings().table_name
-    store = DynamoRecordStore(_dynamodb(), table, record_type, retention=retention)
-    return Records(store, _publisher(), f"penstock/{SERVICE}")
+    return DynamoRecordStore(_dynamodb(), table, record_type, retention=retention)
 
 
 @cache

@@ -25,9 +25,10 @@ class PerformStep:
         """Do the step unless it is no longer wanted. Asked for again, it is done again: a
         performer finds what it did before.
         """
-        # Who died right after its report has left events behind that nobody has said yet.
+        # Who died right after its report has left things undone: events to say, a lease to let go.
         deployment = self.ledger.deployments.resume(request.deployment_id)
         if deployment is None or not _wanted(deployment, request):
+            self.ledger.follow_up(deployment, cause)
             return Outcome(Result.STALE, deployment, "the step is done, or no longer wanted")
         step = deployment.step(request.component)
         try:

@@ -47,12 +47,18 @@ class StartDeployment:
             plan = self.load_plan(flow.plan)
         except RefusedMessageError as error:
             return self._refuse(flow_id, stage, str(error), cause)
+        destinations = destinations_of(plan)
+        if not destinations:
+            return Outcome(Result.ALREADY_DONE, None, "its plan has no release")
+        destination = destinations[0 if stage is Stage.STAGING else -1]
+        now = self.ledger.clock()
+        deployment = new_deployment(flow_id, flow, plan, destination, cause, now)
         set_out = self._set_out(flow_id, flow, plan, stage, cause)
         if set_out.result is Result.STALE:
+            # Had this message come before the stop, and died with a claim on the environment?
+            self.ledger.follow_up(self.ledger.deployments.resume(deployment.id), cause)
             return set_out
-        destination = destinations_of(plan)[0 if stage is Stage.STAGING else -1]
-        now = self.ledger.clock()
-        return self._create(new_deployment(flow_id, flow, plan, destination, cause, now), cause)
+        return self._create(deployment, cause)
 
     def _set_out(
         self, flow_id: str, flow: FlowRef, plan: Plan, stage: Stage, cause: Cause
