@@ -1,13 +1,13 @@
 """Runs ministack, the emulator, so that what it holds survives and its hops are quick.
 
 A script for the emulator's own interpreter (`.tools/emulator`), which has no Penstock in it: it
-imports nothing but the standard library, ministack and hypercorn. It reaches into ministack's
+imports nothing but the standard library, ministack and the server. It reaches into ministack's
 modules, so requirements/emulator.in pins ministack exactly; every reach is in this file, with its
 reason.
 
 Usage: launcher.py FOLDER, with the environment that `penstock.embedded.emulator` makes. FOLDER
 holds `snapshots/<number>/<service>.json`, the link `snapshots/current` to the newest whole one,
-`code/` (function zips by hash), `objects/` (S3) and `tmp/` (unpacked functions).
+`lambda-blobs/` (function zips by hash), `objects/` (S3) and `tmp/` (unpacked functions).
 """
 
 import asyncio
@@ -326,6 +326,18 @@ def quicken() -> None:
     eventbridge._SCHEDULER_TICK_INTERVAL = 1
 
 
+def use_no_more_workers_than_cores() -> None:
+    """Bound the workers of each function: more of them than cores cost start-ups and win nothing.
+
+    AWS would start as many as the template allows, on machines of its own.
+    """
+    from ministack.services import lambda_svc
+
+    allowed = lambda_svc._sqs_esm_concurrency
+    cores = max(2, os.cpu_count() or 2)
+    lambda_svc._sqs_esm_concurrency = lambda *told: min(cores, allowed(*told))
+
+
 def unpack_once(folder: Path) -> None:
     """Unpack a function's zip once for all its workers, and not at every cold start."""
     from ministack.core import lambda_runtime
@@ -369,7 +381,6 @@ def keep_recent_logs() -> None:
 
 async def serve(folder: Path) -> None:
     """Serve until SIGTERM or SIGINT, then save once more."""
-    from hypercorn.asyncio import serve as serve_app
     from ministack import app
     from ministack.core import persistence as form
 
@@ -379,28 +390,46 @@ async def serve(folder: Path) -> None:
     keep_state_in(snapshots)
     note_changes(changes)
     quicken()
+    use_no_more_workers_than_cores()
     keep_recent_logs()
     unpack_once(folder / "tmp")
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     saver = Saver(snapshots, changes)
     saving = asyncio.create_task(saver.run())
-    await serve_app(noting_writes(app.app, changes), _server_config(), shutdown_trigger=stop.wait)
+    await _serve_until_signalled(noting_writes(app.app, changes))
     saving.cancel()
     saver.save_now()
 
 
-def _server_config() -> Any:
-    from hypercorn.config import Config
+async def _serve_until_signalled(app: App) -> None:
+    import uvicorn
 
-    config = Config()
-    config.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]
-    config.keep_alive_timeout = 75
-    config.loglevel = os.environ["LOG_LEVEL"]
-    # Long polls would hold a shutdown up; their callers retry.
-    config.graceful_timeout = 0.2
-    return config
+    class Server(uvicorn.Server):  # type: ignore[misc]  # not installed where types are checked
+        def capture_signals(self) -> contextlib.AbstractContextManager[None]:
+            # Its own handlers would end the process before the last save.
+            return contextlib.nullcontext()
+
+        def stop(self) -> None:
+            self.should_exit = True
+
+    config = uvicorn.Config(
+        app,
+        host=os.environ["BIND_HOST"],
+        port=int(os.environ["GATEWAY_PORT"]),
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        date_header=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        # Long polls would hold a shutdown up; their callers try again.
+        timeout_graceful_shutdown=1,
+    )
+    server = Server(config)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, server.stop)
+    await server.serve()
 
 
 def _raise_file_limit() -> None:
@@ -411,11 +440,13 @@ def _raise_file_limit() -> None:
 
 
 def main() -> None:
+    import uvloop
+
     folder = Path(sys.argv[1])
     shutil.rmtree(folder / "tmp", ignore_errors=True)
     (folder / "tmp").mkdir(parents=True)
     _raise_file_limit()
-    asyncio.run(serve(folder))
+    uvloop.run(serve(folder))
 
 
 if __name__ == "__main__":
