@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from filelock import FileLock
 
@@ -19,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.timeout(240))
-            # Stacks are what costs: the tests that share one run one after the other, in one worker.
+            # Stacks are what costs: the tests that share one run in one worker, one by one.
             alone = "failure_stories" in item.path.name
             item.add_marker(pytest.mark.xdist_group("failures" if alone else "stack"))
 
@@ -37,7 +38,8 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The stack that most tests share; each test has a repository of its own in it."""
     home = tmp_path_factory.mktemp("home")
     try:
-        yield Product(start(home))
+        with httpx.Client(timeout=30, trust_env=False) as http:
+            yield Product(start(home), http)
     finally:
         down(home)
 

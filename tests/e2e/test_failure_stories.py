@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from penstock.embedded import Wishes, down
@@ -22,8 +23,14 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def product(home: Path) -> Product:
-    return Product(start(home, ONE_EACH))
+def product(home: Path) -> Iterator[Product]:
+    with httpx.Client(timeout=30, trust_env=False) as http:
+        yield Product(start(home, ONE_EACH), http)
+
+
+def risen(product: Product, home: Path) -> Product:
+    """The product after another `up`."""
+    return Product(start(home, ONE_EACH), product.http)
 
 
 @pytest.fixture
@@ -70,7 +77,7 @@ def test_a_flow_survives_the_death_of_the_emulator(
     saved(product, home)
 
     os.kill(product.stack.processes["emulator"], signal.SIGKILL)
-    again = Product(start(home, ONE_EACH))
+    again = risen(product, home)
 
     assert again.stack.endpoint_url == product.stack.endpoint_url
     again.await_state(flow_id, "succeeded", patience=120)
@@ -84,7 +91,7 @@ def test_a_bake_survives_the_death_of_the_emulator(
     saved(product, home)
 
     os.kill(product.stack.processes["emulator"], signal.SIGKILL)
-    again = Product(start(home, ONE_EACH))
+    again = risen(product, home)
 
     again.await_state(flow_id, "succeeded", patience=120)
 

@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,7 +37,7 @@ class Product:
     """An embedded stack, seen from outside."""
 
     stack: Stack
-    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30, trust_env=False))
+    http: httpx.Client
 
     def flow(self, flow_id: str) -> dict[str, Any]:
         """What `penstock show FLOW --json` says; empty while the flow is not known."""
