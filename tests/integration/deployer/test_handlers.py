@@ -87,9 +87,9 @@ def test_a_function_that_was_never_good_is_not_served_after_an_abort(service: Se
 @pytest.mark.parametrize(
     ("mode", "staging", "production"),
     [
-        (EnvironmentMode.SUPERSEDE, 12, 14),
-        (EnvironmentMode.QUEUE, 12, 14),
-        (EnvironmentMode.PARALLEL, 11, 13),
+        (EnvironmentMode.SUPERSEDE, 12, 13),
+        (EnvironmentMode.QUEUE, 12, 13),
+        (EnvironmentMode.PARALLEL, 11, 12),
     ],
 )
 def test_a_deployment_by_a_command_asks_little_of_aws(
