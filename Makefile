@@ -88,10 +88,10 @@ $(VENV)/.members.stamp: $(MEMBERS:%=%/pyproject.toml) $(VENV)/.dev.stamp
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS:%=--editable %)
 	@touch $@
 
-$(TOOLS)/%/.stamp: requirements/%.txt $(VENV)/.uv.stamp
+$(TOOLS)/%/.stamp: requirements/%.txt | $(VENV)/.uv.stamp
 	@echo "Creating $(@D) from $<"
-	$(UV) venv --quiet --clear --python $(BIN)/python $(@D)
-	$(UV) pip install --quiet --python $(@D)/bin/python --require-hashes -r $<
+	$(UV) venv --quiet --allow-existing --python $(BIN)/python $(@D)
+	$(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes $<
 	@touch $@
 
 node_modules/.stamp: package-lock.json $(VENV)/.dev.stamp
