@@ -1,6 +1,7 @@
 """`python -m penstock_runner`: see docs/runner.md."""
 
 import sys
+from io import TextIOWrapper
 
 from penstock_runner.isolation import hide_credentials
 
@@ -8,6 +9,8 @@ from penstock_runner.isolation import hide_credentials
 def main() -> int:
     """Run until told to stop; the exit code is 0 then, and 2 for settings that are wrong."""
     hide_credentials()
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # its log is read while it runs
     # Only now: imports are for the process that stays.
     from penstock_runner.agent_bootstrap import running_agent
     from penstock_shared.errors import ConfigurationError

@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Thread
+from threading import Semaphore, Thread
 from time import monotonic
 from types import FrameType
 
@@ -14,6 +14,9 @@ from penstock_shared.observability import Telemetry
 
 SHUTDOWN_PATIENCE = 8.0
 """Seconds that slots get to end their jobs and give their leases back; see GRACE in the shell."""
+ECHO_PATIENCE = 1.0
+"""Seconds that idle slots get after a job was given back. Theirs may be the first polls to see its
+message again, and they must pass it on."""
 OUTAGE_PAUSE = 0.5
 """Seconds before a queue that could not be reached is asked again; boto3 has retried by then."""
 
@@ -29,28 +32,31 @@ class Agent:
     slots: int
     hidden_for: int
     _busy: set[str] = field(default_factory=set)
+    _ended: Semaphore = field(default_factory=lambda: Semaphore(0))
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. To be called in the main thread."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._begin_shutdown)
-        threads = [self._started(f"slot-{index + 1}") for index in range(self.slots)]
+        for index in range(self.slots):
+            name = f"slot-{index + 1}"
+            Thread(target=self._work, args=(name,), name=name, daemon=True).start()
         self.shutdown.begun.wait()
         self.shutdown.begin()
-        until = monotonic() + SHUTDOWN_PATIENCE
-        for thread in threads:
-            # An idle slot waits for the queue, and has nothing to give back.
-            if thread.name in self._busy:
-                thread.join(max(0.0, until - monotonic()))
+        self._wait_for_slots()
 
     def _begin_shutdown(self, _number: int, _frame: FrameType | None) -> None:
         # No more than this: the interrupted code may hold any lock.
         self.shutdown.begun.set()
 
-    def _started(self, name: str) -> Thread:
-        thread = Thread(target=self._work, args=(name,), name=name, daemon=True)
-        thread.start()
-        return thread
+    def _wait_for_slots(self) -> None:
+        """An idle slot waits for the queue for much longer than anybody would for the runner."""
+        echo = ECHO_PATIENCE if self._busy else 0.0
+        until = monotonic() + SHUTDOWN_PATIENCE
+        for _ in range(self.slots):
+            patience = max(0.0, until - monotonic()) if self._busy else echo
+            if not self._ended.acquire(timeout=patience):
+                return
 
     def _work(self, name: str) -> None:
         while not self.shutdown.begun.is_set():
@@ -60,6 +66,7 @@ class Agent:
                 # The message, if there was one, comes back when its visibility ends.
                 self.telemetry.logger.exception("could not handle a message")
                 self.shutdown.begun.wait(OUTAGE_PAUSE)
+        self._ended.release()
 
     def _work_once(self, name: str) -> None:
         message = self.queue.receive(self.hidden_for)

@@ -12,7 +12,6 @@ from penstock_runner.domain.interruption import Shutdown, Why
 from penstock_runner.domain.job_run import JobRun, JobRunState, key_of
 from penstock_runner.use_cases import handle_request
 from penstock_runner.use_cases.handle_request import HandleRequest
-from penstock_runner.use_cases.keep_lease import LeaseKeeper
 from penstock_runner.use_cases.lease import Lease
 from penstock_shared.contracts.event import encode, make_event
 from penstock_shared.contracts.events import FlowFailed, JobFinished, JobStarted
@@ -222,13 +221,12 @@ def test_a_result_that_was_recorded_is_said_when_an_outage_is_over(
     monkeypatch.setattr(handle_request, "TELLING_PATIENCE", (0.01,))
     desk = Desk()
 
+    def end_of_outage(_: float) -> None:
+        desk.table.publisher.fails = None
+
     def work(lease: Lease) -> JobResult:
-        desk.table.store.fails = []
         desk.table.publisher.fails = ConnectionError("no SNS")
-        restore = threading.Timer(0, lambda: setattr(desk.table.publisher, "fails", None))
-        monkeypatch.setattr(
-            desk.shutdown.begun, "wait", lambda _: (restore.start(), restore.join())
-        )
+        monkeypatch.setattr(desk.shutdown.begun, "wait", end_of_outage)
         return succeed(lease)
 
     desk.handle(work)
@@ -380,7 +378,6 @@ def test_the_keeper_ends_with_the_work() -> None:
     Desk().handle()
 
     assert threading.active_count() == before
-    assert LeaseKeeper.__doc__
 
 
 def await_said(desk: Desk, data_class: type[JobStarted]) -> None:

@@ -1,13 +1,19 @@
 """The jobs queue on SQS."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from penstock_runner.domain.ports import Message
 
 LONG_POLL = 20
 """Seconds; the longest that SQS waits for a message."""
 REASON_CHARACTERS = 1000
+_TOO_LATE = {"InvalidParameterValue", "MessageNotInflight", "ReceiptHandleIsInvalid"}
+"""What SQS says of a receipt when the message has been deleted, or received by another, since."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +39,16 @@ class SqsJobQueue:
         return None
 
     def delete(self, message: Message) -> None:
-        """Take the message off the queue for good."""
-        self.client.delete_message(QueueUrl=self.url, ReceiptHandle=message.receipt)
+        """Take the message off the queue for good; it may be somebody else's, or gone, by now."""
+        with _unless_too_late():
+            self.client.delete_message(QueueUrl=self.url, ReceiptHandle=message.receipt)
 
     def hide(self, message: Message, seconds: int) -> None:
         """Let nobody receive the message for so long from now on; 0 shows it at once."""
-        self.client.change_message_visibility(
-            QueueUrl=self.url, ReceiptHandle=message.receipt, VisibilityTimeout=seconds
-        )
+        with _unless_too_late():
+            self.client.change_message_visibility(
+                QueueUrl=self.url, ReceiptHandle=message.receipt, VisibilityTimeout=seconds
+            )
 
     def refuse(self, message: Message, reason: str) -> None:
         """Move the message to the dead-letter queue, with the reason as its attribute."""
@@ -51,3 +59,12 @@ class SqsJobQueue:
             MessageAttributes={"reason": attribute},
         )
         self.delete(message)
+
+
+@contextmanager
+def _unless_too_late() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"].rpartition(".")[2] not in _TOO_LATE:
+            raise

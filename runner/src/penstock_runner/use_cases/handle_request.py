@@ -16,7 +16,7 @@ from penstock_shared.contracts.events import JobRequested, JobStarted
 from penstock_shared.contracts.jobs import JobResult
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.observability import Telemetry
-from penstock_shared.persistence.records import Cause, Publisher, Records
+from penstock_shared.persistence.records import Cause, Outcome, Publisher, Records
 
 SOURCE = "penstock/runner"
 LONGEST_PAUSE = 900
@@ -76,10 +76,10 @@ class HandleRequest:
             result = self.run_job(lease)
         if result is None:
             return self._let_go(message, lease)
-        if not self._tell(lease, result):
-            return f"attempt {lease.attempt} is past, its result is ignored"
-        self.queue.delete(message)
-        return result.state
+        outcome = self._tell(lease, result)
+        if is_told(outcome):
+            self.queue.delete(message)
+        return result.state if lease.spoke(outcome) else f"ignored: {outcome.reason}"
 
     def _keeper(self, message: Message, lease: Lease) -> LeaseKeeper:
         return LeaseKeeper(
@@ -93,16 +93,16 @@ class HandleRequest:
             self.queue.hide(message, 0)
         return f"let go: {order.reason}" if order else "let go"
 
-    def _tell(self, lease: Lease, result: JobResult) -> bool:
+    def _tell(self, lease: Lease, result: JobResult) -> Outcome[JobRun]:
         for pause in self._pauses():
             try:
-                return is_told(lease.finish(result))
+                return lease.finish(result)
             except RefusedMessageError:
                 raise
             except Exception:
                 self.telemetry.logger.warning("could not record the result yet", exc_info=True)
             self.shutdown.begun.wait(pause)
-        return is_told(lease.finish(result))
+        return lease.finish(result)
 
     def _pauses(self) -> Iterator[float]:
         for pause in TELLING_PATIENCE:

@@ -50,8 +50,12 @@ class Lease:
         return self._change(lambda run: job_run.release(run, self.attempt))
 
     def finish(self, result: JobResult) -> Outcome[JobRun]:
-        """Record and say the result. It is out if the outcome is applied or already done."""
+        """Record and say the result, unless the job is another attempt's by now."""
         return self._change(lambda run: job_run.finish(run, result))
+
+    def spoke(self, outcome: Outcome[JobRun]) -> bool:
+        """Whether it was this attempt that finished the job."""
+        return is_told(outcome) and bool(outcome.record and outcome.record.attempt == self.attempt)
 
     def _change(self, decide: job_run.Decide, *, expect_new: bool = False) -> Outcome[JobRun]:
         return self.records.change(
@@ -63,5 +67,5 @@ class Lease:
 
 
 def is_told(outcome: Outcome[JobRun]) -> bool:
-    """Whether a job's result is out, be it by this write or by an earlier one."""
+    """Whether there is a result and it is out, be it by this write or by an earlier one."""
     return outcome.result in {Result.APPLIED, Result.ALREADY_DONE}

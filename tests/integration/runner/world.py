@@ -1,0 +1,330 @@
+"""What a runner needs around it: queues, a topic, a table, logs and a bucket, on an emulator."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+from penstock_shared.contracts.event import Event, EventData, decode, encode, make_event
+from penstock_shared.contracts.events import JobFinished, JobRequested, JobStarted
+from penstock_shared.contracts.jobs import Download, Job, JobResult, Upload
+from penstock_shared.identifiers import job_id_for
+from penstock_shared.observability import new_traceparent
+from penstock_shared.storage import ObjectStore
+from penstock_shared.testing.fakes import FakeClock
+from tests.support.builders import FLOW_ID
+from tests.support.emulator import OwnEmulator
+from tests.support.tables import create_record_table
+
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+PATIENCE = 60.0
+
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T | None], what: str, patience: float = PATIENCE) -> T:
+    """The first answer that is not None or False. Fails with `what` when there is none in time."""
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        answer = look()
+        if answer is not None and answer is not False:
+            return answer
+        time.sleep(0.02)
+    raise AssertionError(f"not within {patience:g} s: {what}")
+
+
+def tarball(files: Mapping[str, str]) -> bytes:
+    """A source archive of these files."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content.encode())
+            archive.addfile(member, io.BytesIO(content.encode()))
+    return buffer.getvalue()
+
+
+@dataclass
+class World:
+    """The resources of one stage, apart from those of other tests by their names."""
+
+    emulator: OwnEmulator
+    stage: str = field(default_factory=lambda: f"t{uuid4().hex[:8]}")
+    _said: list[Event[EventData]] = field(default_factory=list)
+
+    def client(self, service: str) -> Any:
+        """A client of the emulator."""
+        return self.emulator.client(service)
+
+    @cached_property
+    def sqs(self) -> Any:
+        return self.client("sqs")
+
+    @cached_property
+    def dynamodb(self) -> Any:
+        return self.client("dynamodb")
+
+    @cached_property
+    def logs(self) -> Any:
+        return self.client("logs")
+
+    @cached_property
+    def objects(self) -> ObjectStore:
+        return ObjectStore(self.client("s3"), f"{self.prefix}artifacts")
+
+    @property
+    def prefix(self) -> str:
+        return f"penstock-{self.stage}-"
+
+    @property
+    def table(self) -> str:
+        return f"{self.prefix}jobs"
+
+    @property
+    def log_group(self) -> str:
+        return f"/penstock/{self.stage}/jobs"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The environment of a runner in this world, but for its folder."""
+        return {
+            "AWS_ENDPOINT_URL": self.emulator.address,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+            "PENSTOCK_STAGE": self.stage,
+            "TABLE_NAME": self.table,
+            "TOPIC_ARN_PREFIX": f"arn:aws:sns:{REGION}:{ACCOUNT}:{self.prefix}",
+            "QUEUE_URL_PREFIX": f"{self.emulator.address}/{ACCOUNT}/{self.prefix}",
+            "JOB_LOG_GROUP": self.log_group,
+        }
+
+    def create(self) -> "World":
+        """Create everything; what is said on `job-finished` reaches the queue `said`."""
+        for queue in ("jobs", "jobs-dlq", "runner", "runner-dlq", "said"):
+            self.sqs.create_queue(QueueName=f"{self.prefix}{queue}")
+        sns = self.client("sns")
+        sns.subscribe(
+            TopicArn=sns.create_topic(Name=f"{self.prefix}job-finished")["TopicArn"],
+            Protocol="sqs",
+            Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.prefix}said",
+            Attributes={"RawMessageDelivery": "true"},
+        )
+        create_record_table(self.dynamodb, self.table)
+        self.logs.create_log_group(logGroupName=self.log_group)
+        self.objects.client.create_bucket(Bucket=self.objects.bucket)
+        return self
+
+    def queue(self, name: str) -> str:
+        """The address of a queue."""
+        return f"{self.settings['QUEUE_URL_PREFIX']}{name}"
+
+    def source(self, files: Mapping[str, str]) -> Download:
+        """A source snapshot that lies in the bucket."""
+        key = f"snapshots/{uuid4().hex}.tar.gz"
+        self.objects.put(key, tarball(files), content_type="application/gzip")
+        return Download(url=self.objects.url_to_get(key), digest=key)
+
+    def upload(self, name: str, path: str, *, required: bool = True) -> Upload:
+        """An output that is to be stored in the bucket."""
+        key = f"outputs/{uuid4().hex}"
+        url = self.objects.url_to_put(key)
+        return Upload(name=name, path=path, url=url, key=key, required=required)
+
+    def job(self, run: str, **more: Any) -> Job:
+        """A job of a random flow."""
+        values = {
+            "job_id": job_id_for(uuid4().hex, "build"),
+            "owner": "build",
+            "record": "somewhere",
+            "name": "unit",
+            "run": run,
+            "source": more.pop("source", None) or self.source({"README": "a source"}),
+            "timeout": 60,
+        }
+        return Job.model_validate(values | more)
+
+    def request(self, job: Job, flow_id: str = FLOW_ID, hop: int = 1) -> Event[EventData]:
+        """Ask for the job; returns the event that asked."""
+        clock = FakeClock()
+        event: Event[EventData] = make_event(
+            JobRequested(job=job),
+            flow_id=flow_id,
+            source="penstock/build",
+            time=clock(),
+            traceparent=new_traceparent(flow_id, clock()),
+            hop=hop,
+        )
+        self.send(encode(event))
+        return event
+
+    def send(self, body: str) -> None:
+        """Put any text onto the jobs queue."""
+        self.sqs.send_message(QueueUrl=self.queue("jobs"), MessageBody=body)
+
+    def receive(self, queue: str) -> list[dict[str, Any]]:
+        """Take what lies in a queue at this moment off it."""
+        found = self.sqs.receive_message(
+            QueueUrl=self.queue(queue), MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages", [])
+        for message in found:
+            self.sqs.delete_message(
+                QueueUrl=self.queue(queue), ReceiptHandle=message["ReceiptHandle"]
+            )
+        return list(found)
+
+    def result(self, job: Job, patience: float = PATIENCE) -> JobResult:
+        """The result of that job, once it is said."""
+        return eventually(lambda: self.results().get(job.job_id), f"{job.run} ends", patience)
+
+    def results(self) -> dict[str, JobResult]:
+        """Every result said so far."""
+        return {
+            event.data.result.job_id: event.data.result
+            for event in self.said()
+            if isinstance(event.data, JobFinished)
+        }
+
+    def starts(self) -> list[JobStarted]:
+        """Every start said so far."""
+        return [event.data for event in self.said() if isinstance(event.data, JobStarted)]
+
+    def said(self) -> list[Event[EventData]]:
+        """Everything said so far, in the order of its arrival."""
+        self._said.extend(decode(message["Body"]) for message in self.receive("said"))
+        return self._said
+
+    def lines(self, stream: str) -> list[str]:
+        """The lines of a log stream so far; none if there is no such stream."""
+        found: list[str] = []
+        page: dict[str, Any] = {}
+        try:
+            while not page or page["events"]:
+                page = self._page(stream, page.get("nextForwardToken"))
+                found += [event["message"] for event in page["events"]]
+        except self.logs.exceptions.ResourceNotFoundException:
+            return []
+        return found
+
+    def _page(self, stream: str, token: str | None) -> dict[str, Any]:
+        following = {"nextToken": token} if token else {}
+        page: dict[str, Any] = self.logs.get_log_events(
+            logGroupName=self.log_group, logStreamName=stream, startFromHead=True, **following
+        )
+        return page
+
+    def waiting(self) -> tuple[int, int]:
+        """How many messages the jobs queue holds: visible and not visible."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.sqs.get_queue_attributes(QueueUrl=self.queue("jobs"), AttributeNames=names)
+        visible, hidden = (int(found["Attributes"][name]) for name in names)
+        return visible, hidden
+
+
+@dataclass
+class Runner:
+    """A runner process. `settings` go over those of its world."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @classmethod
+    def start(cls, world: World, folder: Path, **settings: str) -> "Runner":
+        """Start one, whose log is in `folder`."""
+        environment = {
+            "PATH": os.defpath,
+            "HOME": str(folder),
+            "PENSTOCK_RUNNER_WORKDIR": str(folder / "work"),
+            **world.settings,
+            **settings,
+        }
+        log = folder / f"runner-{uuid4().hex[:6]}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "penstock_runner"],
+                env=environment,
+                stdout=output,
+                stderr=output,
+                cwd=folder,
+            )
+        return cls(process, log)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to it alone."""
+        self.process.send_signal(number)
+
+    def stop(self) -> int:
+        """Tell it to stop; returns its exit code."""
+        self.process.terminate()
+        return self.process.wait(timeout=PATIENCE)
+
+    def kill(self) -> None:
+        """Kill it without a warning."""
+        self.process.kill()
+        self.process.wait()
+
+
+@dataclass
+class CallCounter:
+    """Stands between a runner and the emulator, and writes down every call to AWS."""
+
+    address: str
+    calls: list[str] = field(default_factory=list)
+
+    def __enter__(self) -> "CallCounter":
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def own_address(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        counter = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                counter.calls.append(_name_of(self.headers.get("X-Amz-Target"), body))
+                answer = HTTPConnection(urlsplit(counter.address).netloc)
+                answer.request("POST", self.path, body, dict(self.headers))
+                response = answer.getresponse()
+                content = response.read()
+                answer.close()
+                self.send_response(response.status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        return Handler
+
+
+def _name_of(target: str | None, body: bytes) -> str:
+    return target.rpartition(".")[2] if target else parse_qs(body.decode())["Action"][0]
