@@ -219,6 +219,21 @@ def test_what_lambda_refuses_is_told_in_its_own_words(cloud: Cloud) -> None:
         cloud.deploy("hello", refused)
 
 
+def test_what_another_service_refuses_is_no_fault_of_the_function(cloud: Cloud) -> None:
+    """A table that throttles when the lease is looked at: that passes."""
+    throttled = ClientError(
+        {"Error": {"Code": "ProvisionedThroughputExceededException", "Message": "slow down"}},
+        "GetItem",
+    )
+
+    def throttles() -> None:
+        raise throttled
+
+    step = cloud.step("hello")
+    with pytest.raises(ClientError, match="slow down"):
+        cloud.performer.deploy(a_deployment("hello", step), step, throttles)
+
+
 def test_a_rollback_to_a_version_that_is_gone_fails_and_says_so(cloud: Cloud) -> None:
     good = cloud.deploy("hello")
     cloud.deploy("goodbye")

@@ -194,6 +194,56 @@ def test_dying_between_the_write_and_the_publication_loses_and_repeats_nothing(
     )
     publisher.at = crash_at
 
+    tell(world, flow)
+
+    back = {event.id for event in publisher.said if isinstance(event.data, RolledBack)}
+    assert len(back) == 2
+    for environment in ("staging", "production"):
+        assert world.running.of(environment) == dict.fromkeys(["orders", "customers"], good.version)
+        assert world.holder(environment) == ""
+
+
+@dataclass
+class Throttles(InMemoryRecordStore[Any]):
+    """Refuses the access with this number, counted from now, and no other."""
+
+    at: int = -1
+
+    def get(self, key: str) -> Stored[Any] | None:
+        self._count()
+        return super().get(key)
+
+    def put(self, key: str, stored: Stored[Any]) -> None:
+        self._count()
+        super().put(key, stored)
+
+    def clear(self, key: str, stored: Stored[Any]) -> None:
+        self._count()
+        super().clear(key, stored)
+
+    def _count(self) -> None:
+        self.at -= 1
+        if self.at == -1:
+            raise ConnectionError("the table throttles")
+
+
+@pytest.mark.parametrize("throttled_at", range(55))
+def test_a_table_that_throttles_loses_and_repeats_nothing(throttled_at: int) -> None:
+    store = Throttles()
+    world = World(store=store)
+    world.release(good := world.flow(1))
+    flow = world.flow(2, by_command("orders", content="2"), by_lambda("customers", content="2"))
+    store.at = throttled_at
+
+    tell(world, flow)
+
+    assert store.at < -1, "the story has that many accesses"
+    assert world.running.of("staging") == world.running.of("production") == {"orders": good.version}
+    assert (world.holder(), world.holder("production")) == ("", "")
+
+
+def tell(world: World, flow: Flow) -> None:
+    """Let the story happen; what fails is delivered again."""
     for act in STORY:
         delivered, jobs, steps = world.delivered, list(world.jobs), list(world.steps)
         try:
@@ -201,12 +251,6 @@ def test_dying_between_the_write_and_the_publication_loses_and_repeats_nothing(
         except ConnectionError:
             world.delivered, world.jobs, world.steps = delivered, jobs, steps
             act(world, flow)
-
-    back = {event.id for event in publisher.said if isinstance(event.data, RolledBack)}
-    assert len(back) == 2
-    for environment in ("staging", "production"):
-        assert world.running.of(environment) == dict.fromkeys(["orders", "customers"], good.version)
-        assert world.holder(environment) == ""
 
 
 def test_what_was_never_said_is_said_by_the_sweeper() -> None:

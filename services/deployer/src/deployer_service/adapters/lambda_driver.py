@@ -76,7 +76,7 @@ class LambdaPerformer:
         """
         function = _Function.of(deployment, step)
         self._check_artifact(function.artifact)
-        with _explained(function.name):
+        with self._explained(function.name):
             still_ours()
             self._update(function)
             revision = self._publish(function)
@@ -90,7 +90,7 @@ class LambdaPerformer:
         """
         function = _Function.of(deployment, step)
         target = step.target
-        with _explained(function.name):
+        with self._explained(function.name):
             if target is None or target.outputs.get(OUTPUT) != function.output:
                 self._take_out(function.name, still_ours)
                 return
@@ -190,6 +190,25 @@ class LambdaPerformer:
     def _code(self, function: "_Function") -> dict[str, str]:
         return {"S3Bucket": self.objects.bucket, "S3Key": function.artifact.key}
 
+    @contextmanager
+    def _explained(self, function: str) -> Iterator[None]:
+        """Refusals by Lambda that come again however often one tries, as a StepFailedError."""
+        try:
+            yield
+        except WaiterError as error:
+            raise StepFailedError(f"function {function} did not become ready: {error}") from error
+        except ClientError as error:
+            if error.operation_name not in self._operations() or _worth_a_retry(error):
+                raise
+            told = error.response["Error"]
+            raise StepFailedError(
+                f"{error.operation_name} of function {function} was refused with "
+                f"{told['Code']}: {told['Message']}"
+            ) from error
+
+    def _operations(self) -> list[str]:
+        return list(self.client.meta.service_model.operation_names)
+
     def _wait(self, waiter: str, name: str) -> None:
         self.client.get_waiter(waiter).wait(FunctionName=name, WaiterConfig=WAITER)
 
@@ -244,23 +263,6 @@ class _Function:
             "Description": self.description,
             "Environment": {"Variables": self.variables},
         }
-
-
-@contextmanager
-def _explained(function: str) -> Iterator[None]:
-    """Errors that come again however often one tries, as a StepFailedError."""
-    try:
-        yield
-    except WaiterError as error:
-        raise StepFailedError(f"function {function} did not become ready: {error}") from error
-    except ClientError as error:
-        if _worth_a_retry(error):
-            raise
-        told = error.response["Error"]
-        raise StepFailedError(
-            f"{error.operation_name} of function {function} was refused with "
-            f"{told['Code']}: {told['Message']}"
-        ) from error
 
 
 def _worth_a_retry(error: ClientError) -> bool:
