@@ -18,6 +18,7 @@ from penstock.embedded.home import Home
 from penstock.embedded.processes import Process, ProcessBook
 from penstock.embedded.waiting import wait_until
 from penstock.project import VENV_BIN
+from tests.support.emulator import wait_for_a_save
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -119,9 +120,7 @@ def test_a_second_up_says_that_it_runs_already(home: Home, stack: Stack) -> None
 
 def test_a_killed_emulator_comes_back_with_its_state(home: Home, stack: Stack) -> None:
     leave_a_mark(stack)
-    snapshot = home.emulator / "snapshots" / "current"
-    before = snapshot.resolve()
-    assert wait_until(lambda: snapshot.resolve() != before, 10)
+    wait_for_a_save(home)
     kill(book_of(home).alive()[NAME])
 
     again = up(home.folder)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,13 @@ from penstock.embedded.home import Home
 from penstock.embedded.processes import ProcessBook
 from penstock.embedded.stack import client_of
 from penstock.embedded.waiting import wait_until
+
+
+def wait_for_a_save(home: Home) -> None:
+    """Wait until what there is now is on disk: a snapshot is named for the moment it shows."""
+    current = home.emulator / "snapshots" / "current"
+    now = time.time_ns()
+    assert wait_until(lambda: current.exists() and int(current.resolve().name) > now, 20)
 
 
 @dataclass

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.embedded.processes import Process, ProcessBook
+from penstock.embedded.processes import Process, ProcessBook, _moment_of_start
 from penstock.embedded.waiting import wait_until
 
 SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
@@ -52,6 +52,21 @@ def test_who_does_not_listen_is_killed(book: ProcessBook) -> None:
     book.stop(["deaf"], patience=0.1)
 
     assert not process.is_alive()
+
+
+def test_what_a_process_started_goes_with_it(book: ProcessBook) -> None:
+    starts_another = (
+        "import subprocess, sys;"
+        "print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid)"
+    )
+    waits = f"{starts_another}; sys.stdout.flush(); import time; time.sleep(60)"
+    book.start("parent", (sys.executable, "-c", waits), os.environ)
+    assert wait_until(lambda: book.last_words("parent").isdigit(), 10)
+    child = int(book.last_words("parent"))
+
+    book.stop(["parent"], patience=5)
+
+    assert wait_until(lambda: not _moment_of_start(child), 5)
 
 
 def test_a_killed_process_is_dead_though_nobody_has_waited_for_it(book: ProcessBook) -> None:

@@ -56,13 +56,13 @@ class ProcessBook:
         return process
 
     def stop(self, names: Collection[str], patience: float) -> None:
-        """Ask them to end, wait that many seconds, then kill who is left with all it started."""
+        """Ask them to end, wait that many seconds, then kill who is left, and what they started."""
         known = self.all()
         going = [known[name] for name in names if name in known and known[name].is_alive()]
         for process in going:
             _signal(process, signal.SIGTERM)
-        if not wait_until(lambda: not any(process.is_alive() for process in going), patience):
-            _kill([process for process in going if process.is_alive()])
+        wait_until(lambda: not any(process.is_alive() for process in going), patience)
+        _kill_groups(going)
         self._write({name: known[name] for name in known if name not in names})
 
     def last_words(self, name: str) -> str:
@@ -102,8 +102,9 @@ def _uninterrupted() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _kill(processes: Sequence[Process]) -> None:
+def _kill_groups(processes: Sequence[Process]) -> None:
     for process in processes:
+        # A group's id is not given out again while one of it lives, whoever led it.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     wait_until(lambda: not any(process.is_alive() for process in processes), _PATIENCE_AFTER_KILL)
