@@ -9,12 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from aws_lambda_powertools.utilities.batch import (
-    BatchProcessor,
-    EventType,
-    process_partial_response,
-)
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from pydantic_core import from_json
 
 from penstock_shared.contracts.commands import COMMAND_TOPICS, ReleaseCommand, read_command
@@ -29,6 +23,29 @@ REASON_CHARACTERS = 1000
 
 EventHandler = Callable[[Event[EventData], Cause], Outcome[Any] | None]
 CommandHandler = Callable[[str, ReleaseCommand], Outcome[Any] | None]
+
+
+@dataclass(frozen=True)
+class Received:
+    """One record of a batch. `deliveries` counts how often it was received, this time included.
+
+    Format: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+    """
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    deliveries: int
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> "Received":
+        """The record as Lambda hands it over."""
+        return cls(
+            record["messageId"],
+            record["receiptHandle"],
+            record["body"],
+            int(record["attributes"]["ApproximateReceiveCount"]),
+        )
 
 
 @dataclass(frozen=True)
@@ -63,26 +80,26 @@ class Consumer:
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Handle a Lambda invocation; returns the partial batch response."""
-        if not event.get("Records"):
-            return {"batchItemFailures": []}
-        processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-        return dict(
-            process_partial_response(
-                event=event, record_handler=self._handle_record, processor=processor
-            )
-        )
+        # Powertools' BatchProcessor does this too, and costs each cold start 100 ms of imports.
+        failed = [
+            record["messageId"]
+            for record in event.get("Records", [])
+            if not self._handles(Received.of(record))
+        ]
+        return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
 
-    def _handle_record(self, record: SQSRecord) -> None:
+    def _handles(self, record: Received) -> bool:
         try:
             self._dispatch(record)
         except RefusedMessageError as error:
-            self._dead_letter(record, str(error))
+            return self._dead_letter(record, str(error))
         except Exception:
             self.telemetry.logger.exception("record failed", message_id=record.message_id)
             self._pause(record)
-            raise
+            return False
+        return True
 
-    def _dispatch(self, record: SQSRecord) -> None:
+    def _dispatch(self, record: Received) -> None:
         notification = _notification(record.body) if self.handle_command else None
         if self.handle_command and notification:
             topic, command = notification
@@ -93,22 +110,27 @@ class Consumer:
         with self.telemetry.event(event) as span:
             _tell(span, self.handle(event, Cause.of(event, span.traceparent)))
 
-    def _dead_letter(self, record: SQSRecord, reason: str) -> None:
+    def _dead_letter(self, record: Received, reason: str) -> bool:
+        """Returns whether the dead-letter queue has it; otherwise the record comes back."""
         self.telemetry.logger.error("record refused", message_id=record.message_id, reason=reason)
         attribute = {"DataType": "String", "StringValue": reason[:REASON_CHARACTERS]}
-        self.sqs.send_message(
-            QueueUrl=self.dead_letter_url,
-            MessageBody=record.body,
-            MessageAttributes={"reason": attribute},
-        )
+        try:
+            self.sqs.send_message(
+                QueueUrl=self.dead_letter_url,
+                MessageBody=record.body,
+                MessageAttributes={"reason": attribute},
+            )
+        except Exception:
+            self.telemetry.logger.exception("could not dead-letter", message_id=record.message_id)
+            return False
+        return True
 
-    def _pause(self, record: SQSRecord) -> None:
-        received = int(record.attributes.approximate_receive_count or 1)
+    def _pause(self, record: Received) -> None:
         try:
             self.sqs.change_message_visibility(
                 QueueUrl=self.queue_url,
                 ReceiptHandle=record.receipt_handle,
-                VisibilityTimeout=min(2**received, LONGEST_PAUSE),
+                VisibilityTimeout=min(2**record.deliveries, LONGEST_PAUSE),
             )
         except Exception:
             # The record comes back all the same, after the queue's own visibility timeout.
