@@ -17,14 +17,17 @@ from penstock_shared.contracts.events import (
     DeployDone,
     FlowAborted,
     FlowFailed,
+    JobFinished,
     JobRequested,
     ReleasePromoted,
     RolledBack,
     TestsPassed,
 )
-from penstock_shared.contracts.plan import EnvironmentMode
+from penstock_shared.contracts.plan import EnvironmentMode, ObjectRef
+from penstock_shared.errors import RefusedMessageError
 from penstock_shared.persistence.records import Result, Stored
 from penstock_shared.testing.fakes import InMemoryRecordStore, RecordingPublisher
+from tests.support.builders import a_result
 from tests.unit.deployer_service.world import Flow, World, by_command, by_lambda
 
 
@@ -387,6 +390,15 @@ def test_a_deployment_that_died_before_it_let_go_of_its_environment_is_helped_ou
     assert job.record == flow.deployment()
 
 
+def test_a_job_that_the_deployer_never_asks_for_is_refused() -> None:
+    world = World()
+    flow = world.flow(1)
+    strange = a_result(owner="deployer", record=flow.deployment(), name="build")
+
+    with pytest.raises(RefusedMessageError, match="no jobs named 'build'"):
+        world.deliver(flow.event(JobFinished(result=strange)))
+
+
 def test_a_step_request_carries_the_token_of_its_hold() -> None:
     world = World()
     world.release(world.flow(1, by_lambda("orders")))
@@ -397,3 +409,48 @@ def test_a_step_request_carries_the_token_of_its_hold() -> None:
         1,
         2,
     ]
+
+
+def test_one_record_that_cannot_be_helped_does_not_keep_the_sweeper_from_the_others() -> None:
+    world = World()
+    one = world.flow(1, mode=EnvironmentMode.PARALLEL)
+    other = world.flow(2, mode=EnvironmentMode.PARALLEL)
+    for flow in (one, other):
+        world.pass_tests(flow)
+    healthy = world.store.get
+
+    def breaks(key: str) -> Stored[Any] | None:
+        if key == one.deployment():
+            raise ConnectionError("not this one")
+        return healthy(key)
+
+    world.store.get = breaks  # type: ignore[method-assign]  # a store of which one key is broken
+    world.clock.advance(hours=2)
+
+    assert world.sweep() == 2
+    assert world.state(other) is not DeploymentState.DEPLOYING
+
+
+def test_what_an_environment_or_a_flow_never_said_is_said_by_the_sweeper() -> None:
+    publisher = FailsOnce()
+    world = World(publisher=publisher)
+    world.pass_tests(first := world.flow(1))
+    world.pass_tests(second := world.flow(2))
+    world.take_in()
+    [job] = world.jobs
+    world.jobs.clear()
+    publisher.at = 1
+    with pytest.raises(ConnectionError):
+        world.deliver(world.finished(world.runner(job), job))
+    assert world.state(first) is DeploymentState.DONE
+
+    lost = world.flow(3)
+    ref = lost.ref.model_copy(update={"plan": ObjectRef(key=lost.ref.plan.key, sha256="0" * 64)})
+    publisher.at = 0
+    with pytest.raises(ConnectionError):
+        world.deliver(lost.event(TestsPassed(flow=ref)))
+    world.sweep()
+    world.settle()
+
+    assert world.state(second) is DeploymentState.DONE
+    assert len(publisher.only(FlowFailed)) == 1

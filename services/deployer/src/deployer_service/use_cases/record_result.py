@@ -7,6 +7,7 @@ from deployer_service.domain.deployment import Deployment, StepResult
 from deployer_service.domain.messages import Direction
 from deployer_service.use_cases.ledger import Ledger
 from penstock_shared.contracts.jobs import JobResult, JobState
+from penstock_shared.errors import RefusedMessageError
 from penstock_shared.persistence.records import Cause, Outcome
 
 
@@ -17,7 +18,12 @@ class RecordResult:
     ledger: Ledger
 
     def of_job(self, result: JobResult, cause: Cause) -> Outcome[Deployment]:
-        """A job of ours ended. Its name is the direction it went in."""
+        """A job of ours ended. Its name is the direction it went in.
+
+        Raises RefusedMessageError for a job that the deployer never asks for.
+        """
+        if result.name not in set(Direction):
+            raise RefusedMessageError(f"the deployer asks for no jobs named {result.name!r}")
         succeeded = result.state is JobState.SUCCEEDED
         step = StepResult(
             component=result.component or "",
