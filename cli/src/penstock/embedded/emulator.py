@@ -23,7 +23,7 @@ _PATIENCE = 60.0
 _PATIENCE_FOR_PORT = 3.0
 # Below those that systems give to outgoing connections: one of these stays free while we are down.
 _PORTS = range(20_000, 32_000)
-_INHERITED = ("LANG", "LC_ALL", "PATH", "TZ")
+_INHERITED = ("LANG", "LC_ALL", "PATH", "PENSTOCK_COUNT_CALLS", "TZ")
 
 
 def ensure_emulator(home: Home, book: ProcessBook) -> tuple[str, bool]:

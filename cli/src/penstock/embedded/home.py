@@ -46,6 +46,10 @@ class Home:
     def runners(self) -> Path:
         return self.folder / "runners"
 
+    def has_state(self) -> bool:
+        """Whether an emulator has saved something here before."""
+        return (self.emulator / "snapshots" / "current").exists()
+
     def make(self) -> None:
         for folder in (self.emulator, self.logs, self.repositories, self.runners):
             folder.mkdir(parents=True, exist_ok=True)

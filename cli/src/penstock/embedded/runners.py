@@ -8,10 +8,12 @@ from penstock.embedded.errors import RunnerError
 from penstock.embedded.home import Home
 from penstock.embedded.processes import Process, ProcessBook
 from penstock.embedded.stack import KEY, Stack
-from penstock.project import VENV_BIN
+from penstock.packaging.digests import digest_of_folders
+from penstock.project import PROJECT_ROOT, VENV_BIN
 
 _COMMAND = (sys.executable, "-m", "penstock_runner")
 _NAME = "runner-"
+_SOURCES = (PROJECT_ROOT / "runner" / "src", PROJECT_ROOT / "shared" / "src")
 STOP_PATIENCE = 10.0
 # Of the shell, what a job's own tools may need. Nothing of AWS: it would reach the wrong one.
 _INHERITED = (
@@ -31,6 +33,17 @@ def ensure_runners(
     for name in missing:
         book.start(name, _COMMAND, _environment(home, stack, name, slots))
     return missing
+
+
+def runners_are_outdated(home: Home) -> bool:
+    """Whether the runners that may run were started from other code than there is now.
+
+    Remembers the code that there is now as theirs.
+    """
+    stamp, code = home.runners / "code.txt", digest_of_folders(_SOURCES)
+    outdated = stamp.is_file() and stamp.read_text() != code
+    stamp.write_text(code)
+    return outdated
 
 
 def stop_runners(book: ProcessBook, except_for: Sequence[str] = ()) -> None:

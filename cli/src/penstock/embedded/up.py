@@ -14,7 +14,12 @@ from penstock.embedded.lock import only_one
 from penstock.embedded.processes import ProcessBook
 from penstock.embedded.report import Report
 from penstock.embedded.repository import ensure_repository
-from penstock.embedded.runners import check_runners, ensure_runners, stop_runners
+from penstock.embedded.runners import (
+    check_runners,
+    ensure_runners,
+    runners_are_outdated,
+    stop_runners,
+)
 from penstock.embedded.stack import STAGE, Stack
 from penstock.packaging import (
     PackagedStack,
@@ -67,6 +72,7 @@ class _Climb:
     report: Report
 
     def to_the_top(self) -> Stack:
+        had_state = self.home.has_state()
         with self.report.step("Packaged; emulator ready"), ThreadPoolExecutor(1) as pool:
             packaging = pool.submit(_package)
             address, was_started = ensure_emulator(self.home, self.book)
@@ -76,7 +82,7 @@ class _Climb:
         stack = describe_stack(address, git_url)
         started = self._ensure_runners(stack)
         stack = self._write(stack)
-        if was_started:
+        if was_started and had_state:
             _sweep(stack)
         check_runners(self.book)
         if not (was_started or deployed or started):
@@ -88,7 +94,7 @@ class _Climb:
             return deploy_stacks(address, stacks)
 
     def _ensure_runners(self, stack: Stack) -> list[str]:
-        if self._address_before() != stack.endpoint_url:
+        if self._address_before() != stack.endpoint_url or runners_are_outdated(self.home):
             stop_runners(self.book)
         wishes = self.wishes
         return ensure_runners(self.home, self.book, stack, wishes.runners, wishes.slots)
