@@ -1,6 +1,8 @@
 """Builds the runner from its settings: makes all its clients, folders and guards."""
 
+import os
 import sys
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from penstock_runner.adapters.job_log import ShippedLog
 from penstock_runner.adapters.lean_client import LeanClient
 from penstock_runner.adapters.linux import refuse_inspection
 from penstock_runner.adapters.log_stream import CloudWatchStream
-from penstock_runner.adapters.queue import SqsJobQueue
+from penstock_runner.adapters.queue import LONGEST_POLL, SqsJobQueue
 from penstock_runner.adapters.remembering import RememberingStore
 from penstock_runner.adapters.shell import PosixShell
 from penstock_runner.adapters.transfer import Transfer
@@ -32,10 +34,12 @@ from penstock_runner.domain.job_run import JobRun
 from penstock_runner.domain.ports import OpenLog
 from penstock_runner.settings import RunnerSettings, passed_on, runner_settings
 from penstock_runner.use_cases.handle_request import HandleRequest
+from penstock_runner.use_cases.keep_lease import BEATS_PER_TERM
 from penstock_runner.use_cases.run_job import RunJob
 from penstock_runner.use_cases.stop_jobs import FindStop
 from penstock_shared import aws
 from penstock_shared.clock import utc_now
+from penstock_shared.errors import ConfigurationError
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.persistence.dynamodb import DynamoRecordStore
 from penstock_shared.persistence.records import Records
@@ -89,11 +93,17 @@ def _tuning(connections: Connections) -> Config:
 @contextmanager
 def running_agent() -> Iterator[Agent]:
     """The runner, ready to run. Raises ConfigurationError for settings that are wrong."""
+    _check_machine()
     told = runner_settings()
     refuse_inspection()
     clients = Clients.of(told)
     with own_folder(told.penstock_runner_workdir) as folder:
         yield _agent(told, clients, folder)
+
+
+def _check_machine() -> None:
+    if not (hasattr(os, "pidfd_open") and hasattr(tarfile, "data_filter")):
+        raise ConfigurationError("a runner needs Linux and Python 3.11.4 or newer")
 
 
 def _agent(told: RunnerSettings, clients: Clients, folder: Path) -> Agent:
@@ -107,14 +117,15 @@ def _agent(told: RunnerSettings, clients: Clients, folder: Path) -> Agent:
         clock=utc_now,
     )
     handle = _handler(told, clients, queue, run_job, shutdown)
-    lease = told.penstock_runner_lease_seconds
+    until_heartbeat = told.penstock_runner_lease_seconds // BEATS_PER_TERM + 2
     slots = told.penstock_runner_slots
-    return Agent(queue, handle, shutdown, telemetry(), slots, hidden_for=lease + 1)
+    return Agent(queue, handle, shutdown, telemetry(), slots, hidden_for=until_heartbeat)
 
 
 def _queue(told: RunnerSettings, clients: Clients) -> SqsJobQueue:
     url = f"{told.queue_url_prefix}{JOBS}"
-    return SqsJobQueue(clients.sqs, url, f"{url}-dlq")
+    poll = told.penstock_runner_lease_seconds * (BEATS_PER_TERM - 1) // BEATS_PER_TERM
+    return SqsJobQueue(clients.sqs, url, f"{url}-dlq", max(1, min(poll, LONGEST_POLL)))
 
 
 def _handler(

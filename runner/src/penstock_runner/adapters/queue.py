@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from penstock_runner.domain.ports import Message
 
-LONG_POLL = 20
+LONGEST_POLL = 20
 """Seconds; the longest that SQS waits for a message."""
 REASON_CHARACTERS = 1000
 _TOO_LATE = {"InvalidParameterValue", "MessageNotInflight", "ReceiptHandleIsInvalid"}
@@ -18,18 +18,24 @@ _TOO_LATE = {"InvalidParameterValue", "MessageNotInflight", "ReceiptHandleIsInva
 
 @dataclass(frozen=True)
 class SqsJobQueue:
-    """The queue at `url` and its dead-letter queue. `client` is a boto3 SQS client."""
+    """The queue at `url` and its dead-letter queue. `client` is a boto3 SQS client.
+
+    `poll` is how many seconds to wait for a message. The last poll of a killed runner may go on
+    without it and be given a message: polls that are over before the messages of the dead become
+    visible again cannot be given those.
+    """
 
     client: Any
     url: str
     dead_letter_url: str
+    poll: int
 
     def receive(self, hidden_for: int) -> Message | None:
         """Wait for a message, and have it hidden from others for so many seconds."""
         response = self.client.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=1,
-            WaitTimeSeconds=LONG_POLL,
+            WaitTimeSeconds=self.poll,
             VisibilityTimeout=hidden_for,
             MessageSystemAttributeNames=["ApproximateReceiveCount"],
         )
