@@ -18,7 +18,6 @@ from penstock_runner.adapters.download_cache import DownloadCache
 from penstock_runner.adapters.guard import ProcessGuard
 from penstock_runner.adapters.http import Connections
 from penstock_runner.adapters.job_log import ShippedLog
-from penstock_runner.adapters.lean_client import LeanClient
 from penstock_runner.adapters.linux import refuse_inspection
 from penstock_runner.adapters.log_stream import CloudWatchStream
 from penstock_runner.adapters.queue import LONGEST_POLL, SqsJobQueue
@@ -40,6 +39,7 @@ from penstock_runner.use_cases.stop_jobs import FindStop
 from penstock_shared import aws
 from penstock_shared.clock import utc_now
 from penstock_shared.errors import ConfigurationError
+from penstock_shared.lean_client import LeanClient
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.persistence.dynamodb import DynamoRecordStore
 from penstock_shared.persistence.records import Records
@@ -72,12 +72,12 @@ class Clients:
             dynamodb=_lean("dynamodb", prompt),
             sqs=_lean("sqs", polling),
             sns=_lean("sns", prompt),
-            logs=aws.client("logs", _tuning(prompt)),
+            logs=aws.tuned_client("logs", _tuning(prompt)),
         )
 
 
 def _lean(service: str, connections: Connections) -> LeanClient:
-    client = aws.client(service, _tuning(connections))
+    client = aws.tuned_client(service, _tuning(connections))
     return LeanClient(client, aws.credentials(), connections.to(client.meta.endpoint_url))
 
 

@@ -1,7 +1,7 @@
 """One emulator for all these tests, with resources of their own for each; runners by the way."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -53,8 +53,8 @@ def staffed(emulator: OwnEmulator, tmp_path_factory: pytest.TempPathFactory) -> 
 def start_runner(tmp_path: Path) -> Iterator[StartRunner]:
     runners: list[Runner] = []
 
-    def start(world: World, **settings: str) -> Runner:
-        runners.append(Runner.start(world, tmp_path, **settings))
+    def start(world: World, *, prefix: Sequence[str] = (), **settings: str) -> Runner:
+        runners.append(Runner.start(world, tmp_path, prefix=prefix, **settings))
         return runners[-1]
 
     yield start

@@ -1,7 +1,9 @@
 """Runners as they are, on an emulator: what a job costs, gets, leaves and says."""
 
 import hashlib
+import os
 import re
+import shutil
 import signal
 import time
 from collections import Counter
@@ -46,6 +48,32 @@ def test_a_job_sees_nothing_of_its_runner(staffed: World) -> None:
     assert "CI=true" in tail
     assert f"PENSTOCK_FLOW_ID={FLOW_ID}" in tail
     assert "AWS_" not in tail
+
+
+SPY = """
+cd /proc/$PPID
+for secret in environ maps mem fd/0; do
+  head -c 1 $secret > /dev/null 2>&1 && state=open || state=shut
+  echo "$secret is $state"
+done
+"""
+
+
+def test_an_ordinary_user_s_job_sees_nothing_of_its_runner_s_process(
+    world: World, start_runner: StartRunner
+) -> None:
+    prefix: tuple[str, ...] = ()
+    if os.geteuid() == 0:
+        if not shutil.which("setpriv"):
+            pytest.skip("root sees everything, and there is no setpriv to give that up")
+        prefix = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
+    start_runner(world, prefix=prefix)
+    job = world.job(SPY)
+
+    world.request(job)
+
+    shut = [f"{secret} is shut" for secret in ("environ", "maps", "mem", "fd/0")]
+    assert world.result(job).tail.splitlines() == shut
 
 
 def test_a_job_that_does_nothing_costs_six_calls(world: World, start_runner: StartRunner) -> None:

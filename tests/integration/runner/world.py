@@ -8,7 +8,7 @@ import sys
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from http.client import HTTPConnection
@@ -18,13 +18,13 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
+from penstock_shared.clock import utc_now
 from penstock_shared.contracts.event import Event, EventData, decode, encode, make_event
 from penstock_shared.contracts.events import JobFinished, JobRequested, JobStarted
 from penstock_shared.contracts.jobs import Download, Job, JobResult, Upload
 from penstock_shared.identifiers import job_id_for
 from penstock_shared.observability import new_traceparent
 from penstock_shared.storage import ObjectStore
-from penstock_shared.testing.fakes import FakeClock
 from tests.support.builders import FLOW_ID
 from tests.support.emulator import OwnEmulator
 from tests.support.tables import create_record_table
@@ -160,13 +160,13 @@ class World:
 
     def request(self, job: Job, flow_id: str = FLOW_ID, hop: int = 1) -> Event[EventData]:
         """Ask for the job; returns the event that asked."""
-        clock = FakeClock()
+        now = utc_now()
         event: Event[EventData] = make_event(
             JobRequested(job=job),
             flow_id=flow_id,
             source="penstock/build",
-            time=clock(),
-            traceparent=new_traceparent(flow_id, clock()),
+            time=now,
+            traceparent=new_traceparent(flow_id, now),
             hop=hop,
         )
         self.send(encode(event))
@@ -243,8 +243,10 @@ class Runner:
     log: Path
 
     @classmethod
-    def start(cls, world: World, folder: Path, **settings: str) -> "Runner":
-        """Start one, whose log is in `folder`."""
+    def start(
+        cls, world: World, folder: Path, *, prefix: Sequence[str] = (), **settings: str
+    ) -> "Runner":
+        """Start one, whose log is in `folder`. `prefix` is a command that runs commands."""
         environment = {
             "PATH": os.defpath,
             "HOME": str(folder),
@@ -255,7 +257,7 @@ class Runner:
         log = folder / f"runner-{uuid4().hex[:6]}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "penstock_runner"],
+                [*prefix, sys.executable, "-m", "penstock_runner"],
                 env=environment,
                 stdout=output,
                 stderr=output,

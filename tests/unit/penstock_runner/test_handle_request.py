@@ -324,6 +324,18 @@ def test_a_job_whose_flow_was_stopped_is_cancelled() -> None:
     assert [result.reason for result in desk.results] == ["flow aborted by ada: wrong button"]
 
 
+def test_a_job_that_waited_for_long_is_not_begun_if_its_flow_was_stopped() -> None:
+    desk = Desk(stopped={FLOW_ID: "flow aborted"})
+    desk.table.clock.advance(seconds=6)
+
+    def work(lease: Lease) -> JobResult:
+        assert lease.stop.order is not None
+        assert lease.stop.order.why is Why.CANCELLED
+        return succeed(lease)
+
+    desk.handle(work)
+
+
 def test_a_lease_is_extended_while_the_job_runs_and_its_message_stays_hidden() -> None:
     desk = Desk(term=timedelta(seconds=1))
 

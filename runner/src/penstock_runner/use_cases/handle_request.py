@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import ceil
 
 from penstock_runner.domain.interruption import Shutdown, Why
 from penstock_runner.domain.job_run import JobRun, JobRunState
 from penstock_runner.domain.ports import JobQueue, Message
-from penstock_runner.use_cases.keep_lease import LeaseKeeper
+from penstock_runner.use_cases.keep_lease import LeaseKeeper, StoppedBecause, stop_if_unwanted
 from penstock_runner.use_cases.lease import Lease, is_told
 from penstock_runner.use_cases.run_job import stream_of
 from penstock_shared.contracts.event import MAX_HOPS, Event, EventData, decode, make_event
@@ -24,6 +24,8 @@ LONGEST_PAUSE = 900
 PATIENT_DELIVERIES = 4
 """Deliveries after which that pause doubles each time, so that the duplicate of a long job's
 message does not end in the dead-letter queue."""
+LONG_WAIT = timedelta(seconds=5)
+"""How long a job may have waited before the runner first looks whether its flow still wants it."""
 TELLING_PATIENCE = (0.2, 0.5, 1, 2, *[5] * 60)
 """Seconds between attempts to record a result while AWS cannot be reached: five minutes in all,
 since a job that ran for an hour should not run again for an outage of one."""
@@ -40,7 +42,7 @@ class HandleRequest:
     records: Callable[[], Records[JobRun]]
     publisher: Publisher
     run_job: Callable[[Lease], JobResult | None]
-    stopped_because: Callable[[str], str | None]
+    stopped_because: StoppedBecause
     telemetry: Telemetry
     shutdown: Shutdown
     runner: str
@@ -55,15 +57,17 @@ class HandleRequest:
             with self.telemetry.event(event) as span, self.shutdown.signal() as stop:
                 cause = Cause.of(event, span.traceparent)
                 lease = Lease(self.records(), cause, request.job, self.runner, self.term, stop)
-                span.outcome(self._handle(message, lease))
+                span.outcome(self._handle(message, lease, event.time))
         except RefusedMessageError as error:
             self.telemetry.logger.warning("request refused", reason=str(error))
             self.queue.refuse(message, str(error))
 
-    def _handle(self, message: Message, lease: Lease) -> str:
+    def _handle(self, message: Message, lease: Lease, requested_at: datetime) -> str:
         outcome = lease.take()
         run = outcome.record
         if outcome.applied and run and run.state is JobRunState.LEASED:
+            if lease.started_at - requested_at > LONG_WAIT:
+                stop_if_unwanted(lease, self.stopped_because)
             return self._work(message, lease)
         if run and run.held_at(now := lease.records.clock()):
             self.queue.hide(message, _pause(message, run.lease_until - now))

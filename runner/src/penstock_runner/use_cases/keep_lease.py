@@ -18,6 +18,8 @@ LOOK_EVERY = 0.5
 """Seconds between two looks at whether the flow was stopped."""
 BEATS_PER_TERM = 3
 """A lease is extended so often before it would end: two beats may be lost."""
+StoppedBecause = Callable[[str], str | None]
+"""Why the flow of that id was stopped; None if it was not."""
 
 
 @dataclass
@@ -32,7 +34,7 @@ class LeaseKeeper:
     message: Message
     telemetry: Telemetry
     announce: Callable[[Lease], None]
-    stopped_because: Callable[[str], str | None]
+    stopped_because: StoppedBecause
     _over: Event = field(default_factory=Event)
     _thread: Thread = field(init=False)
 
@@ -56,7 +58,10 @@ class LeaseKeeper:
             return
         self._try(lambda: self.announce(self.lease), "could not announce the job")
         while not self._over.is_set():
-            self._try(self._look_for_stop, "could not look whether the flow was stopped")
+            self._try(
+                lambda: stop_if_unwanted(self.lease, self.stopped_because),
+                "could not look whether the flow was stopped",
+            )
             if monotonic() >= next_beat:
                 next_beat = monotonic() + self._beat
                 self._try(self._extend, "could not extend the lease")
@@ -65,11 +70,6 @@ class LeaseKeeper:
     @property
     def _beat(self) -> float:
         return self.lease.term.total_seconds() / BEATS_PER_TERM
-
-    def _look_for_stop(self) -> None:
-        reason = self.stopped_because(self.lease.cause.flow_id)
-        if reason is not None:
-            self.lease.stop.give(Why.CANCELLED, reason)
 
     def _extend(self) -> None:
         outcome = self.lease.extend()
@@ -84,6 +84,13 @@ class LeaseKeeper:
         except Exception:
             # The next beat tries again; a lease that cannot be extended ends by itself.
             self.telemetry.logger.warning(complaint, exc_info=True)
+
+
+def stop_if_unwanted(lease: Lease, stopped_because: StoppedBecause) -> None:
+    """Order the job to stop if its flow was stopped."""
+    reason = stopped_because(lease.cause.flow_id)
+    if reason is not None:
+        lease.stop.give(Why.CANCELLED, reason)
 
 
 def visibility_of(lease: Lease) -> int:
