@@ -88,6 +88,8 @@ class Service:
         for name, value in told.items():
             environment.setenv(name, value)
         forget_everything()
+        # Counting stands inside boto3, which lean clients go around.
+        environment.setattr(aws, "_LEAN", frozenset())
         aws._session().events.register("before-send.*.*", self._count)
 
     def _count(self, event_name: str, **_: Any) -> None:

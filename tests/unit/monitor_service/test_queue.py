@@ -33,6 +33,7 @@ ENVIRONMENT = {
 CACHED = (
     settings.settings, bootstrap.telemetry, bootstrap.record_event, bootstrap.list_flows,
     bootstrap.show_flow, bootstrap.read_log, bootstrap._facts, project._consumer, aws._session,
+    aws.client,
 )  # fmt: skip
 
 
@@ -40,6 +41,8 @@ CACHED = (
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The service as it starts on AWS."""
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    # The mock stands inside boto3, which lean clients go around.
+    monkeypatch.setattr(aws, "_LEAN", frozenset())
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     for function in CACHED:

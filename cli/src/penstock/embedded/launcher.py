@@ -38,7 +38,9 @@ SETTLE = 3.0
 is seen by nobody."""
 SAVE_PATIENCE = 30
 """Seconds after which a save that hangs is given up; the next one starts afresh."""
-LOG_STREAMS_KEPT = 1000
+WORKER_PATIENCE = 5.0
+"""Seconds to wait for a function's worker before one more is started."""
+LOG_STREAMS_KEPT = 300
 """Of each function's log; ministack writes one stream an invocation and would keep them all."""
 
 _PORT_FILE = "port"
@@ -330,13 +332,33 @@ def quicken() -> None:
 def use_no_more_workers_than_cores() -> None:
     """Bound the workers of each function: more of them than cores cost start-ups and win nothing.
 
-    AWS would start as many as the template allows, on machines of its own.
+    AWS would start as many as it is asked for, on machines of its own. Here a caller waits for a
+    worker instead, but not for long: it may be the very one that the worker works for.
     """
     from ministack.services import lambda_svc
 
-    allowed = lambda_svc._sqs_esm_concurrency
     cores = max(2, os.cpu_count() or 2)
+    allowed = lambda_svc._sqs_esm_concurrency
     lambda_svc._sqs_esm_concurrency = lambda *told: min(cores, allowed(*told))
+    acquire, release = lambda_svc.acquire_worker, lambda_svc.release_worker
+    released = threading.Condition()
+
+    def acquire_in_turn(*args: Any, **kwargs: Any) -> Any:
+        end = time.monotonic() + WORKER_PATIENCE
+        with released:
+            while time.monotonic() < end:
+                worker, how = acquire(*args, **{**kwargs, "max_concurrency": cores})
+                if worker:
+                    return worker, how
+                released.wait(0.1)
+        return acquire(*args, **kwargs)
+
+    def release_and_tell(worker: Any) -> None:
+        release(worker)
+        with released:
+            released.notify_all()
+
+    lambda_svc.acquire_worker, lambda_svc.release_worker = acquire_in_turn, release_and_tell
 
 
 def unpack_once(folder: Path) -> None:
