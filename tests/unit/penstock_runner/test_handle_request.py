@@ -12,6 +12,7 @@ from penstock_runner.domain.interruption import Shutdown, Why
 from penstock_runner.domain.job_run import JobRun, JobRunState, key_of
 from penstock_runner.use_cases import handle_request
 from penstock_runner.use_cases.handle_request import HandleRequest
+from penstock_runner.use_cases.keep_lease import stop_if_unwanted
 from penstock_runner.use_cases.lease import Lease
 from penstock_shared.contracts.event import encode, make_event
 from penstock_shared.contracts.events import FlowFailed, JobFinished, JobStarted
@@ -22,6 +23,7 @@ from tests.unit.penstock_runner.stand_ins import (
     JOB_ID,
     FakeQueue,
     Table,
+    a_job,
     a_message,
     a_request,
     shutting_down,
@@ -334,6 +336,15 @@ def test_a_job_that_waited_for_long_is_not_begun_if_its_flow_was_stopped() -> No
         return succeed(lease)
 
     desk.handle(work)
+
+
+def test_a_job_that_undoes_a_stopped_flow_runs() -> None:
+    stopped = {FLOW_ID: "flow aborted"}
+    lease = Table().lease(job=a_job(despite_stop=True))
+
+    stop_if_unwanted(lease, stopped.get)
+
+    assert lease.stop.order is None
 
 
 def test_a_lease_is_extended_while_the_job_runs_and_its_message_stays_hidden() -> None:

@@ -87,7 +87,9 @@ class LeaseKeeper:
 
 
 def stop_if_unwanted(lease: Lease, stopped_because: StoppedBecause) -> None:
-    """Order the job to stop if its flow was stopped."""
+    """Order the job to stop if its flow was stopped, unless it is what undoes that flow."""
+    if lease.job.despite_stop:
+        return
     reason = stopped_because(lease.cause.flow_id)
     if reason is not None:
         lease.stop.give(Why.CANCELLED, reason)
