@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import pushes
+from bench.endings import Endings
 from bench.errors import PipelineError, SubjectError
 from bench.pushes import Push
 from penstock import embedded
@@ -20,9 +21,8 @@ from penstock import embedded
 COUNT_VARIABLE = "PENSTOCK_COUNT_CALLS"
 COUNTER = Path(__file__).with_name("counting.py")
 UNFINISHED = ("running", "baking")
-# Each look is a function's invocation in the very emulator that is measured: often enough to be
-# exact to a twentieth of W1's goal, seldom enough not to be what is measured.
-POLL_SECONDS = 0.015
+# Between looks at the API for an end that was heard of: the monitor hears of it at the same time.
+POLL_SECONDS = 0.005
 ANSWER_SECONDS = 30
 
 
@@ -32,6 +32,7 @@ class PenstockSubject:
     name = "penstock"
 
     def __init__(self) -> None:
+        self._endings: Endings | None = None
         self._home = Path(tempfile.mkdtemp(prefix="penstock-bench-stack-"))
 
     @property
@@ -42,7 +43,7 @@ class PenstockSubject:
     def start(self) -> None:
         """Bring up a stack beside any that the user keeps, its emulator counting calls."""
         os.environ[COUNT_VARIABLE] = str(COUNTER)
-        embedded.up(self._home)
+        self._endings = Endings(embedded.up(self._home))
 
     def post_push(self, push: Push) -> str:
         """Post one push to the webhook and return the id of its flow."""
@@ -54,13 +55,23 @@ class PenstockSubject:
             raise SubjectError(f"the webhook answered without a flow_id: {answer!r}") from error
 
     def wait_finished(self, flows: Sequence[str], seconds: float) -> None:
-        """Look at one flow after the other until each has succeeded."""
+        """Wait to hear of each flow's end, then have the API confirm that it has succeeded."""
         deadline = time.monotonic() + seconds
+        self._hear_of(flows, deadline)
         for flow_id in flows:
             while not self._has_succeeded(flow_id):
                 if time.monotonic() > deadline:
                     raise PipelineError(f"penstock: {flow_id} is unfinished after {seconds} s")
                 time.sleep(POLL_SECONDS)
+
+    def _hear_of(self, flows: Sequence[str], deadline: float) -> None:
+        """Return when every flow's end was heard of, or the deadline is over."""
+        endings = self._endings
+        while endings and not all(endings.has(flow_id) for flow_id in flows):
+            left = deadline - time.monotonic()
+            endings.listen(left)
+            if left <= 0:
+                return
 
     def server_pids(self) -> list[int]:
         """Return the emulator and the runners."""

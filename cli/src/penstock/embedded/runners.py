@@ -20,6 +20,8 @@ _INHERITED = (
     "ALL_PROXY", "HOME", "HTTPS_PROXY", "HTTP_PROXY", "LANG", "LC_ALL", "NO_PROXY",
     "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE", "TERM", "TMPDIR", "TZ", "USER",
 )  # fmt: skip
+# Each job has its own of these.
+_JOBS_OWN = {"HOME", "PATH", "TMPDIR"}
 _INHERITED_PREFIXES = ("PIP_", "UV_")
 
 
@@ -70,18 +72,20 @@ def _environment(home: Home, stack: Stack, name: str, slots: int) -> dict[str, s
     prefix = f"penstock-{stack.stage}-"
     topic = next(iter(stack.topics.values()))
     queue = stack.queues["jobs"]
+    inherited = _inherited_environment()
     return {
-        **_inherited_environment(),
+        **inherited,
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": KEY,
         "AWS_REGION": stack.region,
         "AWS_DEFAULT_REGION": stack.region,
         "AWS_ENDPOINT_URL": stack.endpoint_url,
-        "JOBS_QUEUE_URL": queue,
         "JOB_LOG_GROUP": f"/penstock/{stack.stage}/jobs",
         "PENSTOCK_RUNNER_NAME": name,
+        "PENSTOCK_RUNNER_PASSES": ",".join(sorted(inherited.keys() - _JOBS_OWN)),
+        "PENSTOCK_RUNNER_PATH": inherited["PATH"],
         "PENSTOCK_RUNNER_SLOTS": str(slots),
-        "PENSTOCK_RUNNER_WORKDIR": str(home.runners / name),
+        "PENSTOCK_RUNNER_WORKDIR": str(home.runners),
         "PENSTOCK_STAGE": stack.stage,
         "QUEUE_URL_PREFIX": f"{queue.rpartition('/')[0]}/{prefix}",
         "TABLE_NAME": stack.tables["jobs"],

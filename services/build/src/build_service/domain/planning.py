@@ -177,7 +177,7 @@ def _preset_command(path: str, build: BuildSection) -> str:
     ]
     return " ".join(
         [
-            '"$PENSTOCK_PYTHON" -m penstock_runner.presets.python_lambda --source .',
+            '"$PENSTOCK_PYTHON" -I -m penstock_runner.presets.python_lambda --source .',
             *includes,
             f"--output {PRESET_ARTIFACT}",
         ]

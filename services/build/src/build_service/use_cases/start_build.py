@@ -109,7 +109,9 @@ class StartBuild:
             component=component.name,
             run=recipe.run,
             workdir=component.path,
-            source=Download(url=self.objects.url_to_get(plan.snapshot.key), digest=plan.tree),
+            source=Download(
+                url=self.objects.url_to_get(plan.snapshot.key), digest=plan.snapshot.key
+            ),
             outputs=self._outputs(component),
             environment=recipe.environment,
             timeout=recipe.timeout,

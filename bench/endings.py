@@ -1,0 +1,49 @@
+"""Hears which flows have ended, as any subscriber may: by a queue of its own on their topics.
+
+Asking the API every few milliseconds would measure the asking: each look is a function's invocation
+in the very emulator that is measured.
+"""
+
+import json
+from typing import Any
+
+from penstock import embedded
+
+QUEUE = "penstock-bench-endings"
+TOPICS = ("deploy-done", "flow-stopped")
+MOST_SECONDS = 1
+"""A long poll's length, so that a deadline is noticed soon enough."""
+
+
+class Endings:
+    """The flows that were heard to reach production, or to be stopped."""
+
+    def __init__(self, stack: embedded.Stack) -> None:
+        self._sqs = stack.client("sqs")
+        self._url = self._sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
+        self._heard: set[str] = set()
+        arn = f"arn:aws:sqs:{stack.region}:{stack.account_id}:{QUEUE}"
+        for topic in TOPICS:
+            stack.client("sns").subscribe(
+                TopicArn=stack.topics[topic],
+                Protocol="sqs",
+                Endpoint=arn,
+                Attributes={"RawMessageDelivery": "true"},
+            )
+
+    def has(self, flow_id: str) -> bool:
+        """Whether that flow's end was heard of."""
+        return flow_id in self._heard
+
+    def listen(self, seconds: float) -> None:
+        """Take in what was said, waiting for it a while if there is nothing."""
+        answer = self._sqs.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=10,
+            WaitTimeSeconds=min(MOST_SECONDS, max(0, round(seconds))),
+        )
+        for message in answer.get("Messages", []):
+            self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+            event: dict[str, Any] = json.loads(message["Body"])
+            if event["data"].get("role", "production") == "production":
+                self._heard.add(event["subject"])
