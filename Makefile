@@ -34,7 +34,7 @@ demo: setup ## Push a real project through the whole product, twice
 	$(BIN)/penstock demo
 
 test: setup ## Run every test
-	$(BIN)/pytest -n auto --dist loadfile --cov --cov-report=term $(PYTEST_OPTIONS) $(TESTS)
+	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term $(PYTEST_OPTIONS) $(TESTS)
 
 check: setup lint types contracts templates test ## What CI runs: lint, format, types, contracts, templates, tests
 

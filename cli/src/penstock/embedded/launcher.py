@@ -13,6 +13,7 @@ holds `snapshots/<number>/<service>.json`, the link `snapshots/current` to the n
 import asyncio
 import contextlib
 import copy
+import gc
 import hashlib
 import json
 import os
@@ -38,8 +39,10 @@ SETTLE = 3.0
 is seen by nobody."""
 SAVE_PATIENCE = 30
 """Seconds after which a save that hangs is given up; the next one starts afresh."""
-WORKER_PATIENCE = 5.0
-"""Seconds to wait for a function's worker before one more is started."""
+WORKER_PATIENCE = 1.0
+"""Seconds to wait for a function's worker before one more is started: longer than a start takes."""
+CROWD_PATIENCE = 5.0
+"""Seconds to wait where there is a worker for each core already."""
 LOG_STREAMS_KEPT = 300
 """Of each function's log; ministack writes one stream an invocation and would keep them all."""
 
@@ -187,6 +190,8 @@ def _become_a_saving_child() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
     signal.alarm(SAVE_PATIENCE)
+    # A collection would write to every object, and so copy all the memory shared with the parent.
+    gc.disable()
     # Else a child that outlives a killed emulator would hold its port and its functions' pipes.
     os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     # Nobody else writes to this memory: what get_state copies for safety is safe as it is.
@@ -344,10 +349,11 @@ def use_no_more_workers_than_cores() -> None:
     released = threading.Condition()
 
     def acquire_in_turn(*args: Any, **kwargs: Any) -> Any:
-        end = time.monotonic() + WORKER_PATIENCE
+        began = time.monotonic()
         with released:
-            while time.monotonic() < end:
-                worker, how = acquire(*args, **{**kwargs, "max_concurrency": cores})
+            while (waited := time.monotonic() - began) < CROWD_PATIENCE:
+                most = 1 if waited < WORKER_PATIENCE else cores
+                worker, how = acquire(*args, **{**kwargs, "max_concurrency": most})
                 if worker:
                     return worker, how
                 released.wait(0.1)
@@ -455,6 +461,7 @@ async def _serve_until_signalled(app: App) -> None:
         lifespan="on",
         access_log=False,
         log_config=None,
+        proxy_headers=False,
         date_header=False,
         server_header=False,
         timeout_keep_alive=75,
@@ -481,6 +488,8 @@ def main() -> None:
     shutil.rmtree(folder / "tmp", ignore_errors=True)
     (folder / "tmp").mkdir(parents=True)
     _raise_file_limit()
+    # Its objects live long and are many: collections as often as by default find next to nothing.
+    gc.set_threshold(20_000, 20, 50)
     uvloop.run(serve(folder))
 
 

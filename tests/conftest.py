@@ -1,0 +1,14 @@
+"""How tests are shared out among workers."""
+
+import pytest
+
+TOGETHER = ("integration", "infrastructure", "e2e")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one file that share something costly, an emulator say, run in one worker."""
+    for item in items:
+        if any(part in TOGETHER for part in item.path.parts) and not item.get_closest_marker(
+            "xdist_group"
+        ):
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
