@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from penstock.embedded import Wishes, down
+from penstock.embedded import Wishes, down, find_home
 from tests.e2e.conftest import start
+from tests.support.emulator import wait_for_a_save
 from tests.support.product import Product, Repository, eventually
 from tests.support.repositories import commands
 
@@ -46,27 +47,16 @@ def test_a_job_whose_runner_is_killed_runs_again_elsewhere(
     flow_id = repository.push(commands(gate=gate))
     product.await_job(flow_id, "check", "running")
 
-    for runner in runners_with_children(product):
-        os.kill(runner, signal.SIGKILL)
+    os.kill(parent_of(int(marks.read_text())), signal.SIGKILL)
 
     flow = product.await_state(flow_id, "succeeded")
     job = next(job for stage in flow["stages"] for job in stage["jobs"] if job["name"] == "check")
     assert job["attempts"] == 2
 
 
-def runners_with_children(product: Product) -> list[int]:
-    """The runners that have a job's process: those that work on one."""
-    runners = [pid for name, pid in product.stack.processes.items() if "runner" in name]
-    busy = [pid for pid in runners if Path(f"/proc/{pid}/task/{pid}/children").exists()]
-    found = [pid for pid in busy if children_of(pid)]
-    assert found
-    return found
-
-
-def children_of(pid: int) -> list[str]:
-    """A process's children, whichever of its threads started them."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return [child for task in tasks for child in task.read_text().split()]
+def parent_of(pid: int) -> int:
+    """The process that started this one. Format: proc(5), /proc/pid/stat."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def test_a_flow_survives_the_death_of_the_emulator(
@@ -74,9 +64,8 @@ def test_a_flow_survives_the_death_of_the_emulator(
 ) -> None:
     flow_id = repository.push(commands(gate="sleep 3", bake="2s"))
     product.await_job(flow_id, "check", "running")
-    saved(product, home)
 
-    os.kill(product.stack.processes["emulator"], signal.SIGKILL)
+    kill_emulator(product, home)
     again = risen(product, home)
 
     assert again.stack.endpoint_url == product.stack.endpoint_url
@@ -88,22 +77,24 @@ def test_a_bake_survives_the_death_of_the_emulator(
 ) -> None:
     flow_id = repository.push(commands(bake="6s"))
     product.await_state(flow_id, "baking")
-    saved(product, home)
 
-    os.kill(product.stack.processes["emulator"], signal.SIGKILL)
+    kill_emulator(product, home)
     again = risen(product, home)
 
     again.await_state(flow_id, "succeeded", patience=120)
 
 
-def saved(product: Product, home: Path) -> None:
-    """Wait until the emulator has saved what happened so far: it does so once a second."""
-    marker = "saved-by-now"
-    product.stack.client("ssm").put_parameter(Name=marker, Value="x", Type="String")
-    snapshots = home / "emulator"
-    eventually(
-        lambda: any(
-            marker in path.read_text() for path in snapshots.rglob("ssm*.json") if path.is_file()
-        ),
-        "the emulator's state to be saved",
-    )
+def kill_emulator(product: Product, home: Path) -> None:
+    """Kill it once it has saved what happened so far, as it does every second."""
+    wait_for_a_save(find_home(home))
+    pid = product.stack.processes["emulator"]
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: has_ended(pid), "the emulator's death")
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process is gone, or only waits for its parent to notice."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
