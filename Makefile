@@ -14,6 +14,7 @@ MEMBERS := shared runner cli $(sort $(patsubst %/pyproject.toml,%,$(wildcard ser
 LAMBDA_MEMBERS := runner $(filter services/%,$(MEMBERS))
 LAMBDA_LOCKS := $(foreach member,$(LAMBDA_MEMBERS),requirements/lambda-$(notdir $(member)).txt)
 TESTS ?= tests
+STAGE ?= dev
 PYTEST_OPTIONS ?=
 
 # No target talks to real AWS, so nothing of the shell's AWS settings may reach the emulator's clients.
@@ -63,8 +64,8 @@ down: setup ## Stop the embedded stack; its state stays
 bench: setup $(TOOLS)/buildbot/.stamp ## Measure Penstock beside Buildbot
 	$(BIN)/python -m bench --peer buildbot
 
-package: setup ## Leave artifacts for AWS in .build/aws
-	$(BIN)/penstock package --target aws
+package: setup ## Leave artifacts for AWS in .build/aws (STAGE=prod)
+	$(BIN)/penstock package --target aws --stage $(STAGE)
 
 $(VENV)/.uv.stamp: requirements/uv.txt
 	@echo "Creating $(VENV) and installing uv"
