@@ -9,6 +9,7 @@ from penstock.embedded.deployment import deploy_stacks
 from penstock.embedded.emulator import ensure_emulator
 from penstock.embedded.endpoints import describe_stack
 from penstock.embedded.errors import NotRunningError
+from penstock.embedded.greeting import greet
 from penstock.embedded.home import Home, find_home
 from penstock.embedded.lock import only_one
 from penstock.embedded.processes import ProcessBook
@@ -84,6 +85,8 @@ class _Climb:
         stack = self._write(stack)
         if was_started and had_state:
             _sweep(stack)
+        with self.report.step("Webhook and page answer"):
+            greet(stack)
         check_runners(self.book)
         if not (was_started or deployed or started):
             self.report.say("The stack runs already.")
