@@ -10,10 +10,9 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 from uuid import uuid4
 
 from aws_lambda_powertools import Logger
@@ -51,7 +50,6 @@ class Telemetry:
     """The eyes of one service, for example `Telemetry("build")`."""
 
     service: str
-    metadata: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def logger(self) -> Logger:

@@ -4,10 +4,9 @@ import contextlib
 import os
 import random
 import socket
-import urllib.error
-import urllib.request
 from pathlib import Path
 
+from penstock.embedded.direct import open_directly
 from penstock.embedded.errors import EmulatorError
 from penstock.embedded.files import replace_text
 from penstock.embedded.home import Home
@@ -95,10 +94,8 @@ def _is_free(port: int) -> bool:
 
 
 def _is_ready(address: str) -> bool:
-    # Straight there: a proxy that the shell names cannot know this address.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{address}/_ministack/ready", timeout=2) as answer:
+        with open_directly(f"{address}/_ministack/ready", timeout=2) as answer:
             return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
+    except OSError:
         return False

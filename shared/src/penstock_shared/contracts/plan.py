@@ -73,13 +73,6 @@ class Coverage(Contract):
     minimum: float = Field(ge=0, le=100)
 
 
-class GatePhase(StrEnum):
-    """When a gate runs."""
-
-    BEFORE_DEPLOY = "before-deploy"
-    AFTER_DEPLOY = "after-deploy"
-
-
 class PlannedGate(Contract):
     """One check to run: `key` is the hash over everything that its verdict depends on."""
 

@@ -37,7 +37,7 @@ PRESET_ARTIFACT = ".penstock-artifact.zip"
 
 @dataclass(frozen=True)
 class Planner:
-    """Plans one change. `digests` are cached: components that share a folder hash it once."""
+    """Plans one change, from its tree and what its `penstock.yml` says."""
 
     change: Change
     configuration: Configuration
