@@ -39,7 +39,6 @@ from penstock_runner.use_cases.stop_jobs import FindStop
 from penstock_shared import aws
 from penstock_shared.clock import utc_now
 from penstock_shared.errors import ConfigurationError
-from penstock_shared.lean_client import LeanClient
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.persistence.dynamodb import DynamoRecordStore
 from penstock_shared.persistence.records import Records
@@ -66,26 +65,20 @@ class Clients:
     def of(cls, told: RunnerSettings) -> "Clients":
         """Clients with a connection for every thread that may want one."""
         count = told.penstock_runner_slots * _THREADS_PER_SLOT + 1
-        prompt = Connections(_PROMPT, count, _CONNECTING, told.aws_ca_bundle)
-        polling = Connections(_LONG_POLL, count, _CONNECTING, told.aws_ca_bundle)
+        prompt = _tuning(_PROMPT, count)
         return cls(
-            dynamodb=_lean("dynamodb", prompt),
-            sqs=_lean("sqs", polling),
-            sns=_lean("sns", prompt),
-            logs=aws.tuned_client("logs", _tuning(prompt)),
+            dynamodb=aws.tuned_client("dynamodb", prompt),
+            sqs=aws.tuned_client("sqs", _tuning(_LONG_POLL, count)),
+            sns=aws.tuned_client("sns", prompt),
+            logs=aws.tuned_client("logs", prompt),
         )
 
 
-def _lean(service: str, connections: Connections) -> LeanClient:
-    client = aws.tuned_client(service, _tuning(connections))
-    return LeanClient(client, aws.credentials(), connections.to(client.meta.endpoint_url))
-
-
-def _tuning(connections: Connections) -> Config:
+def _tuning(read: float, count: int) -> Config:
     return Config(
-        connect_timeout=connections.connect,
-        read_timeout=connections.read,
-        max_pool_connections=connections.count,
+        connect_timeout=_CONNECTING,
+        read_timeout=read,
+        max_pool_connections=count,
         retries={"mode": "standard", "total_max_attempts": 2},
     )
 

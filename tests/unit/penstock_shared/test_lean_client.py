@@ -4,18 +4,20 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
 import boto3
 import pytest
-import urllib3
 from botocore.credentials import Credentials
 
-from penstock_shared.lean_client import LeanClient
+from penstock_shared.aws.lean_client import LeanClient
+from penstock_shared.aws.wire import Wire
 
 Answer = tuple[int, dict[str, Any]]
+SHORT = "the short way"
 OK: Answer = (200, {"Item": {"id": {"S": "1"}}})
 
 
@@ -26,10 +28,11 @@ class Cloud:
     address: str = ""
     answers: list[Answer] = field(default_factory=list)
     asked: list[tuple[dict[str, str], str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
     @property
     def agents(self) -> list[str]:
-        return [headers["user-agent"].partition("/")[0] for headers, _ in self.asked]
+        return [headers.get("user-agent", SHORT).partition("/")[0] for headers, _ in self.asked]
 
     def client(self, service: str) -> LeanClient:
         usual = boto3.client(  # type: ignore[call-overload]  # the name is a variable
@@ -39,7 +42,7 @@ class Cloud:
             aws_access_key_id="key",
             aws_secret_access_key="secret",
         )
-        return LeanClient(usual, Credentials("key", "secret"), urllib3.PoolManager(retries=False))
+        return LeanClient(usual, Credentials("key", "secret"), Wire)
 
 
 @pytest.fixture
@@ -48,7 +51,8 @@ def cloud() -> Iterator[Cloud]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            cloud.paths.append(f"{self.command} {self.path}")
             cloud.asked.append(({k.lower(): v for k, v in self.headers.items()}, body))
             status, answer = cloud.answers.pop(0)
             content = json.dumps(answer).encode()
@@ -57,6 +61,8 @@ def cloud() -> Iterator[Cloud]:
             self.send_header("x-amzn-RequestId", "1")
             self.end_headers()
             self.wfile.write(content)
+
+        do_GET = do_PUT = do_POST  # noqa: N815  # as BaseHTTPRequestHandler calls them
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -83,7 +89,7 @@ def test_a_hot_call_is_signed_and_goes_the_short_way(cloud: Cloud) -> None:
     assert headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=key/")
     assert "/us-east-1/dynamodb/aws4_request" in headers["authorization"]
     assert json.loads(body) == {"TableName": "jobs", "Key": key, "ConsistentRead": True}
-    assert cloud.agents == ["python-urllib3"]
+    assert cloud.agents == [SHORT]
 
 
 def test_sns_is_spoken_to_in_its_own_protocol(cloud: Cloud) -> None:
@@ -110,7 +116,7 @@ def test_a_refusal_is_boto3_s_own_exception(cloud: Cloud) -> None:
     with pytest.raises(client.exceptions.ConditionalCheckFailedException):
         client.put_item(TableName="jobs", Item={"id": {"S": "1"}})
 
-    assert cloud.agents == ["python-urllib3", "Boto3"]
+    assert cloud.agents == [SHORT, "Boto3"]
 
 
 def test_trouble_on_the_short_way_is_left_to_boto3_s_patience(cloud: Cloud) -> None:
@@ -119,12 +125,38 @@ def test_trouble_on_the_short_way_is_left_to_boto3_s_patience(cloud: Cloud) -> N
     found = cloud.client("dynamodb").get_item(TableName="jobs", Key={"id": {"S": "1"}})
 
     assert found["Item"] == {"id": {"S": "1"}}
-    assert cloud.agents == ["python-urllib3", "Boto3"]
+    assert cloud.agents == [SHORT, "Boto3"]
 
 
 def test_every_other_call_is_boto3_s(cloud: Cloud) -> None:
     cloud.answers = [(200, {"QueueUrls": ["a queue"]})]
 
     assert cloud.client("sqs").list_queues()["QueueUrls"] == ["a queue"]
+
+    assert cloud.agents == ["Boto3"]
+
+
+def test_an_object_goes_the_short_way_both_ways(cloud: Cloud) -> None:
+    cloud.answers = [(200, {}), OK]
+    client = cloud.client("s3")
+
+    client.put_object(Bucket="artifacts", Key="plans/a b.json", Body=b"{}", ContentType="text/x")
+    read = client.get_object(Bucket="artifacts", Key="plans/a b.json")["Body"].read()
+
+    assert json.loads(read) == OK[1]
+    assert cloud.paths == [
+        "PUT /artifacts/plans/a%20b.json",
+        "GET /artifacts/plans/a%20b.json",
+    ]
+    (put, body), _ = cloud.asked
+    assert (put["content-type"], body) == ("text/x", "{}")
+    assert put["x-amz-content-sha256"] == sha256(b"{}").hexdigest()
+    assert cloud.agents == [SHORT, SHORT]
+
+
+def test_an_object_call_with_anything_special_is_boto3_s(cloud: Cloud) -> None:
+    cloud.answers = [(200, {})]
+
+    cloud.client("s3").get_object(Bucket="artifacts", Key="k", Range="bytes=0-1")
 
     assert cloud.agents == ["Boto3"]

@@ -1,0 +1,140 @@
+"""Requests over connections that are kept, for answers of known length.
+
+What AWS's own endpoints send is a small part of HTTP/1.1: one answer for each request, with its
+length. That part takes a fifth of the time that a general client needs. Everything else is a
+`WireError`, upon which the caller takes the general way.
+"""
+
+import select
+import socket
+import ssl
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from urllib.parse import urlsplit
+
+_LONGEST_LINE = 16_384
+
+
+class WireError(Exception):
+    """There is no answer, or none of the plain kind; the request may have arrived all the same."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds to wait for a connection and for each part of an answer; how many are kept idle."""
+
+    connect: float = 5.0
+    read: float = 30.0
+    kept: int = 10
+
+
+@dataclass
+class Wire:
+    """Connections to one address (`https://host[:port]`), one for each thread that asks at once.
+
+    `ca_bundle` is a file of certificates to trust instead of the system's.
+    """
+
+    address: str
+    limits: Limits = field(default_factory=Limits)
+    ca_bundle: str | None = None
+    _kept: deque["_Connection"] = field(default_factory=deque)
+
+    @cached_property
+    def host(self) -> str:
+        """What belongs into the Host header: the port only where it is not the usual one."""
+        return urlsplit(self.address).netloc
+
+    def ask(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, bytes]:
+        """The status and the body of the answer. Raises WireError."""
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = f"{method} {path} HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n"
+        connection = None
+        try:
+            connection = self._connection()
+            status, content, stays = connection.ask(head.encode("latin-1") + body)
+        except (OSError, ValueError) as error:
+            if connection:
+                connection.close()
+            raise WireError(f"{self.address}: {error}") from error
+        if stays and len(self._kept) < self.limits.kept:
+            self._kept.append(connection)
+        else:
+            connection.close()
+        return status, content
+
+    def _connection(self) -> "_Connection":
+        with suppress(IndexError):
+            while True:
+                # The last one used is the least likely to have been closed meanwhile.
+                kept = self._kept.pop()
+                if kept.is_quiet():
+                    return kept
+                kept.close()
+        return _Connection(self._connected())
+
+    def _connected(self) -> socket.socket:
+        parts = urlsplit(self.address)
+        secure = parts.scheme == "https"
+        port = parts.port or (443 if secure else 80)
+        host = parts.hostname or ""
+        plain = socket.create_connection((host, port), self.limits.connect)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A dead peer, or a frozen function's forgotten connection, must not look alive for ever.
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        made = self._tls.wrap_socket(plain, server_hostname=host) if secure else plain
+        made.settimeout(self.limits.read)
+        return made
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self.ca_bundle)
+
+
+class _Connection:
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._stream = connected.makefile("rb")
+        self._poll = select.poll()
+        self._poll.register(connected, select.POLLIN)
+
+    def is_quiet(self) -> bool:
+        """Whether nothing has come since the last answer: what would come is the end."""
+        return not self._poll.poll(0)
+
+    def ask(self, request: bytes) -> tuple[int, bytes, bool]:
+        """Status, body, and whether the connection stays. Raises OSError and ValueError."""
+        self._socket.sendall(request)
+        version, status = self._line().split(maxsplit=2)[:2]
+        length, stays = -1, version == b"HTTP/1.1"
+        while line := self._line():
+            name, _, value = line.partition(b":")
+            match name.lower():
+                case b"content-length":
+                    length = int(value)
+                case b"connection":
+                    stays = stays and value.strip().lower() != b"close"
+        if length < 0:
+            raise ValueError("an answer of unknown length")
+        body = self._stream.read(length)
+        if len(body) < length:
+            raise ConnectionResetError(f"the answer ended after {len(body)} of {length} bytes")
+        return int(status), body, stays
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._stream.close()
+            self._socket.close()
+
+    __del__ = close
+
+    def _line(self) -> bytes:
+        line = self._stream.readline(_LONGEST_LINE)
+        if not line.endswith(b"\n"):
+            raise ConnectionResetError("the connection was closed within an answer")
+        return line.rstrip(b"\r\n")
