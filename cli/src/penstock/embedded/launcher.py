@@ -441,8 +441,42 @@ def counted(app: App) -> App:
     return wrapped
 
 
+class OneWrite:
+    """A transport that sends what is written in one turn of the loop at once.
+
+    uvicorn writes an answer's head and its body one after the other: two packets, and a client
+    that wakes up twice.
+    """
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._waiting: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._waiting.append(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._transport.write(b"".join(self._waiting))
+            self._waiting.clear()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 async def _serve_until_signalled(app: App) -> None:
     import uvicorn
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    class Protocol(HttpToolsProtocol):  # type: ignore[misc]  # not installed where types are checked
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(OneWrite(transport))
 
     class Server(uvicorn.Server):  # type: ignore[misc]  # not installed where types are checked
         def capture_signals(self) -> contextlib.AbstractContextManager[None]:
@@ -456,7 +490,7 @@ async def _serve_until_signalled(app: App) -> None:
         app,
         host=os.environ["BIND_HOST"],
         port=int(os.environ["GATEWAY_PORT"]),
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="on",
         access_log=False,
