@@ -12,8 +12,6 @@ from platform import node
 from typing import Any
 from uuid import uuid4
 
-from botocore.config import Config
-
 from penstock_runner.adapters.download_cache import DownloadCache
 from penstock_runner.adapters.guard import ProcessGuard
 from penstock_runner.adapters.http import Connections
@@ -37,6 +35,7 @@ from penstock_runner.use_cases.keep_lease import BEATS_PER_TERM
 from penstock_runner.use_cases.run_job import RunJob
 from penstock_runner.use_cases.stop_jobs import FindStop
 from penstock_shared import aws
+from penstock_shared.aws.wire import Limits
 from penstock_shared.clock import utc_now
 from penstock_shared.errors import ConfigurationError
 from penstock_shared.messaging.publisher import AwsPublisher
@@ -65,22 +64,13 @@ class Clients:
     def of(cls, told: RunnerSettings) -> "Clients":
         """Clients with a connection for every thread that may want one."""
         count = told.penstock_runner_slots * _THREADS_PER_SLOT + 1
-        prompt = _tuning(_PROMPT, count)
+        prompt, polling = (Limits(_CONNECTING, read, count) for read in (_PROMPT, _LONG_POLL))
         return cls(
-            dynamodb=aws.tuned_client("dynamodb", prompt),
-            sqs=aws.tuned_client("sqs", _tuning(_LONG_POLL, count)),
-            sns=aws.tuned_client("sns", prompt),
-            logs=aws.tuned_client("logs", prompt),
+            dynamodb=aws.tuned_client("dynamodb", prompt, attempts=2),
+            sqs=aws.tuned_client("sqs", polling, attempts=2),
+            sns=aws.tuned_client("sns", prompt, attempts=2),
+            logs=aws.tuned_client("logs", prompt, attempts=2),
         )
-
-
-def _tuning(read: float, count: int) -> Config:
-    return Config(
-        connect_timeout=_CONNECTING,
-        read_timeout=read,
-        max_pool_connections=count,
-        retries={"mode": "standard", "total_max_attempts": 2},
-    )
 
 
 @contextmanager

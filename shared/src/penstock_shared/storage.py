@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
+from penstock_shared.aws import errors
 
 URL_LIFETIME = 12 * 3600
 """Seconds; as long as the longest job may wait and run."""
@@ -28,7 +28,7 @@ class ObjectStore:
         """Whether there is an object under this key."""
         try:
             self.client.head_object(Bucket=self.bucket, Key=key)
-        except ClientError as error:
+        except errors.ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 return False
             raise

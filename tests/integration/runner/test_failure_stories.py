@@ -149,7 +149,14 @@ def function_settings(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator
     for name, value in world.settings.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
-    kept = (settings, bootstrap.stop_jobs, handlers._consumer, aws._session, aws.client)
+    kept = (
+        settings,
+        bootstrap.stop_jobs,
+        handlers._consumer,
+        aws._session,
+        aws._origin,
+        aws.client,
+    )
     for forget in kept:
         forget.cache_clear()
     yield

@@ -33,7 +33,7 @@ ENVIRONMENT = {
 CACHED = (
     settings.settings, bootstrap.telemetry, bootstrap.record_event, bootstrap.list_flows,
     bootstrap.show_flow, bootstrap.read_log, bootstrap._facts, project._consumer, aws._session,
-    aws.client,
+    aws._origin, aws.client,
 )  # fmt: skip
 
 

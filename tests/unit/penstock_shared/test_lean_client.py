@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
-from botocore.credentials import Credentials
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.serialize import create_serializer
 
+from penstock_shared.aws import errors, signature
 from penstock_shared.aws.lean_client import LeanClient
+from penstock_shared.aws.origin import EnvironmentOrigin
 from penstock_shared.aws.wire import Wire
 
 Answer = tuple[int, dict[str, Any]]
@@ -35,14 +39,21 @@ class Cloud:
         return [headers.get("user-agent", SHORT).partition("/")[0] for headers, _ in self.asked]
 
     def client(self, service: str) -> LeanClient:
-        usual = boto3.client(  # type: ignore[call-overload]  # the name is a variable
-            service,
-            endpoint_url=self.address,
-            region_name="us-east-1",
-            aws_access_key_id="key",
-            aws_secret_access_key="secret",
-        )
-        return LeanClient(usual, Credentials("key", "secret"), Wire)
+        def usual() -> Any:
+            return boto3.client(  # type: ignore[call-overload]  # the name is a variable
+                service,
+                endpoint_url=self.address,
+                region_name="us-east-1",
+                aws_access_key_id="key",
+                aws_secret_access_key="secret",
+            )
+
+        return LeanClient(service, an_origin(AWS_ENDPOINT_URL=self.address), usual, Wire)
+
+
+def an_origin(**more: str) -> EnvironmentOrigin:
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    return EnvironmentOrigin({**keys, "AWS_DEFAULT_REGION": "us-east-1", **more})
 
 
 @pytest.fixture
@@ -102,18 +113,32 @@ def test_sns_is_spoken_to_in_its_own_protocol(cloud: Cloud) -> None:
 
     ((headers, body),) = cloud.asked
     form = {name: values[0] for name, values in parse_qs(body).items()}
+    model = boto3.client("sns", "us-east-1").meta.service_model.operation_model("Publish")
+    parameters = {
+        "TopicArn": "arn:topic",
+        "Message": "ünder",
+        "MessageAttributes": {"type": attribute},
+    }
     assert headers["content-type"].startswith("application/x-www-form-urlencoded")
-    assert (form["Action"], form["TopicArn"], form["Message"]) == ("Publish", "arn:topic", "ünder")
-    assert form["MessageAttributes.entry.1.Name"] == "type"
-    assert form["MessageAttributes.entry.1.Value.StringValue"] == "job-finished"
+    assert form == create_serializer("query").serialize_to_request(parameters, model)["body"]
 
 
-def test_a_refusal_is_boto3_s_own_exception(cloud: Cloud) -> None:
-    refusal = (400, {"__type": "x#ConditionalCheckFailedException", "message": "no"})
+def test_a_write_that_comes_too_late_is_known_at_once(cloud: Cloud) -> None:
+    cloud.answers = [(400, {"__type": "x#ConditionalCheckFailedException", "message": "no"})]
+
+    with pytest.raises(ClientError, match="PutItem operation: no") as caught:
+        cloud.client("dynamodb").put_item(TableName="jobs", Item={"id": {"S": "1"}})
+
+    assert errors.was_too_late(caught.value)
+    assert cloud.agents == [SHORT]
+
+
+def test_any_other_refusal_is_boto3_s_own_exception(cloud: Cloud) -> None:
+    refusal = (400, {"__type": "x#ResourceNotFoundException", "message": "no"})
     cloud.answers = [refusal, refusal]
     client = cloud.client("dynamodb")
 
-    with pytest.raises(client.exceptions.ConditionalCheckFailedException):
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
         client.put_item(TableName="jobs", Item={"id": {"S": "1"}})
 
     assert cloud.agents == [SHORT, "Boto3"]
@@ -160,3 +185,39 @@ def test_an_object_call_with_anything_special_is_boto3_s(cloud: Cloud) -> None:
     cloud.client("s3").get_object(Bucket="artifacts", Key="k", Range="bytes=0-1")
 
     assert cloud.agents == ["Boto3"]
+
+
+def test_objects_of_aws_have_their_bucket_in_the_host_s_name() -> None:
+    client = LeanClient("s3", an_origin(), pytest.fail, Wire)
+
+    url = client.generate_presigned_url(
+        "get_object", Params={"Bucket": "artifacts", "Key": "a b.json"}, ExpiresIn=60
+    )
+
+    assert url.startswith(
+        "https://artifacts.s3.us-east-1.amazonaws.com/a%20b.json?X-Amz-Algorithm="
+    )
+
+
+@pytest.mark.parametrize("operation", ["put_object", "get_object"])
+def test_a_presigned_address_is_boto3_s(operation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = an_origin(AWS_SESSION_TOKEN="a token/", AWS_ENDPOINT_URL="http://localhost:1")
+    usual = boto3.client(
+        "s3",
+        "us-east-1",
+        endpoint_url="http://localhost:1",
+        aws_access_key_id="key",
+        aws_secret_access_key="secret",
+        aws_session_token="a token/",
+        config=Config(signature_version="s3v4"),
+    )
+    place = {"Bucket": "artifacts", "Key": "ü/a b.json"}
+    theirs = urlsplit(usual.generate_presigned_url(operation, Params=place, ExpiresIn=60))
+    (moment,) = parse_qs(theirs.query)["X-Amz-Date"]
+    monkeypatch.setattr(signature, "_now", lambda: moment)
+
+    lean = LeanClient("s3", told, pytest.fail, Wire)
+    ours = urlsplit(lean.generate_presigned_url(operation, Params=place, ExpiresIn=60))
+
+    assert ours[:3] == theirs[:3]
+    assert parse_qs(ours.query) == parse_qs(theirs.query)

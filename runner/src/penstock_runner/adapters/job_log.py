@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 from typing import Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from penstock_runner.adapters.capture import Capture, LogLine
 from penstock_runner.adapters.log_stream import batches
 from penstock_runner.adapters.text import tail_of
 from penstock_runner.domain.results import LogReport
+from penstock_shared.aws import errors
 from penstock_shared.contracts.jobs import TAIL_CHARACTERS
 
 INTERVAL = 0.4
@@ -96,7 +95,7 @@ class ShippedLog:
         for batch in list(batches(self._unsent)):
             try:
                 self.sink.put(batch)
-            except (BotoCoreError, ClientError) as error:
+            except (errors.BotoCoreError, errors.ClientError) as error:
                 self._trouble = f"{len(self._unsent)} lines of its log are not stored: {error}"
                 return False
             del self._unsent[: len(batch)]

@@ -5,9 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from penstock_runner.domain.ports import Message
+from penstock_shared.aws import errors
 
 LONGEST_POLL = 20
 """Seconds; the longest that SQS waits for a message."""
@@ -71,6 +70,6 @@ class SqsJobQueue:
 def _unless_too_late() -> Iterator[None]:
     try:
         yield
-    except ClientError as error:
+    except errors.ClientError as error:
         if error.response["Error"]["Code"].rpartition(".")[2] not in _TOO_LATE:
             raise

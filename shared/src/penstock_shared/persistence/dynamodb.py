@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from botocore.exceptions import ClientError
 from pydantic_core import from_json, to_json
 
+from penstock_shared.aws import errors
 from penstock_shared.clock import Clock, utc_now
 from penstock_shared.contracts.event import decode, encode
 from penstock_shared.errors import VersionConflictError
@@ -60,7 +60,9 @@ class DynamoRecordStore(Generic[R]):
             }
         try:
             self.client.put_item(TableName=self.table, Item=self._item(key, stored), **condition)
-        except self.client.exceptions.ConditionalCheckFailedException as error:
+        except errors.ClientError as error:
+            if not errors.was_too_late(error):
+                raise
             raise VersionConflictError(
                 f"{key} is no longer version {stored.version - 1}"
             ) from error
@@ -85,8 +87,8 @@ class DynamoRecordStore(Generic[R]):
                 ExpressionAttributeValues=values,
                 **names,
             )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+        except errors.ClientError as error:
+            if not errors.was_too_late(error):
                 raise
 
     def due(self, now: datetime) -> Sequence[str]:

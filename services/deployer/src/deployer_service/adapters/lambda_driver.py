@@ -12,12 +12,11 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-from botocore.exceptions import ClientError, WaiterError
-
 from deployer_service.domain.deployment import Deployment, Step
 from deployer_service.domain.errors import DeployerError, StepFailedError
 from deployer_service.domain.messages import DeployComponentRequested, Direction
 from deployer_service.domain.ports import Performed
+from penstock_shared.aws import errors
 from penstock_shared.contracts.event import EventData
 from penstock_shared.contracts.plan import LambdaDeploy, ObjectRef
 from penstock_shared.storage import ObjectStore
@@ -100,7 +99,7 @@ class LambdaPerformer:
     def _check_artifact(self, artifact: ObjectRef) -> None:
         try:
             found = sha256(self.objects.get(artifact.key)).hexdigest()
-        except ClientError as error:
+        except errors.ClientError as error:
             if error.response["Error"]["Code"] != "NoSuchKey":
                 raise
             raise StepFailedError(f"its artifact {artifact.key} does not exist") from error
@@ -195,9 +194,9 @@ class LambdaPerformer:
         """Refusals by Lambda that come again however often one tries, as a StepFailedError."""
         try:
             yield
-        except WaiterError as error:
+        except errors.WaiterError as error:
             raise StepFailedError(f"function {function} did not become ready: {error}") from error
-        except ClientError as error:
+        except errors.ClientError as error:
             if error.operation_name not in self._operations() or _worth_a_retry(error):
                 raise
             told = error.response["Error"]
@@ -265,7 +264,7 @@ class _Function:
         }
 
 
-def _worth_a_retry(error: ClientError) -> bool:
+def _worth_a_retry(error: "errors.ClientError") -> bool:
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
     return status >= 500 or error.response["Error"]["Code"] in WORTH_A_RETRY
 

@@ -18,6 +18,7 @@ from monitor_service.domain.errors import BadRequestError
 from monitor_service.domain.facts import FLOW, Fact, Listing, fixed_width
 from monitor_service.domain.ports import FlowPage
 from monitor_service.domain.recording import Recording
+from penstock_shared.aws import errors
 
 BY_TIME = "by-time"
 BY_REPOSITORY = "by-repository"
@@ -57,19 +58,28 @@ class FactTable:
                 ExpressionAttributeNames={"#fact": fact.name},
                 ExpressionAttributeValues=values,
             )
-        except self.client.exceptions.ConditionalCheckFailedException:
+        except errors.ClientError as error:
+            if not errors.was_too_late(error):
+                raise
             return False
         return True
 
     def facts(self, flow_id: str) -> Sequence[Fact]:
         """Every fact of one flow, read consistently."""
-        pages = self.client.get_paginator("query").paginate(
-            TableName=self.table,
-            KeyConditionExpression="flow_id = :flow",
-            ExpressionAttributeValues={":flow": {"S": flow_id}},
-            ConsistentRead=True,
-        )
-        return [fact for page in pages for item in page["Items"] for fact in _facts_in(item)]
+        found: list[Fact] = []
+        start: dict[str, Any] = {}
+        while True:
+            page = self.client.query(
+                TableName=self.table,
+                KeyConditionExpression="flow_id = :flow",
+                ExpressionAttributeValues={":flow": {"S": flow_id}},
+                ConsistentRead=True,
+                **start,
+            )
+            found += [fact for item in page["Items"] for fact in _facts_in(item)]
+            if "LastEvaluatedKey" not in page:
+                return found
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def facts_of_part(self, flow_id: str, part: str) -> Sequence[Fact]:
         """The facts of one part of a flow, read consistently."""

@@ -3,8 +3,7 @@
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from botocore.exceptions import ClientError
-
+from penstock_shared.aws import errors
 from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.observability import Telemetry
@@ -39,7 +38,7 @@ class PlanObjects:
     def _read(self, reference: ObjectRef) -> Plan | None:
         try:
             return load_plan(self.objects, reference)
-        except ClientError as error:
+        except errors.ClientError as error:
             # Without the right to list the bucket, S3 says 403 of what is not there.
             if error.response["ResponseMetadata"]["HTTPStatusCode"] not in {403, 404}:
                 raise

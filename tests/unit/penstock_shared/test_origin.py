@@ -1,0 +1,71 @@
+"""Where a client's requests come from and go to."""
+
+import pytest
+
+from penstock_shared.aws.origin import EnvironmentOrigin, is_proxied
+
+USUAL = {
+    "AWS_ACCESS_KEY_ID": "key",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+}
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in ("AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in USUAL.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def test_a_function_s_environment_says_all(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("AWS_SESSION_TOKEN", "token")
+
+    origin = EnvironmentOrigin.usual()
+
+    assert origin
+    credentials = origin.credentials.get_frozen_credentials()
+    assert (credentials.access_key, credentials.secret_key) == ("key", "secret")
+    assert credentials.token == "token"
+    assert origin.region == "eu-west-1"
+    assert origin.address("sqs") == "https://sqs.eu-west-1.amazonaws.com"
+
+
+def test_endpoints_are_for_one_service_or_for_all(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("AWS_ENDPOINT_URL", "http://localhost:1/")
+    environment.setenv("AWS_ENDPOINT_URL_SQS", "http://localhost:2")
+
+    origin = EnvironmentOrigin.usual()
+
+    assert origin
+    assert origin.address("sqs") == "http://localhost:2"
+    assert origin.address("dynamodb") == "http://localhost:1"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_DEFAULT_REGION", ""),
+        ("AWS_DEFAULT_REGION", "cn-north-1"),
+        ("AWS_USE_FIPS_ENDPOINT", "true"),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "true"),
+        ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"),
+    ],
+)
+def test_what_is_missing_or_unusual_is_left_to_boto3(
+    environment: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    environment.setenv(name, value)
+
+    assert EnvironmentOrigin.usual() is None
+
+
+def test_proxies_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://proxy:3128")
+    monkeypatch.setenv("no_proxy", "s3.internal")
+
+    assert is_proxied("https://sqs.eu-west-1.amazonaws.com")
+    assert not is_proxied("https://s3.internal")
