@@ -2,8 +2,9 @@
 
 The emulator's launcher wraps its ASGI application in this when the environment variable
 `PENSTOCK_COUNT_CALLS` names this file; see docs/bench.md. It runs in the emulator's environment,
-so it imports nothing but the standard library. `GET /_penstock/calls` answers what was counted:
-`{"sqs:SendMessage": 12, ...}`.
+so it imports nothing but the standard library. `PUT /_penstock/calls` begins to count, and `DELETE`
+ends it and answers what was counted: `{"sqs:SendMessage": 12, ...}`. In between, and only then,
+each call is a little slower.
 
 The emulator's own records do not serve: its access log has no operation, and its CloudTrail names
 neither what SNS is asked for (that stands in the body) nor what a presigned address asks of S3.
@@ -61,7 +62,7 @@ class CallCounter:
 
     def __init__(self, application: Application) -> None:
         self._application = application
-        self._calls: Counter[str] = Counter()
+        self._calls: Counter[str] | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Pass one connection on, or answer with the counts."""
@@ -69,10 +70,15 @@ class CallCounter:
             await self._application(scope, receive, send)
         elif scope["path"] == CALLS_PATH:
             await self._answer(send)
+            self._calls = Counter() if scope["method"] == "PUT" else None
+        elif self._calls is None:
+            await self._application(scope, receive, send)
         else:
-            await self._counted(scope, receive, send)
+            await self._counted(self._calls, scope, receive, send)
 
-    async def _counted(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def _counted(
+        self, calls: Counter[str], scope: Message, receive: Receive, send: Send
+    ) -> None:
         """Count a request once its end is known: only then has all of its body been seen."""
         body = bytearray()
 
@@ -87,12 +93,12 @@ class CallCounter:
         finally:
             call = name_of(scope, bytes(body))
             if call:
-                self._calls[call] += 1
+                calls[call] += 1
 
     async def _answer(self, send: Send) -> None:
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": json.dumps(self._calls).encode()})
+        await send({"type": "http.response.body", "body": json.dumps(self._calls or {}).encode()})
 
 
 def name_of(scope: Message, body: bytes) -> str:

@@ -58,11 +58,10 @@ class PenstockSubject:
         """Wait to hear of each flow's end, then have the API confirm that it has succeeded."""
         deadline = time.monotonic() + seconds
         self._hear_of(flows, deadline)
-        for flow_id in flows:
-            while not self._has_succeeded(flow_id):
-                if time.monotonic() > deadline:
-                    raise PipelineError(f"penstock: {flow_id} is unfinished after {seconds} s")
-                time.sleep(POLL_SECONDS)
+        while unfinished := self._unfinished(flows):
+            if time.monotonic() > deadline:
+                raise PipelineError(f"penstock: {unfinished} are unfinished after {seconds} s")
+            time.sleep(POLL_SECONDS)
 
     def _hear_of(self, flows: Sequence[str], deadline: float) -> None:
         """Return when every flow's end was heard of, or the deadline is over."""
@@ -82,24 +81,22 @@ class PenstockSubject:
         embedded.down(self._home, forget=True)
         shutil.rmtree(self._home, ignore_errors=True)
 
-    def _has_succeeded(self, flow_id: str) -> bool:
-        flow = self._flow(flow_id)
-        if flow is None or flow["state"] in UNFINISHED:
-            return False
-        if flow["state"] != "succeeded":
-            raise PipelineError(f"penstock: {flow_id} {flow['state']}: {flow['reason']}")
-        return True
+    def _unfinished(self, flows: Sequence[str]) -> list[str]:
+        """Those that the API does not yet tell as succeeded. Raises PipelineError."""
+        told = self._newest(len(flows))
+        for flow_id in flows:
+            flow = told.get(flow_id)
+            if flow and flow["state"] not in (*UNFINISHED, "succeeded"):
+                raise PipelineError(f"penstock: {flow_id} {flow['state']}: {flow['reason']}")
+        return [name for name in flows if told.get(name, {}).get("state") != "succeeded"]
 
-    def _flow(self, flow_id: str) -> dict[str, Any] | None:
-        """Return the flow as `penstock show --json` gives it; None until the monitor has it."""
-        url = f"{self.stack.api_url}/flows/{flow_id}"
+    def _newest(self, count: int) -> dict[str, dict[str, Any]]:
+        """The newest flows by their ids, as `penstock flows --json` gives them."""
+        url = f"{self.stack.api_url}/flows?limit={count}"
         try:
             with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer:
-                flow: dict[str, Any] = json.load(answer)
-                return flow
+                return {flow["flow_id"]: flow for flow in json.load(answer)["flows"]}
         except urllib.error.HTTPError as error:
-            if error.code == 404:
-                return None
             raise SubjectError(f"{url} answered {error.code}") from error
         except OSError as error:
             raise SubjectError(f"{url} could not be reached: {error}") from error

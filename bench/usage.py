@@ -78,16 +78,18 @@ class Meter:
 
     def during(self, run: Callable[[], None]) -> Usage:
         """Run something and return what was used until it ended."""
-        calls, begun = self._calls(), time.time()
+        self._calls("PUT")
+        begun = time.time()
         run()
-        used, ended = self._calls() - calls, time.time()
+        used, ended = self._calls("DELETE"), time.time()
         transitions = self._transitions(begun, ended)
         return Usage(used, {**self._logged(begun, ended), "state transitions": transitions})
 
-    def _calls(self) -> Counter[str]:
+    def _calls(self, method: str) -> Counter[str]:
         url = f"{self._stack.endpoint_url}{CALLS_PATH}"
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
+            request = urllib.request.Request(url, method=method)
+            with urllib.request.urlopen(request, timeout=10) as answer:
                 return Counter(json.load(answer))
         except (OSError, ValueError) as error:
             raise CountingError(
