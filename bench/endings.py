@@ -13,8 +13,6 @@ QUEUE = "penstock-bench-endings"
 TOPICS = ("deploy-done", "flow-stopped")
 MOST_SECONDS = 1
 """A long poll's length, so that a deadline is noticed soon enough."""
-ATTRIBUTES = {"VisibilityTimeout": "43200"}
-"""A message that was heard stays hidden, which saves deleting it: nobody else listens."""
 
 
 class Endings:
@@ -22,8 +20,9 @@ class Endings:
 
     def __init__(self, stack: embedded.Stack) -> None:
         self._sqs = stack.client("sqs")
-        self._url = self._sqs.create_queue(QueueName=QUEUE, Attributes=ATTRIBUTES)["QueueUrl"]
+        self._url = self._sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
         self._heard: set[str] = set()
+        self._taken: list[str] = []
         arn = f"arn:aws:sqs:{stack.region}:{stack.account_id}:{QUEUE}"
         for topic in TOPICS:
             stack.client("sns").subscribe(
@@ -39,12 +38,24 @@ class Endings:
 
     def listen(self, seconds: float) -> None:
         """Take in what was said, waiting for it a while if there is nothing."""
+        self._delete_taken()
         answer = self._sqs.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=10,
             WaitTimeSeconds=min(MOST_SECONDS, max(0, round(seconds))),
         )
         for message in answer.get("Messages", []):
+            self._taken.append(message["ReceiptHandle"])
             event: dict[str, Any] = json.loads(message["Body"])
             if event["data"].get("role", "production") == "production":
                 self._heard.add(event["subject"])
+
+    def _delete_taken(self) -> None:
+        """Delete what the last call took: now nobody waits for what it said."""
+        entries = [
+            {"Id": str(number), "ReceiptHandle": handle}
+            for number, handle in enumerate(self._taken)
+        ]
+        if entries:
+            self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
+        self._taken = []

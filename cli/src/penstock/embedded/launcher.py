@@ -524,6 +524,7 @@ def main() -> None:
     _raise_file_limit()
     # Its objects live long and are many: collections as often as by default find next to nothing.
     sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(0.0005)
     gc.set_threshold(20_000, 20, 50)
     uvloop.run(serve(folder))
 
