@@ -137,6 +137,17 @@ def test_events_that_were_never_said_are_due_even_of_a_final_record(
     assert store.due(NOW + timedelta(minutes=5)) == []
 
 
+def test_where_nothing_is_swept_events_stay_with_their_record(dynamodb: Any) -> None:
+    store = DynamoRecordStore(dynamodb, "things", Thing, clock=FakeClock(NOW), swept=False)
+    stored = Stored(Thing(deadline=NOW), 1, (an_event(),))
+
+    store.put("it", stored)
+    store.clear("it", stored)
+
+    assert store.get("it") == stored
+    assert store.due(NOW + timedelta(minutes=5)) == []
+
+
 def test_a_memo_recalls_what_it_was_told_and_nothing_else(memo: Memo) -> None:
     memo.remember("a", {"flow_id": "1"})
 

@@ -115,7 +115,7 @@ def _handler(
     told: RunnerSettings, clients: Clients, queue: SqsJobQueue, run_job: RunJob, shutdown: Shutdown
 ) -> HandleRequest:
     publisher = AwsPublisher(clients.sns, clients.sqs, told.topic_arn_prefix, told.queue_url_prefix)
-    table = DynamoRecordStore(clients.dynamodb, told.table_name, JobRun)
+    table = DynamoRecordStore(clients.dynamodb, told.table_name, JobRun, swept=False)
     return HandleRequest(
         queue=queue,
         records=lambda: Records(RememberingStore(table), publisher, SOURCE),

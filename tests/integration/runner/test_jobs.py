@@ -76,7 +76,7 @@ def test_an_ordinary_user_s_job_sees_nothing_of_its_runner_s_process(
     assert world.result(job).tail.splitlines() == shut
 
 
-def test_a_job_that_does_nothing_costs_six_calls(world: World, start_runner: StartRunner) -> None:
+def test_a_job_that_does_nothing_costs_five_calls(world: World, start_runner: StartRunner) -> None:
     with CallCounter(world.emulator.address) as counter:
         start_runner(world, AWS_ENDPOINT_URL=counter.own_address, PENSTOCK_RUNNER_SLOTS="1")
         source = world.source({"README": ""})
@@ -90,7 +90,7 @@ def test_a_job_that_does_nothing_costs_six_calls(world: World, start_runner: Sta
     # A receive that has begun, or came back empty-handed, is waiting and not work.
     receives = calls.pop("ReceiveMessage")
     assert receives >= 2
-    assert calls == {"PutItem": 4, "Publish": 2, "UpdateItem": 2, "DeleteMessage": 2}
+    assert calls == {"PutItem": 4, "Publish": 2, "DeleteMessage": 2}
 
 
 def test_only_a_job_that_lasts_is_announced(staffed: World) -> None:

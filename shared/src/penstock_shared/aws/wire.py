@@ -8,11 +8,13 @@ length. That part takes a fifth of the time that a general client needs. Everyth
 import select
 import socket
 import ssl
+import weakref
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 _LONGEST_LINE = 16_384
@@ -102,6 +104,9 @@ class _Connection:
         self._stream = connected.makefile("rb")
         self._poll = select.poll()
         self._poll.register(connected, select.POLLIN)
+        self.close = weakref.finalize(self, _close, connected, self._stream)
+        # At the end of the process some thread may be reading: closing would wait for its answer.
+        self.close.atexit = False
 
     def is_quiet(self) -> bool:
         """Whether nothing has come since the last answer: what would come is the end."""
@@ -126,15 +131,14 @@ class _Connection:
             raise ConnectionResetError(f"the answer ended after {len(body)} of {length} bytes")
         return int(status), body, stays
 
-    def close(self) -> None:
-        with suppress(OSError):
-            self._stream.close()
-            self._socket.close()
-
-    __del__ = close
-
     def _line(self) -> bytes:
         line = self._stream.readline(_LONGEST_LINE)
         if not line.endswith(b"\n"):
             raise ConnectionResetError("the connection was closed within an answer")
         return line.rstrip(b"\r\n")
+
+
+def _close(connected: socket.socket, stream: BinaryIO) -> None:
+    with suppress(OSError):
+        stream.close()
+        connected.close()

@@ -33,7 +33,9 @@ R = TypeVar("R", bound=Record)
 class DynamoRecordStore(Generic[R]):
     """Records of one type in a table, which may hold others under other keys.
 
-    They expire so long after their last change; with no `retention` they stay.
+    They expire so long after their last change; with no `retention` they stay. Where nothing is
+    `swept`, events stay with the record that said them, and whoever is given their cause again says
+    them again: that saves a write for each change.
     """
 
     client: Any
@@ -41,6 +43,7 @@ class DynamoRecordStore(Generic[R]):
     record_type: type[R]
     clock: Clock = utc_now
     retention: timedelta | None = RETENTION
+    swept: bool = True
 
     def get(self, key: str) -> Stored[R] | None:
         """The record under this key, read consistently, or None."""
@@ -69,6 +72,8 @@ class DynamoRecordStore(Generic[R]):
 
     def clear(self, key: str, stored: Stored[R]) -> None:
         """Forget the pending events, unless a newer version has taken them over."""
+        if not self.swept:
+            return
         deadline = stored.record.deadline
         values = {":version": {"N": str(stored.version)}}
         if deadline:
@@ -115,7 +120,7 @@ class DynamoRecordStore(Generic[R]):
         if stored.pending:
             item["pending"] = {"S": to_json([encode(event) for event in stored.pending]).decode()}
         deadline = self._looked_at_by(stored)
-        if deadline:
+        if deadline and self.swept:
             item |= {"open": {"S": "1"}, "deadline": {"N": _epoch(deadline)}}
         return item
 
