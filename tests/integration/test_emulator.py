@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from penstock.embedded import launcher
 from penstock.embedded.home import Home
 from penstock.embedded.waiting import wait_until
+from penstock.emulation.saver import SAVE_INTERVAL
+from penstock.emulation.snapshots import SETTLE
 from tests.support.emulator import OwnEmulator, wait_for_a_save
 
 pytestmark = pytest.mark.integration
@@ -133,7 +134,7 @@ def test_a_kill_loses_a_second_at_most(emulator: OwnEmulator) -> None:
 def test_an_idle_emulator_saves_nothing(emulator: OwnEmulator) -> None:
     make_table(emulator)
     current = emulator.home.emulator / "snapshots" / "current"
-    settled = launcher.SETTLE + 2 * launcher.SAVE_INTERVAL
+    settled = SETTLE + 2 * SAVE_INTERVAL
     assert wait_until(
         lambda: current.exists() and time.time() - current.stat().st_mtime > settled, 30
     )
@@ -141,7 +142,7 @@ def test_an_idle_emulator_saves_nothing(emulator: OwnEmulator) -> None:
 
     ids_in_table(emulator)  # reading is no change
 
-    assert not wait_until(lambda: current.resolve() != before, 2 * launcher.SAVE_INTERVAL)
+    assert not wait_until(lambda: current.resolve() != before, 2 * SAVE_INTERVAL)
 
 
 def test_after_a_kill_functions_get_again_what_died_in_their_hands(emulator: OwnEmulator) -> None:

@@ -101,8 +101,9 @@ def _reason_of(stage: StageJson) -> Text:
 
 def _job_row(job: JobJson, now: datetime) -> tuple[Text, str, str, Text]:
     remarks = [job["reason"]]
-    if job["exit_code"]:
-        remarks.append(f"exit code {job['exit_code']}")
+    exit_code = f"exit code {job['exit_code']}"
+    if job["exit_code"] and job["reason"] != exit_code:
+        remarks.append(exit_code)
     if job["attempts"] > 1:
         remarks.append(f"attempt {job['attempts']}")
     return (

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from penstock.embedded.launcher import SETTLE, Changes, Snapshots
+from penstock.emulation.snapshots import SETTLE, Changes, Snapshots
 
 
 def snapshots_in(folder: Path, port: int = 4566) -> Snapshots:

@@ -17,7 +17,7 @@ from penstock.project import EMULATOR_PYTHON
 
 NAME = "emulator"
 HOST = "127.0.0.1"
-_LAUNCHER = Path(__file__).with_name("launcher.py")
+_LAUNCHER = Path(__file__).parents[1] / "emulation" / "__main__.py"
 _PATIENCE = 60.0
 _PATIENCE_FOR_PORT = 3.0
 # Below those that systems give to outgoing connections: one of these stays free while we are down.

@@ -80,7 +80,12 @@ def test_latest_of_none_is_not_found(run: Run, stack: FakeStack) -> None:
 
 def a_failed_flow() -> dict[str, Any]:
     broken = a_job(
-        "unit", state="failed", exit_code=1, tail="E assert 1 == 2\n1 failed", attempts=2
+        "unit",
+        state="failed",
+        reason="exit code 1",
+        exit_code=1,
+        tail="E assert 1 == 2\n1 failed",
+        attempts=2,
     )
     stages = [
         a_stage("build", "succeeded"),
@@ -97,6 +102,7 @@ def test_a_failed_flow_shows_command_exit_code_and_the_end_of_the_log(
 ) -> None:
     stack.flows = {A: a_failed_flow()}
     said = run("show", A).stdout
+    assert "exit code 1, exit code 1" not in said
     for text in (
         "✗ unit (orders)",
         "exit code 1, attempt 2",

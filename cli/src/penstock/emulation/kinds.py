@@ -1,0 +1,10 @@
+"""The kinds of things that the parts of the launcher pass on."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeVar
+
+Scope = MutableMapping[str, Any]
+App = Callable[
+    [Scope, Callable[..., Awaitable[Any]], Callable[..., Awaitable[Any]]], Awaitable[None]
+]
+Result = TypeVar("Result")

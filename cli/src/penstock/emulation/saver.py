@@ -1,0 +1,86 @@
+"""Saves the state while it changes."""
+
+import asyncio
+import copy
+import gc
+import os
+import resource
+import signal
+import sys
+import time
+import traceback
+from typing import Any
+
+from penstock.emulation.kinds import Result
+from penstock.emulation.snapshots import Changes, Snapshots
+from penstock.emulation.state import states_of_all_services, store_function_code
+
+SAVE_INTERVAL = 0.75
+"""Seconds between saves: with the time that a save takes, a kill -9 costs a second at most."""
+SAVE_PATIENCE = 30
+"""Seconds after which a save that hangs is given up; the next one starts afresh."""
+
+
+class Saver:
+    """Saves the state once a second while it changes, from a forked child.
+
+    The child sees the memory of one instant, so the services' states fit each other, and the
+    emulator goes on meanwhile: forking takes milliseconds, copying all states took ten times that.
+    """
+
+    def __init__(self, snapshots: Snapshots, changes: Changes) -> None:
+        self._snapshots = snapshots
+        self._changes = changes
+        self._started = time.monotonic()
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_INTERVAL)
+            if self._changes.since(self._started):
+                await asyncio.to_thread(self._wait_for, self.start())
+
+    def save_now(self) -> None:
+        self._wait_for(self.start())
+
+    def start(self) -> int:
+        """Start a save; returns the child's process id."""
+        self._started = time.monotonic()
+        store_function_code()
+        taken_at = time.time_ns()
+        pid = os.fork()
+        if pid == 0:
+            self._save_and_exit(taken_at)
+        return pid
+
+    def _save_and_exit(self, taken_at: int) -> None:
+        code = 1
+        try:
+            _become_a_saving_child()
+            self._snapshots.save(states_of_all_services(), taken_at)
+            code = 0
+        except BaseException:  # noqa: BLE001  # a forked child must end here, whatever happens
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+
+    def _wait_for(self, pid: int) -> None:
+        _, status = os.waitpid(pid, 0)
+        if status:
+            self._changes.note()
+            print(f"saving the state failed ({status}); trying again", file=sys.stderr, flush=True)
+
+
+def _become_a_saving_child() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.alarm(SAVE_PATIENCE)
+    # A collection would write to every object, and so copy all the memory shared with the parent.
+    gc.disable()
+    # Else a child that outlives a killed emulator would hold its port and its functions' pipes.
+    os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    # Nobody else writes to this memory: what get_state copies for safety is safe as it is.
+    copy.__dict__["deepcopy"] = _same
+
+
+def _same(value: Result, _memo: Any = None, _nil: Any = None) -> Result:
+    return value

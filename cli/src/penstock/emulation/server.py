@@ -1,0 +1,148 @@
+"""The emulator's process, from its start to its last save."""
+
+import asyncio
+import contextlib
+import gc
+import os
+import resource
+import runpy
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from penstock.emulation.functions import (
+    keep_recent_logs,
+    unpack_once,
+    use_no_more_workers_than_cores,
+)
+from penstock.emulation.hops import quicken
+from penstock.emulation.kinds import App
+from penstock.emulation.saver import Saver
+from penstock.emulation.snapshots import Changes
+from penstock.emulation.state import (
+    keep_state_in,
+    note_changes,
+    noting_writes,
+    snapshots_in,
+)
+
+
+async def serve(folder: Path) -> None:
+    """Serve until SIGTERM or SIGINT, then save once more."""
+    from ministack import app
+
+    changes = Changes()
+    snapshots = snapshots_in(folder / "snapshots")
+    keep_state_in(snapshots)
+    note_changes(changes)
+    quicken()
+    use_no_more_workers_than_cores()
+    keep_recent_logs()
+    unpack_once(folder / "tmp")
+    saver = Saver(snapshots, changes)
+    saving = asyncio.create_task(saver.run())
+    await _serve_until_signalled(counted(noting_writes(app.app, changes)))
+    saving.cancel()
+    saver.save_now()
+
+
+def counted(app: App) -> App:
+    """The app inside what the file that PENSTOCK_COUNT_CALLS names makes of it.
+
+    As it is where nobody measures.
+    """
+    counter = os.environ.get("PENSTOCK_COUNT_CALLS")
+    if not counter:
+        return app
+    wrapped: App = runpy.run_path(counter)["wrap"](app)
+    return wrapped
+
+
+class OneWrite:
+    """A transport that sends what is written in one turn of the loop at once.
+
+    uvicorn writes an answer's head and its body one after the other: two packets, and a client
+    that wakes up twice.
+    """
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._waiting: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._waiting.append(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._transport.write(b"".join(self._waiting))
+            self._waiting.clear()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+async def _serve_until_signalled(app: App) -> None:
+    import uvicorn
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    class Protocol(HttpToolsProtocol):  # type: ignore[misc]  # not installed where types are checked
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(OneWrite(transport))
+
+    class Server(uvicorn.Server):  # type: ignore[misc]  # not installed where types are checked
+        def capture_signals(self) -> contextlib.AbstractContextManager[None]:
+            # Its own handlers would end the process before the last save.
+            return contextlib.nullcontext()
+
+        def stop(self) -> None:
+            self.should_exit = True
+
+    config = uvicorn.Config(
+        app,
+        host=os.environ["BIND_HOST"],
+        port=int(os.environ["GATEWAY_PORT"]),
+        http=Protocol,
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        date_header=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        # Long polls would hold a shutdown up; their callers try again.
+        timeout_graceful_shutdown=1,
+    )
+    server = Server(config)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, server.stop)
+    await server.serve()
+
+
+def _raise_file_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    with contextlib.suppress(ValueError, OSError):  # the soft limit will have to do
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def run(folder: Path) -> None:
+    """Run until SIGTERM or SIGINT, with everything kept in this folder."""
+    import uvloop
+
+    shutil.rmtree(folder / "tmp", ignore_errors=True)
+    (folder / "tmp").mkdir(parents=True)
+    _raise_file_limit()
+    # Its objects live long and are many: collections as often as by default find next to nothing.
+    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(0.0005)
+    gc.set_threshold(20_000, 20, 50)
+    uvloop.run(serve(folder))

@@ -1,0 +1,111 @@
+"""Makes ministack load its state from the snapshots, and tell when it changes."""
+
+# ruff: noqa: SLF001
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from penstock.emulation.kinds import App, Scope
+from penstock.emulation.snapshots import Changes, Snapshots
+
+_stored_code: dict[int, tuple[bytes, str]] = {}
+
+
+def snapshots_in(folder: Path) -> Snapshots:
+    """The snapshots in this folder, in the form in which ministack writes its state."""
+    from ministack.core import persistence as form
+
+    port = os.environ["GATEWAY_PORT"]
+    return Snapshots(folder, port, form._json_default, form._json_object_hook)
+
+
+def states_of_all_services() -> dict[str, Callable[[], Any]]:
+    """Every service's way to tell its state, by the name of its file."""
+    from ministack import app
+
+    states: dict[str, Callable[[], Any]] = app._build_persistence_save_dict()
+    return states
+
+
+def store_function_code() -> None:
+    """Hash and write new function zips here, where it is remembered; the forked child cannot.
+
+    Keyed on identity: a zip is never changed in place, and its reference is kept with its hash.
+    """
+    from ministack.services import lambda_svc
+
+    for function in list(lambda_svc._functions._data.values()):
+        for record in (function, *function.get("versions", {}).values()):
+            code = record.get("code_zip")
+            if isinstance(code, bytes) and id(code) not in _stored_code:
+                _stored_code[id(code)] = (code, lambda_svc.write_code_blob(code))
+
+
+def _hash_of_stored_code(code: bytes) -> str:
+    return _stored_code[id(code)][1]
+
+
+def keep_state_in(snapshots: Snapshots) -> None:
+    """Make ministack load from the snapshots, and leave all saving to us."""
+    from ministack import app
+    from ministack.services import lambda_svc
+
+    def load(service: str) -> Any:
+        state = snapshots.load(service)
+        return with_deliveries_undone(state, snapshots) if service == "sqs" and state else state
+
+    app.load_state = load
+    app.save_all = lambda _services: None
+    lambda_svc.write_code_blob = lambda_svc._write_code_blob
+    lambda_svc._write_code_blob = _hash_of_stored_code
+    # It would remove zips that the snapshot before still names.
+    lambda_svc._prune_orphan_code_blobs = lambda _referenced: None
+
+
+def with_deliveries_undone(state: Any, snapshots: Snapshots) -> Any:
+    """The queues, with what functions had in hand visible again: they died with the emulator.
+
+    What runners have in hand stays theirs until its visibility timeout: runners live on.
+    """
+    mappings = (snapshots.load("lambda") or {}).get("esms", SimpleNamespace(_data={}))._data
+    of_functions = {mapping["EventSourceArn"] for mapping in mappings.values()}
+    for queue in state["queues"]._data.values():
+        if queue["attributes"].get("QueueArn") in of_functions:
+            for message in queue["messages"]:
+                if message["receive_count"]:
+                    message["visible_at"] = min(message["visible_at"], time.time())
+    return state
+
+
+def note_changes(changes: Changes) -> None:
+    """Note what changes without a request that says so: deliveries to functions, and their logs."""
+    from ministack.services import lambda_svc, sqs
+
+    sqs._collect_msgs = changes.after(sqs._collect_msgs, only_if_result=True)
+    lambda_svc._execute_function = changes.after(lambda_svc._execute_function)
+    sqs._delete_messages_for_esm = changes.after(sqs._delete_messages_for_esm)
+
+
+def noting_writes(app: App, changes: Changes) -> App:
+    """The app, noting every request but those that only read."""
+
+    async def noting(scope: Scope, receive: Any, send: Any) -> None:
+        await app(scope, receive, send)
+        if scope["type"] == "http" and not _only_reads(scope):
+            changes.note()
+
+    return noting
+
+
+_READS = (b"BatchGet", b"Describe", b"Filter", b"Get", b"List", b"Query", b"Receive", b"Scan")
+
+
+def _only_reads(scope: Scope) -> bool:
+    for name, value in scope["headers"]:
+        if name == b"x-amz-target":
+            return bool(value.rpartition(b".")[2].startswith(_READS))
+    return scope["method"] in {"GET", "HEAD", "OPTIONS"}
