@@ -15,7 +15,8 @@ from typing import Any
 WORKER_PATIENCE = 1.0
 """Seconds to wait for a function's worker before one more is started: longer than a start takes."""
 CROWD_PATIENCE = 5.0
-"""Seconds to wait where there is a worker for each core already."""
+"""Seconds to wait where there is a worker for each core already, and one more for each further
+one: fifty callers who all lost patience at once would start fifty, and none would get on."""
 LOG_STREAMS_KEPT = 300
 """Of each function's log; ministack writes one stream an invocation and would keep them all."""
 
@@ -37,13 +38,12 @@ def use_no_more_workers_than_cores() -> None:
     def acquire_in_turn(*args: Any, **kwargs: Any) -> Any:
         began = time.monotonic()
         with released:
-            while (waited := time.monotonic() - began) < CROWD_PATIENCE:
-                most = 1 if waited < WORKER_PATIENCE else cores
+            while True:
+                most = workers_allowed(time.monotonic() - began, cores)
                 worker, how = acquire(*args, **{**kwargs, "max_concurrency": most})
                 if worker:
                     return worker, how
                 released.wait(0.1)
-        return acquire(*args, **kwargs)
 
     def release_and_tell(worker: Any) -> None:
         release(worker)
@@ -51,6 +51,13 @@ def use_no_more_workers_than_cores() -> None:
             released.notify_all()
 
     lambda_svc.acquire_worker, lambda_svc.release_worker = acquire_in_turn, release_and_tell
+
+
+def workers_allowed(waited: float, cores: int) -> int:
+    """How many workers a function may have for the sake of a caller who waited so many seconds."""
+    if waited < WORKER_PATIENCE:
+        return 1
+    return cores + max(0, int(waited - CROWD_PATIENCE + 1))
 
 
 def unpack_once(folder: Path) -> None:
