@@ -1,7 +1,13 @@
 """Where a client's requests come from and go to."""
 
-import pytest
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
+from botocore.exceptions import NoCredentialsError
+
+from penstock_shared import aws
+from penstock_shared.aws.lean_client import LeanClient
 from penstock_shared.aws.origin import EnvironmentOrigin, is_proxied
 
 USUAL = {
@@ -48,6 +54,7 @@ def test_endpoints_are_for_one_service_or_for_all(environment: pytest.MonkeyPatc
     ("name", "value"),
     [
         ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_SECRET_ACCESS_KEY", ""),
         ("AWS_DEFAULT_REGION", ""),
         ("AWS_DEFAULT_REGION", "cn-north-1"),
         ("AWS_USE_FIPS_ENDPOINT", "true"),
@@ -69,3 +76,36 @@ def test_proxies_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -
 
     assert is_proxied("https://sqs.eu-west-1.amazonaws.com")
     assert not is_proxied("https://s3.internal")
+
+
+@pytest.fixture
+def fresh_clients() -> Iterator[None]:
+    for made in (aws.client, aws._origin, aws._session):
+        made.cache_clear()
+    yield
+    for made in (aws.client, aws._origin, aws._session):
+        made.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh_clients")
+@pytest.mark.parametrize("service", ["dynamodb", "s3", "secretsmanager", "sns", "sqs"])
+def test_with_keys_and_no_proxy_a_client_is_lean(
+    environment: pytest.MonkeyPatch, service: str
+) -> None:
+    assert isinstance(aws.client(service), LeanClient)
+
+    environment.setenv("https_proxy", "http://proxy:3128")
+
+    assert not isinstance(aws.tuned_client(service), LeanClient)
+
+
+@pytest.mark.usefixtures("fresh_clients")
+def test_without_keys_botocore_says_so(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        environment.delenv(name)
+    environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    environment.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    environment.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+
+    with pytest.raises(NoCredentialsError):
+        aws.client("sqs").receive_message(QueueUrl="https://sqs.eu-west-1.amazonaws.com/1/jobs")

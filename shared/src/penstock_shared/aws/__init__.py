@@ -21,17 +21,23 @@ def tuned_client(service: str, limits: Limits | None = None, attempts: int = 6) 
     """A client of its own, with limits of its own.
 
     Those of a few services are lean, see `penstock_shared.aws.lean_client`, except where the way to
-    them leads through a proxy: of that only botocore knows enough.
+    them leads through a proxy, of which only botocore knows enough, or where there are no
+    credentials, of which botocore tells best.
     """
     limits = limits or Limits()
     make_usual = partial(_boto3_client, service, limits, attempts)
-    if service not in _LEAN or is_proxied(_origin().address(service)):
+    if service not in _LEAN or not _can_be_lean(service):
         return make_usual()
 
     def wire_to(address: str) -> Wire:
         return Wire(address, limits, os.environ.get("AWS_CA_BUNDLE") or None)
 
     return LeanClient(service, _origin(), make_usual, wire_to)
+
+
+def _can_be_lean(service: str) -> bool:
+    origin = _origin()
+    return origin.credentials is not None and not is_proxied(origin.address(service))
 
 
 @cache

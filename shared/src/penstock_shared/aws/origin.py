@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+_NEEDED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
 # Of these only botocore knows what they change.
 _UNUSUAL = (
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
@@ -57,9 +58,7 @@ class EnvironmentOrigin:
     def usual(cls) -> "EnvironmentOrigin | None":
         """The environment's, or None where it does not say all, or anything out of the usual."""
         told = cls(os.environ)
-        if not all(
-            told.variables.get(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION")
-        ):
+        if not all(map(told.variables.get, _NEEDED)):
             return None
         if any(map(told.variables.get, _UNUSUAL)) or told.region.startswith(_OTHER_PARTITIONS):
             return None
