@@ -45,12 +45,12 @@ def test_it_equals_botocore_s(
 
 
 def test_another_day_and_another_secret_have_keys_of_their_own() -> None:
-    credentials = Credentials("key", "one")
-    signer = Signer(credentials, "sqs", "eu-west-1")
-    keys = []
-    for secret, day in [("one", "20260101"), ("one", "20260102"), ("two", "20260102")] * 2:
-        credentials.secret_key = secret
-        keys.append(signer._day_key(day))
+    signer = Signer(Credentials("key", "one"), "sqs", "eu-west-1")
+
+    keys = [
+        signer._day_key(secret, day)
+        for secret, day in [("one", "20260101"), ("one", "20260102"), ("two", "20260102")] * 2
+    ]
 
     assert keys[:3] == keys[3:]
     assert len(set(keys)) == 3

@@ -10,7 +10,7 @@ from pathlib import Path
 # Run by its path, since the interpreter does not know the package; functions inherit nothing of it.
 sys.path[0] = str(Path(__file__).parents[2])
 
-from penstock.emulation.server import run  # noqa: E402
+from penstock.emulation.server import run  # noqa: E402  # found by the line above
 
 if __name__ == "__main__":
     run(Path(sys.argv[1]))

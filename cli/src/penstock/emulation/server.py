@@ -141,8 +141,8 @@ def run(folder: Path) -> None:
     shutil.rmtree(folder / "tmp", ignore_errors=True)
     (folder / "tmp").mkdir(parents=True)
     _raise_file_limit()
+    # Most threads do a moment's work for which the serving one waits: by default 5 ms for each.
+    sys.setswitchinterval(0.0005)
     # Its objects live long and are many: collections as often as by default find next to nothing.
-    sys.setswitchinterval(0.0005)
-    sys.setswitchinterval(0.0005)
     gc.set_threshold(20_000, 20, 50)
     uvloop.run(serve(folder))

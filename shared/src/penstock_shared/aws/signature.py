@@ -46,7 +46,8 @@ class Signer:
             signed["x-amz-content-sha256"] = digest
         names = ";".join(sorted(signed))
         lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
-        signature = self._signature(f"{method}\n{path}\n\n{lines}\n{names}\n{digest}", now)
+        canonical = f"{method}\n{path}\n\n{lines}\n{names}\n{digest}"
+        signature = self._signature(credentials.secret_key, canonical, now)
         signed["authorization"] = (
             f"{_ALGORITHM} Credential={credentials.access_key}/{self._scope(now)}, "
             f"SignedHeaders={names}, Signature={signature}"
@@ -68,18 +69,18 @@ class Signer:
             fields["X-Amz-Security-Token"] = credentials.token
         query = "&".join(f"{name}={quote(fields[name], safe='~')}" for name in sorted(fields))
         canonical = f"{method}\n{path}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
-        return f"{query}&X-Amz-Signature={self._signature(canonical, now)}"
+        signature = self._signature(credentials.secret_key, canonical, now)
+        return f"{query}&X-Amz-Signature={signature}"
 
-    def _signature(self, canonical: str, now: str) -> str:
+    def _signature(self, secret: str, canonical: str, now: str) -> str:
         digest = sha256(canonical.encode()).hexdigest()
         text = f"{_ALGORITHM}\n{now}\n{self._scope(now)}\n{digest}"
-        return hmac.digest(self._day_key(now[:8]), text.encode(), "sha256").hex()
+        return hmac.digest(self._day_key(secret, now[:8]), text.encode(), "sha256").hex()
 
     def _scope(self, now: str) -> str:
         return f"{now[:8]}/{self.region}/{self.service}/aws4_request"
 
-    def _day_key(self, day: str) -> bytes:
-        secret = self.credentials.get_frozen_credentials().secret_key
+    def _day_key(self, secret: str, day: str) -> bytes:
         of_secret, of_day, key = self._newest_key
         if (of_secret, of_day) != (secret, day):
             key = f"AWS4{secret}".encode()

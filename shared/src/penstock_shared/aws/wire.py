@@ -45,11 +45,6 @@ class Wire:
     ca_bundle: str | None = None
     _kept: deque["_Connection"] = field(default_factory=deque)
 
-    @cached_property
-    def host(self) -> str:
-        """What belongs into the Host header: the port only where it is not the usual one."""
-        return urlsplit(self.address).netloc
-
     def ask(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, bytes]:
