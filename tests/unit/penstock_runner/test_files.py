@@ -7,7 +7,7 @@ import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from penstock_runner.domain.interruption import StopSignal, Why
 from penstock_runner.domain.ports import Kept
 from penstock_runner.errors import JobError, JobInterruptedError, UnsafePathError
 from penstock_shared.contracts.jobs import Download, Job, Upload
+from tests.support.servers import http_server
 from tests.unit.penstock_runner.stand_ins import a_job
 
 Member = tuple[tarfile.TarInfo, bytes]
@@ -86,15 +87,8 @@ def serve(store: Store) -> type[BaseHTTPRequestHandler]:
 @pytest.fixture
 def store() -> Iterator[Store]:
     store = Store()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), serve(store))
-    server.daemon_threads = True
-    store.address = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield store
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with http_server(serve(store)) as store.address:
+        yield store
 
 
 @pytest.fixture

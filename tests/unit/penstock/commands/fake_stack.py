@@ -1,16 +1,16 @@
 """What the command line talks to, on a real socket: the monitor's API, SNS and SQS."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from penstock.embedded import Stack
+from tests.support.servers import http_server
 
 Json = dict[str, Any]
 TOPIC = "arn:aws:sns:us-east-1:000000000000:penstock-local-"
@@ -142,16 +142,9 @@ def serving(fake: FakeStack, home: Path) -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        url = f"http://127.0.0.1:{server.server_address[1]}"
+    with http_server(Handler) as url:
         stack_at(url).save(home / "stack.json")
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield url
-        finally:
-            server.shutdown()
-            thread.join()
+        yield url
 
 
 def stack_at(url: str) -> Stack:
