@@ -1,11 +1,10 @@
 """The short way to AWS, and the usual way when it does not lead there."""
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,6 +18,7 @@ from penstock_shared.aws import errors, signature
 from penstock_shared.aws.lean_client import LeanClient
 from penstock_shared.aws.origin import EnvironmentOrigin
 from penstock_shared.aws.wire import Wire
+from tests.support.servers import http_server
 
 Answer = tuple[int, dict[str, Any]]
 SHORT = "the short way"
@@ -78,14 +78,8 @@ def cloud() -> Iterator[Cloud]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    cloud.address = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield cloud
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with http_server(Handler) as cloud.address:
+        yield cloud
 
 
 def test_a_hot_call_is_signed_and_goes_the_short_way(cloud: Cloud) -> None:
@@ -221,3 +215,13 @@ def test_a_presigned_address_is_boto3_s(operation: str, monkeypatch: pytest.Monk
 
     assert ours[:3] == theirs[:3]
     assert parse_qs(ours.query) == parse_qs(theirs.query)
+
+
+def test_an_endpoint_s_own_path_comes_before_all_others(cloud: Cloud) -> None:
+    cloud.address += "/aws"
+    cloud.answers = [OK, OK]
+
+    cloud.client("dynamodb").get_item(TableName="jobs", Key={"id": {"S": "1"}})
+    cloud.client("s3").get_object(Bucket="artifacts", Key="k")
+
+    assert cloud.paths == ["POST /aws/", "GET /aws/artifacts/k"]

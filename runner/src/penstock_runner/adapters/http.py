@@ -7,6 +7,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
+_CONNECTING = 5.0
+
 
 @dataclass(frozen=True)
 class Connections:
@@ -17,7 +19,6 @@ class Connections:
 
     read: float
     count: int
-    connect: float = 5.0
     ca_bundle: str = ""
     _pools: dict[str, urllib3.PoolManager] = field(default_factory=dict)
 
@@ -31,7 +32,7 @@ class Connections:
     def _pool(self, proxy: str) -> urllib3.PoolManager:
         options: dict[str, Any] = {
             "maxsize": self.count,
-            "timeout": urllib3.Timeout(connect=self.connect, read=self.read),
+            "timeout": urllib3.Timeout(connect=_CONNECTING, read=self.read),
             "retries": False,  # a redirect is an answer like any other, too
             "ca_certs": self.ca_bundle or None,
         }

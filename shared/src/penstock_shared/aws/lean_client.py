@@ -39,10 +39,12 @@ _HOT = {
         "change_message_visibility",
     },
 }
-# Calls with no other parameters than these.
-_PUBLISH = {"TopicArn", "Message", "MessageAttributes"}
-_PUT_OBJECT = {"Bucket", "Key", "Body", "ContentType"}
-_GET_OBJECT = {"Bucket", "Key"}
+# Calls that are hot with no other parameters than these.
+_PARAMETERS = {
+    "publish": {"TopicArn", "Message", "MessageAttributes"},
+    "put_object": {"Bucket", "Key", "Body", "ContentType"},
+    "get_object": {"Bucket", "Key"},
+}
 _METHODS = {"get_object": "GET", "put_object": "PUT"}
 
 Call = Callable[..., Any]
@@ -62,11 +64,13 @@ class LeanClient:
     _wires: dict[str, Wire] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> Any:
-        call = self._lean(name) or getattr(self._usual, name)
+        short = self._short_way(name)
+        call = self._or_usual(name, short) if short else getattr(self._usual, name)
         self.__dict__[name] = call  # found without this function from now on
         return call
 
-    def _lean(self, name: str) -> Call | None:
+    def _short_way(self, name: str) -> Call | None:
+        """The call that gives boto3's answer, or None where it got none that it can judge."""
         if name in _HOT.get(self.service, ()):
             return self._json_call(name)
         calls: dict[tuple[str, str], Call] = {
@@ -77,13 +81,28 @@ class LeanClient:
         }
         return calls.get((self.service, name))
 
+    def _or_usual(self, name: str, short: Call) -> Call:
+        hot = _PARAMETERS.get(name)
+
+        def call(*arguments: Any, **parameters: Any) -> Any:
+            answer = None
+            if hot is None or parameters.keys() <= hot:
+                answer = short(*arguments, **parameters)
+            return (
+                getattr(self._usual, name)(*arguments, **parameters) if answer is None else answer
+            )
+
+        return call
+
     @cached_property
     def _usual(self) -> Any:
         return self.make_usual()
 
     @cached_property
-    def _address(self) -> str:
-        return self.origin.address(self.service)
+    def _endpoint(self) -> tuple[str, str]:
+        """The service's address, and the path that all of its paths begin with, mostly none."""
+        parts = urlsplit(self.origin.address(self.service))
+        return f"{parts.scheme}://{parts.netloc}", parts.path
 
     @cached_property
     def _signer(self) -> Signer:
@@ -99,61 +118,59 @@ class LeanClient:
 
         def call(**parameters: Any) -> Any:
             body = json.dumps(parameters).encode()
-            status, content = self._ask("POST", f"{self._address}/", headers, body)
-            if status == 200:
-                return json.loads(content)
+            status, content = self._post(headers, body)
             if status == 400 and TOO_LATE.encode() in content:
                 raise too_late(operation, json.loads(content))
-            return getattr(self._usual, name)(**parameters)
+            return json.loads(content) if status == 200 else None
 
         return call
 
     def _publish(self, **parameters: Any) -> Any:
-        if not parameters.keys() <= _PUBLISH:
-            return self._usual.publish(**parameters)
         headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
         body = urlencode(list(_form_of_publish(parameters))).encode()
-        status, _ = self._ask("POST", f"{self._address}/", headers, body)
-        return {} if status == 200 else self._usual.publish(**parameters)
+        status, _ = self._post(headers, body)
+        return {} if status == 200 else None
 
-    def _put_object(self, **parameters: Any) -> Any:
-        if not parameters.keys() <= _PUT_OBJECT:
-            return self._usual.put_object(**parameters)
-        kind = parameters.get("ContentType", "binary/octet-stream")
-        address = self._object(parameters["Bucket"], parameters["Key"])
-        status, _ = self._ask("PUT", address, {"content-type": kind}, parameters["Body"])
-        return {} if status == 200 else self._usual.put_object(**parameters)
+    def _put_object(
+        self,
+        Bucket: str,  # noqa: N803  # as boto3 names them, here and below
+        Key: str,  # noqa: N803
+        Body: bytes,  # noqa: N803
+        ContentType: str = "binary/octet-stream",  # noqa: N803
+    ) -> Any:
+        status, _ = self._ask("PUT", *self._place(Bucket, Key), {"content-type": ContentType}, Body)
+        return {} if status == 200 else None
 
-    def _get_object(self, **parameters: Any) -> Any:
-        if not parameters.keys() <= _GET_OBJECT:
-            return self._usual.get_object(**parameters)
-        address = self._object(parameters["Bucket"], parameters["Key"])
-        status, content = self._ask("GET", address, {}, b"")
-        return {"Body": BytesIO(content)} if status == 200 else self._usual.get_object(**parameters)
+    def _get_object(self, Bucket: str, Key: str) -> Any:  # noqa: N803
+        status, content = self._ask("GET", *self._place(Bucket, Key), {}, b"")
+        return {"Body": BytesIO(content)} if status == 200 else None
 
-    def _presigned(self, operation: str, Params: dict[str, str], ExpiresIn: int = 3600) -> str:  # noqa: N803  # as boto3 names them
-        address = self._object(Params["Bucket"], Params["Key"])
-        parts = urlsplit(address)
-        query = self._signer.presign(_METHODS[operation], parts.netloc, parts.path, ExpiresIn)
-        return f"{address}?{query}"
+    def _presigned(self, operation: str, Params: dict[str, str], ExpiresIn: int = 3600) -> str:  # noqa: N803
+        address, path = self._place(Params["Bucket"], Params["Key"])
+        host = urlsplit(address).netloc
+        query = self._signer.presign(_METHODS[operation], host, path, ExpiresIn)
+        return f"{address}{path}?{query}"
 
-    def _object(self, bucket: str, key: str) -> str:
-        parts = urlsplit(self._address)
+    def _place(self, bucket: str, key: str) -> tuple[str, str]:
+        """The address where a bucket is asked, and the path of an object there."""
+        address, prefix = self._endpoint
         path = quote(key, safe="/-_.~")
-        if ".amazonaws.com" in parts.netloc:
-            return f"{parts.scheme}://{bucket}.{parts.netloc}/{path}"
-        return f"{self._address}/{bucket}/{path}"
+        if ".amazonaws.com" in address:
+            return address.replace("://", f"://{bucket}."), f"{prefix}/{path}"
+        return address, f"{prefix}/{bucket}/{path}"
+
+    def _post(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        address, prefix = self._endpoint
+        return self._ask("POST", address, f"{prefix}/", headers, body)
 
     def _ask(
-        self, method: str, url: str, headers: dict[str, str], body: bytes
+        self, method: str, address: str, path: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, bytes]:
         """The answer; with status 0 when there is none."""
-        parts = urlsplit(url)
-        address = f"{parts.scheme}://{parts.netloc}"
         wire = self._wires.get(address) or self._wires.setdefault(address, self.wire_to(address))
-        signed = self._signer.sign(method, parts.path, {**headers, "host": parts.netloc}, body)
+        headers = {**headers, "host": urlsplit(address).netloc}
         try:
-            return wire.ask(method, parts.path, signed, body)
+            return wire.ask(method, path, self._signer.sign(method, path, headers, body), body)
         except WireError:
             return 0, b""
 
