@@ -13,10 +13,10 @@ from penstock_shared.contracts.commands import ReleaseCommand
 from penstock_shared.contracts.event import Event, EventData, encode, make_event
 from penstock_shared.contracts.events import FlowFailed, JobFinished, JobRequested
 from penstock_shared.contracts.jobs import Download, Job
+from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.messaging.consumer import Consumer
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.observability import Telemetry
-from penstock_shared.persistence.records import Cause, Outcome
 from tests.support.builders import FLOW_ID, NOW, a_cause, a_result
 
 

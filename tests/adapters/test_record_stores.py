@@ -11,11 +11,12 @@ from moto import mock_aws
 
 from penstock_shared.contracts.event import Event, EventData, make_event
 from penstock_shared.contracts.events import FlowFailed
+from penstock_shared.decisions import Record
 from penstock_shared.errors import VersionConflictError
 from penstock_shared.persistence.dynamodb import DynamoRecordStore
-from penstock_shared.persistence.memo import DynamoMemo, InMemoryMemo, Memo
-from penstock_shared.persistence.records import Record, RecordStore, Stored
-from penstock_shared.testing.fakes import FakeClock, InMemoryRecordStore
+from penstock_shared.persistence.memo import DynamoMemo, Memo
+from penstock_shared.persistence.outbox import RecordStore, Stored
+from penstock_shared.testing.fakes import FakeClock, InMemoryMemo, InMemoryRecordStore
 from tests.support.builders import FLOW_ID, NOW, a_cause
 from tests.support.tables import create_record_table
 

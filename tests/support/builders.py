@@ -15,8 +15,8 @@ from penstock_shared.contracts.plan import (
     PlannedGate,
     PlannedRelease,
 )
+from penstock_shared.decisions import Cause
 from penstock_shared.observability import new_traceparent
-from penstock_shared.persistence.records import Cause
 
 FLOW_ID = "0123456789abcdef0123"
 OTHER_FLOW_ID = "f" * 20

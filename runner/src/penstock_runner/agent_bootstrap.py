@@ -40,7 +40,7 @@ from penstock_shared.clock import utc_now
 from penstock_shared.errors import ConfigurationError
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.persistence.dynamodb import DynamoRecordStore
-from penstock_shared.persistence.records import Records
+from penstock_shared.persistence.outbox import Records
 
 JOBS = "jobs"
 _THREADS_PER_SLOT = 3

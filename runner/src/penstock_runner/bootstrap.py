@@ -13,7 +13,7 @@ from penstock_shared import aws
 from penstock_shared.contracts.event import Event, EventData
 from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.dynamodb import DynamoRecordStore
-from penstock_shared.persistence.records import Records
+from penstock_shared.persistence.outbox import Records
 
 SERVICE = "runner"
 SOURCE = f"penstock/{SERVICE}"

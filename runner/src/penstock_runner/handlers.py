@@ -9,9 +9,9 @@ from penstock_runner.settings import settings
 from penstock_shared import aws
 from penstock_shared.contracts.event import Event, EventData
 from penstock_shared.contracts.events import FlowStopped
+from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.messaging.consumer import Consumer
-from penstock_shared.persistence.records import Cause, Outcome
 
 
 def stop_jobs(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -20,11 +20,11 @@ from penstock_shared.contracts.events import (
     Stage,
 )
 from penstock_shared.contracts.jobs import Job, JobState
-from penstock_shared.persistence.memo import InMemoryMemo
-from penstock_shared.persistence.records import Change, Outcome, Records, Result
+from penstock_shared.decisions import Change, Outcome, Result
+from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import load_plan
 from penstock_shared.storage import ObjectStore
-from penstock_shared.testing.fakes import FakeClock, RecordingPublisher, fake_records
+from penstock_shared.testing.fakes import FakeClock, InMemoryMemo, RecordingPublisher, fake_records
 from tests.support.builders import FLOW_ID, a_cause, a_change, a_result, an_output
 from tests.support.objects import InMemoryBucket, a_bucket
 from tests.unit.build_service.sources import FakeSourceRepository, a_tree

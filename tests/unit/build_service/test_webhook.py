@@ -13,7 +13,7 @@ from build_service.domain.errors import WebhookError
 from build_service.domain.webhook import Ignored
 from build_service.use_cases.receive_push import Received, ReceivePush
 from penstock_shared.contracts.events import BuildRequested
-from penstock_shared.persistence.records import Records
+from penstock_shared.persistence.outbox import Records
 from penstock_shared.testing.fakes import FakeClock, RecordingPublisher, fake_records
 from tests.support.builders import BEFORE, SHA
 

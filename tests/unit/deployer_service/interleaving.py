@@ -14,7 +14,7 @@ from threading import Semaphore, Thread, current_thread
 from typing import Any
 
 from penstock_shared.contracts.event import Event, EventData
-from penstock_shared.persistence.records import Stored
+from penstock_shared.persistence.outbox import Stored
 from penstock_shared.testing.fakes import InMemoryRecordStore, RecordingPublisher
 
 TWICE, KILLED = 0.1, 0.02

@@ -12,7 +12,7 @@ from penstock_shared.contracts.events import (
     TestsPassed,
 )
 from penstock_shared.contracts.plan import ObjectRef
-from penstock_shared.persistence.records import Result
+from penstock_shared.decisions import Result
 from penstock_shared.plans import plan_reference, store_plan
 from tests.support.builders import a_component, a_plan
 from tests.unit.deployer_service.world import (

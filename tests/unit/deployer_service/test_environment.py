@@ -23,7 +23,7 @@ from deployer_service.domain.environment import (
 from deployer_service.domain.flow import Flow as FlowRecord
 from deployer_service.domain.flow import FlowState
 from penstock_shared.contracts.plan import EnvironmentMode
-from penstock_shared.persistence.records import Change, Refusal, Result
+from penstock_shared.decisions import Change, Refusal, Result
 from tests.support.builders import NOW
 
 KEY = "environment#acme/shop#staging"

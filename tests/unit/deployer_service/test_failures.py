@@ -24,8 +24,9 @@ from penstock_shared.contracts.events import (
     TestsPassed,
 )
 from penstock_shared.contracts.plan import EnvironmentMode, ObjectRef
+from penstock_shared.decisions import Result
 from penstock_shared.errors import RefusedMessageError
-from penstock_shared.persistence.records import Result, Stored
+from penstock_shared.persistence.outbox import Stored
 from penstock_shared.testing.fakes import InMemoryRecordStore, RecordingPublisher
 from tests.support.builders import a_result
 from tests.unit.deployer_service.world import Flow, World, by_command, by_lambda

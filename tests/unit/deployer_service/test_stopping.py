@@ -14,7 +14,7 @@ from penstock_shared.contracts.events import (
     Stage,
 )
 from penstock_shared.contracts.jobs import JobState
-from penstock_shared.persistence.records import Result
+from penstock_shared.decisions import Result
 from tests.unit.deployer_service.world import (
     Flow,
     World,

@@ -46,9 +46,10 @@ from penstock_shared.contracts.plan import (
     PlannedComponent,
     PlannedEnvironment,
 )
+from penstock_shared.decisions import Cause
 from penstock_shared.identifiers import digest_of, flow_id_for
 from penstock_shared.observability import Telemetry, new_traceparent
-from penstock_shared.persistence.records import Cause, Records, RecordStore
+from penstock_shared.persistence.outbox import Records, RecordStore
 from penstock_shared.plans import load_plan, plan_reference, store_plan
 from penstock_shared.testing.fakes import FakeClock, InMemoryRecordStore, RecordingPublisher
 from tests.support.builders import NOW, a_component, a_flow_ref, a_plan, a_release

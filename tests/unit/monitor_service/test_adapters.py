@@ -20,8 +20,8 @@ from monitor_service.use_cases.record_event import RETENTION, RecordEvent
 from penstock_shared.clock import utc_now
 from penstock_shared.contracts.commands import ReleaseCommand
 from penstock_shared.contracts.plan import ObjectRef
+from penstock_shared.decisions import Cause
 from penstock_shared.observability import Telemetry
-from penstock_shared.persistence.records import Cause
 from penstock_shared.plans import plan_reference, store_plan
 from penstock_shared.storage import ObjectStore
 from tests.support.builders import FLOW_ID, NOW, a_plan

@@ -21,7 +21,7 @@ from penstock_shared.contracts.events import (
 )
 from penstock_shared.contracts.jobs import JobState
 from penstock_shared.contracts.plan import Plan
-from penstock_shared.persistence.records import Cause
+from penstock_shared.decisions import Cause
 from tests.support.builders import FLOW_ID, a_component, a_gate, a_plan, a_release
 from tests.unit.monitor_service.fakes import InMemoryFacts
 from tests.unit.monitor_service.stories import (

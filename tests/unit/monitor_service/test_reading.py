@@ -15,8 +15,8 @@ from monitor_service.use_cases.show_flow import ShowFlow
 from penstock_shared.contracts.commands import ReleaseCommand
 from penstock_shared.contracts.events import FlowFailed, JobRequested
 from penstock_shared.contracts.jobs import Download, Job
+from penstock_shared.decisions import Cause, Result
 from penstock_shared.errors import RefusedMessageError
-from penstock_shared.persistence.records import Cause, Result
 from tests.support.builders import FLOW_ID, NOW, a_plan
 from tests.unit.monitor_service.fakes import InMemoryFacts, InMemoryLogs, InMemoryPlans
 from tests.unit.monitor_service.stories import Story, at, to_staging, with_a_failing_gate

@@ -20,8 +20,8 @@ from penstock_shared.contracts.change import Intent
 from penstock_shared.contracts.commands import ReleaseCommand
 from penstock_shared.contracts.events import FlowAborted, FlowFailed, Stage
 from penstock_shared.contracts.jobs import JobState
+from penstock_shared.decisions import Cause
 from penstock_shared.observability import Telemetry
-from penstock_shared.persistence.records import Cause
 from tests.support.builders import FLOW_ID, NOW, a_component, a_gate, a_plan
 from tests.unit.monitor_service.fakes import InMemoryFacts, InMemoryLogs, InMemoryPlans
 from tests.unit.monitor_service.stories import (

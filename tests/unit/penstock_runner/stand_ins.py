@@ -14,7 +14,8 @@ from penstock_runner.use_cases.lease import Lease
 from penstock_shared.contracts.event import encode, make_event
 from penstock_shared.contracts.events import JobRequested
 from penstock_shared.contracts.jobs import Download, Job
-from penstock_shared.persistence.records import Record, Records, Stored
+from penstock_shared.decisions import Record
+from penstock_shared.persistence.outbox import Records, Stored
 from penstock_shared.testing.fakes import FakeClock, InMemoryRecordStore, RecordingPublisher
 from tests.support.builders import FLOW_ID, a_cause
 

@@ -8,7 +8,7 @@ from penstock_runner.domain.job_run import JobRunState, key_of
 from penstock_runner.use_cases.lease import Lease, is_told
 from penstock_shared.contracts.events import JobFinished
 from penstock_shared.contracts.jobs import JobResult, JobState
-from penstock_shared.persistence.records import Result
+from penstock_shared.decisions import Result
 from penstock_shared.testing.fakes import RecordingPublisher
 from tests.support.builders import a_result
 from tests.unit.penstock_runner.stand_ins import JOB_ID, TERM, Table

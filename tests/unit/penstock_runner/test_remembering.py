@@ -2,7 +2,8 @@
 
 from penstock_runner.adapters.remembering import RememberingStore
 from penstock_runner.use_cases.lease import Lease
-from penstock_shared.persistence.records import Records, Result
+from penstock_shared.decisions import Result
+from penstock_shared.persistence.outbox import Records
 from tests.support.builders import a_result
 from tests.unit.penstock_runner.stand_ins import JOB_ID, Table
 

@@ -7,8 +7,8 @@ from penstock_runner.use_cases.stop_jobs import FindStop, StopJobs
 from penstock_shared.contracts.event import make_event
 from penstock_shared.contracts.events import FlowAborted, FlowFailed
 from penstock_shared.contracts.jobs import JobState
+from penstock_shared.decisions import Result
 from penstock_shared.errors import RefusedMessageError
-from penstock_shared.persistence.records import Result
 from tests.support.builders import FLOW_ID, NOW, OTHER_FLOW_ID, a_cause, a_result
 from tests.unit.penstock_runner.stand_ins import a_job, silent_records
 

@@ -10,17 +10,9 @@ import pytest
 
 from penstock_shared.contracts.event import MAX_HOPS
 from penstock_shared.contracts.events import FlowFailed
+from penstock_shared.decisions import Change, Decision, Outcome, Record, Result, already_done
 from penstock_shared.errors import ContentionError, RefusedMessageError
-from penstock_shared.persistence.records import (
-    Change,
-    Decision,
-    Outcome,
-    Record,
-    Records,
-    Result,
-    Stored,
-    already_done,
-)
+from penstock_shared.persistence.outbox import Records, Stored
 from penstock_shared.testing.fakes import InMemoryRecordStore, RecordingPublisher, fake_records
 from tests.support.builders import a_cause
 

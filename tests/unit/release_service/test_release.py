@@ -20,8 +20,9 @@ from penstock_shared.contracts.events import (
     Stage,
 )
 from penstock_shared.contracts.plan import EnvironmentMode
+from penstock_shared.decisions import Outcome, Result
 from penstock_shared.observability import Telemetry
-from penstock_shared.persistence.records import Outcome, Records, Result
+from penstock_shared.persistence.outbox import Records
 from penstock_shared.persistence.sweep import Sweep
 from penstock_shared.plans import plan_reference, store_plan
 from penstock_shared.storage import ObjectStore

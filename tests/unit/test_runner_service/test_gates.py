@@ -15,12 +15,12 @@ from penstock_shared.contracts.events import (
 )
 from penstock_shared.contracts.jobs import Job, JobState
 from penstock_shared.contracts.plan import Coverage, Plan
+from penstock_shared.decisions import Change, Outcome, Result
 from penstock_shared.errors import RefusedMessageError
-from penstock_shared.persistence.memo import InMemoryMemo
-from penstock_shared.persistence.records import Change, Outcome, Records, Result
+from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import plan_reference, store_plan
 from penstock_shared.storage import ObjectStore
-from penstock_shared.testing.fakes import FakeClock, RecordingPublisher, fake_records
+from penstock_shared.testing.fakes import FakeClock, InMemoryMemo, RecordingPublisher, fake_records
 from test_runner_service.domain.run import RunState, TestRun, overdue
 from test_runner_service.use_cases.record_job import RecordJob
 from test_runner_service.use_cases.start_run import StartRun

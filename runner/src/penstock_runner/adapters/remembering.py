@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from penstock_shared.persistence.records import Record, RecordStore, Stored
+from penstock_shared.decisions import Record
+from penstock_shared.persistence.outbox import RecordStore, Stored
 
 R = TypeVar("R", bound=Record)
 

@@ -15,7 +15,7 @@ from pydantic import AwareDatetime
 from penstock_runner.domain.results import Ending, result_of
 from penstock_shared.contracts.events import JobFinished
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
-from penstock_shared.persistence.records import Change, Decision, Record, already_done, stale
+from penstock_shared.decisions import Change, Decision, Record, already_done, stale
 
 MAX_ATTEMPTS = 3
 """Attempts whose runner may die before the job is given up: it is probably the job that kills."""

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from penstock_shared.contracts.events import FlowStopped
-from penstock_shared.persistence.records import Change, Decision, Record, already_done
+from penstock_shared.decisions import Change, Decision, Record, already_done
 
 
 class StopState(StrEnum):

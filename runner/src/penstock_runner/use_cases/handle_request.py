@@ -14,9 +14,10 @@ from penstock_runner.use_cases.run_job import stream_of
 from penstock_shared.contracts.event import MAX_HOPS, Event, EventData, decode, make_event
 from penstock_shared.contracts.events import JobRequested, JobStarted
 from penstock_shared.contracts.jobs import JobResult
+from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.observability import Telemetry
-from penstock_shared.persistence.records import Cause, Outcome, Publisher, Records
+from penstock_shared.persistence.outbox import Publisher, Records
 
 SOURCE = "penstock/runner"
 LONGEST_PAUSE = 900

@@ -8,7 +8,8 @@ from penstock_runner.domain import job_run
 from penstock_runner.domain.interruption import StopSignal
 from penstock_runner.domain.job_run import Claim, JobRun, key_of
 from penstock_shared.contracts.jobs import Job, JobResult
-from penstock_shared.persistence.records import Cause, Outcome, Records, Result
+from penstock_shared.decisions import Cause, Outcome, Result
+from penstock_shared.persistence.outbox import Records
 
 
 @dataclass

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from penstock_runner.domain.stop import StopMark, mark, stop_key_of
 from penstock_shared.contracts.events import FlowStopped
-from penstock_shared.persistence.records import Cause, Outcome, Records
+from penstock_shared.decisions import Cause, Outcome
+from penstock_shared.persistence.outbox import Records
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.dynamodb import DynamoRecordStore
 from penstock_shared.persistence.memo import DynamoMemo
-from penstock_shared.persistence.records import Records
+from penstock_shared.persistence.outbox import Records
 from penstock_shared.storage import ObjectStore
 
 SERVICE = "build"

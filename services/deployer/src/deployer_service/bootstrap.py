@@ -22,10 +22,11 @@ from deployer_service.use_cases.sweep import Sweep
 from penstock_shared import aws
 from penstock_shared.clock import utc_now
 from penstock_shared.contracts.plan import ObjectRef, Plan
+from penstock_shared.decisions import Record
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.dynamodb import RETENTION, DynamoRecordStore
-from penstock_shared.persistence.records import Record, Records
+from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import load_plan
 from penstock_shared.storage import ObjectStore
 

@@ -5,10 +5,11 @@ from typing import TypeVar
 
 from penstock_shared import aws
 from penstock_shared.clock import utc_now
+from penstock_shared.decisions import Record
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.dynamodb import DynamoRecordStore
-from penstock_shared.persistence.records import Record, Records
+from penstock_shared.persistence.outbox import Records
 from penstock_shared.persistence.sweep import Sweep
 from penstock_shared.storage import ObjectStore
 from release_service.adapters.step_functions import StepFunctionsBakes

@@ -13,9 +13,9 @@ from pydantic_core import from_json
 
 from penstock_shared.contracts.commands import COMMAND_TOPICS, ReleaseCommand, read_command
 from penstock_shared.contracts.event import Event, EventData, decode
+from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.observability import Span, Telemetry
-from penstock_shared.persistence.records import Cause, Outcome
 
 LONGEST_PAUSE = 120
 """Seconds; the pause before a failed record is seen again doubles up to this."""

@@ -16,8 +16,9 @@ from pydantic_core import from_json, to_json
 from penstock_shared.aws import errors
 from penstock_shared.clock import Clock, utc_now
 from penstock_shared.contracts.event import decode, encode
+from penstock_shared.decisions import Record
 from penstock_shared.errors import VersionConflictError
-from penstock_shared.persistence.records import Record, Stored
+from penstock_shared.persistence.outbox import Stored
 
 PENDING_PATIENCE = timedelta(seconds=60)
 """How long events may be pending before the sweeper publishes them: longer than any handler

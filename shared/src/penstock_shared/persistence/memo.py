@@ -4,7 +4,7 @@ Items share their service's table: `id` is `memo#<key>`, `doc` (S) the answer as
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pydantic_core import from_json, to_json
@@ -58,18 +58,3 @@ class DynamoMemo:
                 "expires_at": {"N": str(int((self.clock() + RETENTION).timestamp()))},
             },
         )
-
-
-@dataclass
-class InMemoryMemo:
-    """The memo as a dictionary."""
-
-    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def recall(self, keys: Iterable[str]) -> Mapping[str, dict[str, Any]]:
-        """The answers that are known, by key."""
-        return {key: self.answers[key] for key in keys if key in self.answers}
-
-    def remember(self, key: str, answer: dict[str, Any]) -> None:
-        """Keep an answer."""
-        self.answers[key] = answer

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from penstock_shared.decisions import Cause, Decision, Record
 from penstock_shared.observability import Telemetry, new_traceparent
-from penstock_shared.persistence.records import Cause, Decision, Record, Records
+from penstock_shared.persistence.outbox import Records
 
 R = TypeVar("R", bound=Record)
 

@@ -1,13 +1,14 @@
 """In-memory stand-ins for what lies outside a service."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from penstock_shared.contracts.event import Event, EventData, decode, encode
+from penstock_shared.decisions import Record
 from penstock_shared.errors import VersionConflictError
-from penstock_shared.persistence.records import Record, Records, Stored
+from penstock_shared.persistence.outbox import Records, Stored
 
 R = TypeVar("R", bound=Record)
 D = TypeVar("D", bound=EventData)
@@ -58,6 +59,21 @@ class InMemoryRecordStore(Generic[R]):
 
 def _past(stored: Stored[R], now: datetime) -> bool:
     return stored.record.deadline is not None and stored.record.deadline <= now
+
+
+@dataclass
+class InMemoryMemo:
+    """The memo as a dictionary."""
+
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def recall(self, keys: Iterable[str]) -> Mapping[str, dict[str, Any]]:
+        """The answers that are known, by key."""
+        return {key: self.answers[key] for key in keys if key in self.answers}
+
+    def remember(self, key: str, answer: dict[str, Any]) -> None:
+        """Keep an answer."""
+        self.answers[key] = answer
 
 
 @dataclass

@@ -16,15 +16,7 @@ from penstock_shared.contracts.events import (
 )
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.contracts.plan import ObjectRef, Plan
-from penstock_shared.persistence.records import (
-    Change,
-    Decision,
-    Record,
-    Refusal,
-    Result,
-    already_done,
-    stale,
-)
+from penstock_shared.decisions import Change, Decision, Record, Refusal, Result, already_done, stale
 from penstock_shared.plans import plan_reference
 
 PLANNING_PATIENCE = timedelta(minutes=10)

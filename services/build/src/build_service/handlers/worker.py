@@ -9,9 +9,9 @@ from build_service.settings import settings
 from penstock_shared import aws
 from penstock_shared.contracts.event import Event, EventData
 from penstock_shared.contracts.events import BuildRequested, FlowStopped, JobFinished
+from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.messaging.consumer import Consumer
-from penstock_shared.persistence.records import Cause, Outcome
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

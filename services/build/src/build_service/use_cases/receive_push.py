@@ -8,9 +8,10 @@ from build_service.domain.build import Build
 from build_service.domain.webhook import Ignored, check_signature, read_delivery
 from penstock_shared.clock import Clock
 from penstock_shared.contracts.change import Change
+from penstock_shared.decisions import Cause, Decision, already_done
 from penstock_shared.identifiers import flow_id_for
 from penstock_shared.observability import new_traceparent
-from penstock_shared.persistence.records import Cause, Decision, Records, already_done
+from penstock_shared.persistence.outbox import Records
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from build_service.domain.build import Build, BuildState
 from build_service.domain.planning import artifact_memo_key
 from penstock_shared.contracts.jobs import JobResult, JobState
 from penstock_shared.contracts.plan import PlannedComponent
+from penstock_shared.decisions import Cause, Change, Decision, Outcome
 from penstock_shared.persistence.memo import Memo
-from penstock_shared.persistence.records import Cause, Change, Decision, Outcome, Records
+from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import store_plan
 from penstock_shared.storage import ObjectStore
 

@@ -24,15 +24,10 @@ from penstock_shared.contracts.change import Change
 from penstock_shared.contracts.events import BuildRequested
 from penstock_shared.contracts.jobs import Download, Job, Upload
 from penstock_shared.contracts.plan import BuildRecipe, Plan, PlannedComponent
+from penstock_shared.decisions import Cause, Decision, Outcome, already_done
 from penstock_shared.identifiers import job_id_for
 from penstock_shared.persistence.memo import Memo
-from penstock_shared.persistence.records import (
-    Cause,
-    Decision,
-    Outcome,
-    Records,
-    already_done,
-)
+from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import store_plan
 from penstock_shared.storage import ObjectStore
 

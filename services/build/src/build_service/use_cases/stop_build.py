@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from build_service.domain import build
 from build_service.domain.build import Build
 from penstock_shared.contracts.events import FlowStopped
-from penstock_shared.persistence.records import Cause, Outcome, Records
+from penstock_shared.decisions import Cause, Outcome
+from penstock_shared.persistence.outbox import Records
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from penstock_shared.decisions import Cause, Change, Decision, Outcome, Record
 from penstock_shared.errors import VersionConflictError
-from penstock_shared.persistence.records import (
-    Cause,
-    Change,
-    Decision,
-    Outcome,
-    Record,
-    Records,
-    Stored,
-)
+from penstock_shared.persistence.outbox import Records, Stored
 
 REMEMBERED = 32
 

@@ -15,7 +15,7 @@ from deployer_service.domain.ports import Means
 from deployer_service.domain.rolling_back import RECALL_PATIENCE, came_back
 from penstock_shared.contracts.event import EventData
 from penstock_shared.contracts.events import FlowFailed
-from penstock_shared.persistence.records import Change, Decision, already_done
+from penstock_shared.decisions import Change, Decision, already_done
 
 LINE_PATIENCE = timedelta(hours=1)
 """How long a deployment may wait for its environment: a promoted release is given up after two."""

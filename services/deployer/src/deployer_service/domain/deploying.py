@@ -13,7 +13,7 @@ from deployer_service.domain.ports import Means
 from deployer_service.domain.rolling_back import earliest_deadline, wind_down
 from penstock_shared.contracts.events import DeployDone, FlowFailed, FlowSuperseded
 from penstock_shared.contracts.jobs import JobResult
-from penstock_shared.persistence.records import Change, Decision, already_done, stale
+from penstock_shared.decisions import Change, Decision, already_done, stale
 
 
 def begin(deployment: Deployment, environment: Environment, means: Means) -> Change[Deployment]:

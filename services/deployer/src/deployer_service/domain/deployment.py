@@ -18,7 +18,7 @@ from penstock_shared.contracts.plan import (
     PlannedComponent,
     PlannedEnvironment,
 )
-from penstock_shared.persistence.records import Cause, Record
+from penstock_shared.decisions import Cause, Record
 
 VERSION_DIGITS = 12
 """How much of a sha people are shown."""

@@ -13,7 +13,7 @@ from typing import ClassVar
 from deployer_service.domain.messages import DeploymentCalled
 from penstock_shared.contracts.model import Contract, Moment
 from penstock_shared.contracts.plan import EnvironmentMode, ObjectRef
-from penstock_shared.persistence.records import Change, Decision, Record, already_done, stale
+from penstock_shared.decisions import Change, Decision, Record, already_done, stale
 
 LOOK_AGAIN = timedelta(minutes=15)
 """How long an environment is held before the sweeper asks whether its holder is still at it."""

@@ -7,14 +7,7 @@ from typing import ClassVar
 from penstock_shared.contracts.events import EnvironmentRole, FlowFailed, FlowRef, Stage
 from penstock_shared.contracts.model import Contract
 from penstock_shared.contracts.plan import Plan, PlannedEnvironment
-from penstock_shared.persistence.records import (
-    Change,
-    Decision,
-    Record,
-    Refusal,
-    Result,
-    already_done,
-)
+from penstock_shared.decisions import Change, Decision, Record, Refusal, Result, already_done
 
 
 class FlowState(StrEnum):

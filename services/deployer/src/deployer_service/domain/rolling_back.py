@@ -14,7 +14,7 @@ from deployer_service.domain.environment import Environment, Place
 from deployer_service.domain.ports import Means
 from penstock_shared.contracts.event import EventData
 from penstock_shared.contracts.events import RolledBack
-from penstock_shared.persistence.records import Change, Decision, already_done, stale
+from penstock_shared.decisions import Change, Decision, already_done, stale
 
 RECALL_PATIENCE = timedelta(hours=1)
 """How often the sweeper looks at a rollback that waits for its environment."""

@@ -11,7 +11,7 @@ from deployer_service.domain.environment import (
     hold_on,
     release,
 )
-from penstock_shared.persistence.records import Change, Decision, already_done
+from penstock_shared.decisions import Change, Decision, already_done
 
 SETTLED = frozenset(
     {

@@ -8,9 +8,9 @@ from deployer_service.domain.messages import DeploymentCalled
 from deployer_service.settings import settings
 from penstock_shared.contracts.event import Event, EventData
 from penstock_shared.contracts.events import FlowStopped, JobFinished, ReleasePromoted, TestsPassed
+from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.messaging.consumer import Consumer
-from penstock_shared.persistence.records import Cause, Outcome
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from deployer_service.use_cases.ledger import Ledger
-from penstock_shared.persistence.records import Cause
+from penstock_shared.decisions import Cause
 
 
 @dataclass(frozen=True)

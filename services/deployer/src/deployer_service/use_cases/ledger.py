@@ -16,7 +16,8 @@ from deployer_service.domain.flow import Flow
 from deployer_service.domain.ports import Driver, Means
 from deployer_service.domain.settling import SETTLED, reclaim, settle
 from penstock_shared.clock import Clock
-from penstock_shared.persistence.records import Cause, Decision, Outcome, Records, already_done
+from penstock_shared.decisions import Cause, Decision, Outcome, already_done
+from penstock_shared.persistence.outbox import Records
 
 
 @dataclass(frozen=True)

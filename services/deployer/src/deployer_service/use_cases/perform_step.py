@@ -10,7 +10,7 @@ from deployer_service.domain.messages import DeployComponentRequested, Direction
 from deployer_service.domain.ports import Performer
 from deployer_service.use_cases.ledger import Ledger
 from deployer_service.use_cases.record_result import RecordResult
-from penstock_shared.persistence.records import Cause, Outcome, Result
+from penstock_shared.decisions import Cause, Outcome, Result
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from deployer_service.domain.deployment import Deployment, StepResult
 from deployer_service.domain.messages import Direction
 from deployer_service.use_cases.ledger import Ledger
 from penstock_shared.contracts.jobs import JobResult, JobState
+from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.errors import RefusedMessageError
-from penstock_shared.persistence.records import Cause, Outcome
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,8 @@ from deployer_service.use_cases.ledger import Ledger
 from penstock_shared.contracts.change import Intent
 from penstock_shared.contracts.events import FlowRef, Stage
 from penstock_shared.contracts.plan import ObjectRef, Plan
+from penstock_shared.decisions import Cause, Decision, Outcome, Refusal, Result, already_done
 from penstock_shared.errors import RefusedMessageError
-from penstock_shared.persistence.records import (
-    Cause,
-    Decision,
-    Outcome,
-    Refusal,
-    Result,
-    already_done,
-)
 
 
 @dataclass(frozen=True)

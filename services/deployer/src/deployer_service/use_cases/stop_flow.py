@@ -8,7 +8,7 @@ from deployer_service.domain.deployment import tombstone
 from deployer_service.domain.flow import Destination, Flow, flow_key
 from deployer_service.use_cases.ledger import Ledger
 from penstock_shared.contracts.events import FlowStopped, Stage
-from penstock_shared.persistence.records import Cause, Outcome
+from penstock_shared.decisions import Cause, Outcome
 
 BEFORE_US = frozenset({Stage.BUILD, Stage.TEST})
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from deployer_service.domain import environment
 from deployer_service.domain.deadlines import overdue
 from deployer_service.use_cases.ledger import Ledger
+from penstock_shared.decisions import Cause
 from penstock_shared.observability import Telemetry, new_traceparent
-from penstock_shared.persistence.records import Cause
 
 
 @dataclass(frozen=True)

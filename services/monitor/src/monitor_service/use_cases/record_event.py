@@ -9,7 +9,7 @@ from monitor_service.domain.recording import Recording, recording_of, recording_
 from penstock_shared.clock import Clock, utc_now
 from penstock_shared.contracts.commands import ReleaseCommand
 from penstock_shared.contracts.event import Event, EventData
-from penstock_shared.persistence.records import Cause, Outcome, Result
+from penstock_shared.decisions import Cause, Outcome, Result
 
 RETENTION = timedelta(days=90)
 """How long a flow can be shown after its events."""

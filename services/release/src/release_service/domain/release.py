@@ -22,7 +22,7 @@ from penstock_shared.contracts.events import (
     Stage,
 )
 from penstock_shared.contracts.plan import PlannedRelease
-from penstock_shared.persistence.records import Change, Decision, Record, already_done, stale
+from penstock_shared.decisions import Change, Decision, Record, already_done, stale
 
 PRODUCTION_PATIENCE = timedelta(hours=2)
 """How long a promoted release may wait for production: the deployer's own deadline comes first."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
-from penstock_shared.persistence.records import Change, Decision, Record, already_done, stale
+from penstock_shared.decisions import Change, Decision, Record, already_done, stale
 
 
 class SeatState(StrEnum):

@@ -6,15 +6,9 @@ from functools import cache
 from penstock_shared.clock import Clock
 from penstock_shared.contracts.events import DeployDone
 from penstock_shared.contracts.plan import EnvironmentMode, PlannedRelease
+from penstock_shared.decisions import Cause, Decision, Outcome, Result, already_done
 from penstock_shared.errors import RefusedMessageError
-from penstock_shared.persistence.records import (
-    Cause,
-    Decision,
-    Outcome,
-    Records,
-    Result,
-    already_done,
-)
+from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import load_plan
 from penstock_shared.storage import ObjectStore
 from release_service.domain import release

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from penstock_shared.clock import Clock
-from penstock_shared.persistence.records import Cause, Outcome, Records, Result
+from penstock_shared.decisions import Cause, Outcome, Result
+from penstock_shared.persistence.outbox import Records
 from release_service.domain import release
 from release_service.domain.release import Release
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from penstock_shared.contracts.events import DeployDone, FlowStopped
-from penstock_shared.persistence.records import Cause, Outcome, Records
+from penstock_shared.decisions import Cause, Outcome
+from penstock_shared.persistence.outbox import Records
 from release_service.domain import release
 from release_service.domain.release import Release
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from penstock_shared.clock import Clock
 from penstock_shared.contracts.commands import ABORT, ReleaseCommand
+from penstock_shared.decisions import Cause, Decision, Outcome
 from penstock_shared.observability import new_traceparent
-from penstock_shared.persistence.records import Cause, Decision, Outcome, Records
+from penstock_shared.persistence.outbox import Records
 from release_service.domain import release
 from release_service.domain.release import Release
 

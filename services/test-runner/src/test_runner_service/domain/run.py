@@ -15,14 +15,7 @@ from penstock_shared.contracts.events import (
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.contracts.model import Contract
 from penstock_shared.contracts.plan import PlannedGate
-from penstock_shared.persistence.records import (
-    Change,
-    Decision,
-    Record,
-    Refusal,
-    already_done,
-    stale,
-)
+from penstock_shared.decisions import Change, Decision, Record, Refusal, already_done, stale
 
 QUEUE_PATIENCE = timedelta(hours=1)
 """How long jobs may wait for a free runner, on top of what they may run."""

@@ -6,9 +6,9 @@ from typing import Any
 from penstock_shared import aws
 from penstock_shared.contracts.event import Event, EventData
 from penstock_shared.contracts.events import BuildCompleted, FlowStopped, JobFinished
+from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.messaging.consumer import Consumer
-from penstock_shared.persistence.records import Cause, Outcome
 from test_runner_service import bootstrap
 from test_runner_service.domain.run import TestRun
 from test_runner_service.settings import settings

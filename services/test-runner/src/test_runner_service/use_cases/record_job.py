@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.contracts.plan import PlannedGate
+from penstock_shared.decisions import Cause, Decision, Outcome
 from penstock_shared.persistence.memo import Memo
-from penstock_shared.persistence.records import Cause, Decision, Outcome, Records
+from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import load_plan
 from penstock_shared.storage import ObjectStore
 from test_runner_service.domain import run

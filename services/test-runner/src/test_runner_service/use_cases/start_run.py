@@ -6,15 +6,9 @@ from functools import cache
 from penstock_shared.clock import Clock
 from penstock_shared.contracts.events import BuildCompleted
 from penstock_shared.contracts.plan import PlannedGate
+from penstock_shared.decisions import Cause, Change, Decision, Outcome, already_done
 from penstock_shared.persistence.memo import Memo
-from penstock_shared.persistence.records import (
-    Cause,
-    Change,
-    Decision,
-    Outcome,
-    Records,
-    already_done,
-)
+from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import load_plan
 from penstock_shared.storage import ObjectStore
 from test_runner_service.domain import run

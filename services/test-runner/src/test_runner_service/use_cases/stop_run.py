@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from penstock_shared.contracts.events import FlowStopped
-from penstock_shared.persistence.records import Cause, Outcome, Records
+from penstock_shared.decisions import Cause, Outcome
+from penstock_shared.persistence.outbox import Records
 from test_runner_service.domain import run
 from test_runner_service.domain.run import TestRun
 
