@@ -92,6 +92,27 @@ def test_a_connection_closed_meanwhile_is_noticed_before_it_is_used(peer: Peer) 
     assert peer.connections == 2
 
 
+def test_a_connection_that_dies_unseen_gets_a_second_try_on_a_fresh_one(peer: Peer) -> None:
+    peer.answers = [OK, None, OK]
+    wire = Wire(peer.address)
+    ask(wire)  # the peer reads the next request before it closes this connection
+
+    assert ask(wire) == (200, b"ok")
+
+    assert (peer.connections, len(peer.requests)) == (2, 3)
+
+
+def test_a_request_is_not_sent_twice_once_its_answer_has_begun(peer: Peer) -> None:
+    peer.answers = [OK, b"HTTP/1.1 200 OK\r\nContent-Le", OK]
+    wire = Wire(peer.address, Limits(read=0.2))
+    ask(wire)
+
+    with pytest.raises(WireError, match="timed out"):
+        ask(wire)
+
+    assert len(peer.requests) == 2
+
+
 @pytest.mark.parametrize(
     "ending", [b"HTTP/1.0 200 OK\r\n", b"HTTP/1.1 200 OK\r\nConnection: Close\r\n"]
 )
