@@ -1,7 +1,7 @@
 """Events out, and a batch in: a bad record never blocks its neighbours, and nothing is lost."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,25 @@ import pytest
 from moto import mock_aws
 
 from penstock_shared.contracts.commands import ReleaseCommand
-from penstock_shared.contracts.event import Event, EventData, encode, make_event
-from penstock_shared.contracts.events import FlowFailed, JobFinished, JobRequested
+from penstock_shared.contracts.event import (
+    MAX_ROUNDS,
+    Event,
+    EventData,
+    decode,
+    encode,
+    make_event,
+)
+from penstock_shared.contracts.events import (
+    BakeStarted,
+    FlowFailed,
+    JobFinished,
+    JobRequested,
+    Stage,
+)
 from penstock_shared.contracts.jobs import Download, Job
 from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.messaging.consumer import Consumer
+from penstock_shared.messaging.giving_up import FailFlow
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.observability import Telemetry
 from tests.support.builders import FLOW_ID, NOW, a_cause, a_result
@@ -55,6 +69,16 @@ class Wires:
                 "RawMessageDelivery": str(raw).lower(),
                 **({"FilterPolicy": json.dumps(filter_policy)} if filter_policy else {}),
             },
+        )
+
+    def listen(self, topic: str) -> None:
+        """Have a queue, `ear`, hear everything that is said on a topic."""
+        self.urls["ear"] = self.sqs.create_queue(QueueName=f"{self.prefix}ear")["QueueUrl"]
+        self.sns.subscribe(
+            TopicArn=self.topics[topic],
+            Protocol="sqs",
+            Endpoint=f"arn:aws:sqs:us-east-1:123456789012:{self.prefix}ear",
+            Attributes={"RawMessageDelivery": "true"},
         )
 
     def receive(self, queue: str) -> list[dict[str, Any]]:
@@ -134,29 +158,30 @@ class Service:
 
     wires: Wires
     fails_on: str = ""
+    ends_flows: bool = True
 
     def __post_init__(self) -> None:
         self.handled: list[str] = []
         self.commands: list[tuple[str, ReleaseCommand]] = []
 
     def handle(self, event: Event[EventData], _cause: Cause) -> Outcome[Any] | None:
-        assert isinstance(event.data, FlowFailed)
-        if event.data.reason == self.fails_on:
+        name = event.data.reason if isinstance(event.data, FlowFailed) else event.type
+        if name == self.fails_on:
             raise ConnectionError("the table throttles")
-        self.handled.append(event.data.reason)
+        self.handled.append(name)
         return None
 
     def obey(self, topic: str, command: ReleaseCommand) -> Outcome[Any] | None:
         self.commands.append((topic, command))
         return None
 
-    def deliver(self, *bodies: str) -> list[str]:
-        """Deliver a batch; returns the bodies that come back."""
+    def deliver(self, *bodies: str, time: int = 1) -> list[str]:
+        """Deliver a batch, for the first or a later time; returns the bodies that come back."""
         for body in bodies:
             self.wires.sqs.send_message(QueueUrl=self.wires.urls["build"], MessageBody=body)
-        return self.deliver_waiting()
+        return self.deliver_waiting(time)
 
-    def deliver_waiting(self) -> list[str]:
+    def deliver_waiting(self, time: int = 1) -> list[str]:
         messages = self.wires.receive("build")
         consumer = Consumer.of_queue(
             self.wires.sqs,
@@ -165,21 +190,127 @@ class Service:
             Telemetry("test"),
             self.handle,
             self.obey,
+            FailFlow(publisher(self.wires), "test", Stage.BUILD) if self.ends_flows else None,
         )
-        answer = consumer({"Records": [_record(message) for message in messages]}, None)
+        answer = consumer({"Records": [_record(message, time) for message in messages]}, None)
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         return [message["Body"] for message in messages if message["MessageId"] in failed]
 
 
-def _record(message: dict[str, Any]) -> dict[str, Any]:
+def _record(message: dict[str, Any], time: int) -> dict[str, Any]:
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
         "body": message["Body"],
-        "attributes": {"ApproximateReceiveCount": "1"},
+        "attributes": {"ApproximateReceiveCount": str(time)},
         "messageAttributes": {},
         "eventSource": "aws:sqs",
     }
+
+
+@pytest.fixture
+def ends(wires: Wires) -> Callable[[], list[FlowFailed]]:
+    """What was said on `flow-stopped` since the last time somebody asked."""
+    wires.listen("flow-stopped")
+
+    def heard() -> list[FlowFailed]:
+        data = [decode(message["Body"]).data for message in wires.receive("ear")]
+        return [one for one in data if isinstance(one, FlowFailed)]
+
+    return heard
+
+
+def a_bake(hop: int = 1) -> str:
+    event = wrap(BakeStarted(version="1", deadline=NOW))
+    return encode(event.model_copy(update={"hop": hop}))
+
+
+def dead(wires: Wires) -> list[tuple[str, str]]:
+    """The bodies in the dead-letter queue, each with its reason."""
+    return [
+        (message["Body"], message["MessageAttributes"]["reason"]["StringValue"])
+        for message in wires.receive("build-dlq")
+    ]
+
+
+def test_a_record_that_fails_its_fifth_try_ends_its_flow_with_what_failed_and_where(
+    wires: Wires, ends: Callable[[], list[FlowFailed]]
+) -> None:
+    service = Service(wires, fails_on="bake-started")
+
+    assert service.deliver(a_bake(), time=4) == [a_bake()]
+    wires.sqs.purge_queue(QueueUrl=wires.urls["build"])
+    assert ends() == []
+    assert service.deliver(a_bake(), time=5) == []
+
+    (failed,) = ends()
+    assert failed.stage is Stage.BUILD
+    assert failed.reason.startswith(
+        "test gave up: ConnectionError: the table throttles (test_messaging.py:"
+    )
+    assert [body for body, _ in dead(wires)] == [a_bake()]
+
+
+def test_a_record_whose_tries_all_ended_without_a_word_ends_its_flow_untried(
+    wires: Wires, ends: Callable[[], list[FlowFailed]]
+) -> None:
+    service = Service(wires)
+
+    assert service.deliver(a_bake(), time=6) == []
+
+    assert service.handled == []
+    assert [failed.reason for failed in ends()] == ["test gave up: 5 tries ended without a word"]
+    assert dead(wires) == [(a_bake(), "5 tries ended without a word")]
+
+
+def test_an_event_of_a_version_that_nobody_reads_ends_its_flow_at_once(
+    wires: Wires, ends: Callable[[], list[FlowFailed]]
+) -> None:
+    Service(wires).deliver(a_bake().replace('"dataversion":', '"dataversion":9'))
+
+    (failed,) = ends()
+    assert "of bake-started is not accepted" in failed.reason
+
+
+def test_a_flow_that_goes_in_circles_ends_with_that_reason(
+    wires: Wires, ends: Callable[[], list[FlowFailed]]
+) -> None:
+    service = Service(wires)
+
+    service.deliver(a_bake(hop=MAX_ROUNDS), a_bake(hop=MAX_ROUNDS + 1))
+
+    assert service.handled == ["bake-started"]
+    (failed,) = ends()
+    assert "round 17 of its flow, the limit is 16" in failed.reason
+
+
+@pytest.mark.parametrize("body", ["a failure", "a job's answer to nobody"])
+def test_nothing_ends_that_has_ended_or_that_names_no_flow(
+    wires: Wires, ends: Callable[[], list[FlowFailed]], body: str
+) -> None:
+    text = a_failure("x") if body == "a failure" else body
+
+    assert Service(wires).deliver(text, time=6) == []
+
+    assert ends() == []
+    assert len(dead(wires)) == 1
+
+
+def test_an_event_that_only_a_watcher_cannot_handle_ends_no_flow(
+    wires: Wires, ends: Callable[[], list[FlowFailed]]
+) -> None:
+    Service(wires, ends_flows=False).deliver(a_bake(), time=6)
+
+    assert ends() == []
+    assert len(dead(wires)) == 1
+
+
+def test_a_record_comes_back_while_its_flow_cannot_be_told(wires: Wires) -> None:
+    wires.sns.delete_topic(TopicArn=wires.topics["flow-stopped"])
+
+    assert Service(wires).deliver(a_bake(), time=6) == [a_bake()]
+
+    assert dead(wires) == []
 
 
 def a_failure(reason: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from penstock_shared.messaging.consumer import TRIES
 from tests.infrastructure.conftest import Packaged
 
 PUBLISHERS = {
@@ -76,7 +77,7 @@ def test_every_queue_has_a_dead_letter_queue_and_that_has_an_alarm(packaged: Pac
             logical = name.split(".")[1]
             assert f'"{logical}", "QueueName"' in alarms, f"{name} has no alarm"
         else:
-            assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5, name
+            assert queue["RedrivePolicy"]["maxReceiveCount"] >= 4 * TRIES, name
 
 
 def test_a_queue_hides_a_message_six_times_as_long_as_its_function_may_run(

@@ -77,7 +77,10 @@ Decision = Change[R] | Refusal
 
 @dataclass(frozen=True)
 class Cause:
-    """What a change is the consequence of: where its events take flow, trace and hop from."""
+    """What a change is the consequence of: where its events take flow, trace and hop from.
+
+    `hop` counts the rounds of the flow so far, see `EventData.advances`.
+    """
 
     flow_id: str
     traceparent: str

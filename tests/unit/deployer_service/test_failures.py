@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from deployer_service.domain.deployment import Deployment, DeploymentState, Step
-from deployer_service.domain.messages import DeployComponentRequested
+from deployer_service.domain.messages import DeployComponentRequested, DeploymentCalled
 from deployer_service.domain.ports import Performed
+from deployer_service.use_cases.perform_step import PerformStep
+from deployer_service.use_cases.record_result import RecordResult
 from penstock_shared.contracts.event import Event, EventData
 from penstock_shared.contracts.events import (
     DeployDone,
@@ -24,7 +26,7 @@ from penstock_shared.contracts.events import (
     TestsPassed,
 )
 from penstock_shared.contracts.plan import EnvironmentMode, ObjectRef
-from penstock_shared.decisions import Result
+from penstock_shared.decisions import Cause, Result
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.persistence.outbox import Stored
 from penstock_shared.testing.fakes import InMemoryRecordStore, RecordingPublisher
@@ -136,6 +138,31 @@ def test_a_request_for_a_step_that_comes_after_its_result_is_not_obeyed_again() 
 
     assert outcome.result is Result.STALE
     assert world.running.writes == writes
+
+
+def test_a_step_that_nobody_can_do_fails_its_flow_and_frees_the_environment() -> None:
+    world = World()
+    world.pass_tests(world.flow(1, by_lambda("orders")))
+    world.take_in()
+    (asked,) = world.steps
+    assert isinstance(asked.data, DeployComponentRequested)
+    perform = PerformStep(world.ledger, {}, RecordResult(world.ledger))
+
+    perform.give_up(
+        asked.data, "KeyError: 'orders' (lambda_driver.py:7, in deploy)", Cause.of(asked)
+    )
+    world.steps.clear()
+    world.settle()
+
+    (failed,) = world.publisher.only(FlowFailed)
+    assert "nobody could do this step: KeyError: 'orders' (lambda_driver.py:7" in failed.reason
+    assert world.environment().holder is None
+
+
+def test_a_call_that_nobody_can_handle_strands_the_flow_that_is_called() -> None:
+    called = DeploymentCalled(deployment_id=f"{'b' * 20}.staging", token=2)
+
+    assert called.strands("a" * 20) == "b" * 20
 
 
 def test_a_step_function_that_wakes_up_without_its_lease_writes_nothing() -> None:

@@ -86,13 +86,13 @@ def test_a_job_is_leased_run_told_and_taken_off_the_queue() -> None:
     assert desk.record.outcome is JobState.SUCCEEDED
 
 
-def test_its_event_is_one_hop_further_in_the_same_flow_and_trace() -> None:
+def test_its_event_is_of_the_same_round_of_the_same_flow_and_trace() -> None:
     desk = Desk()
 
     desk.handle(body=a_request(hop=3))
 
     (said,) = desk.table.publisher.said
-    assert (said.subject, said.hop, said.source) == (FLOW_ID, 4, "penstock/runner")
+    assert (said.subject, said.hop, said.source) == (FLOW_ID, 3, "penstock/runner")
     assert said.traceparent.split("-")[1] == a_cause().traceparent.split("-")[1]
 
 
@@ -102,7 +102,6 @@ def test_its_event_is_one_hop_further_in_the_same_flow_and_trace() -> None:
         ("not JSON", "not JSON: "),
         ("{}", "not a CloudEvents object"),
         (a_request().replace('"timeout":60', '"timeout":-1'), "not a valid job-requested: "),
-        (a_request(hop=32), "the flow is 32 messages deep"),
         (
             encode(
                 make_event(
@@ -127,6 +126,66 @@ def test_a_message_that_nobody_can_act_on_is_refused_with_the_reason(
 
     assert desk.queue.refused[0].startswith(reason)
     assert desk.table.store.items == {}
+
+
+def test_whoever_asked_for_a_job_that_nobody_can_act_on_hears_that_it_is_lost() -> None:
+    desk = Desk()
+
+    desk.handle(body=a_request(hop=3).replace('"timeout":60', '"timeout":-1'))
+
+    (answer,) = desk.table.publisher.said
+    assert (answer.subject, answer.hop) == (FLOW_ID, 3)
+    (result,) = desk.results
+    assert (result.job_id, result.owner, result.state) == (JOB_ID, "build", JobState.LOST)
+    assert result.reason.startswith("no runner can do this: not a valid job-requested")
+
+
+def test_a_request_that_fails_by_no_fault_of_aws_is_given_up_after_five_tries() -> None:
+    desk = Desk()
+    desk.table.store.fails = [KeyError("lease_until"), KeyError("lease_until")]
+
+    with pytest.raises(KeyError):
+        desk.handle(received=4)
+    desk.handle(received=5)
+
+    assert [result.state for result in desk.results] == [JobState.LOST]
+    assert "KeyError: 'lease_until' (" in desk.results[0].reason
+    assert len(desk.queue.refused) == 1
+
+
+def test_a_request_waits_for_aws_to_come_back_however_often_it_was_received() -> None:
+    desk = Desk()
+    desk.table.store.fails = [ConnectionError("down")]
+
+    with pytest.raises(ConnectionError):
+        desk.handle(received=50)
+
+    assert desk.queue.refused == []
+
+
+def fail(_: Lease) -> JobResult:
+    raise OSError("no space left on device")
+
+
+def test_a_job_that_a_runner_fails_at_is_given_back() -> None:
+    desk = Desk()
+
+    desk.handle(fail)
+
+    assert desk.record.state is JobRunState.RELEASED
+    assert desk.queue.hidden == [2]
+    assert desk.results == []
+
+
+def test_a_job_that_runners_keep_failing_at_is_lost_with_what_went_wrong_and_where() -> None:
+    desk = Desk()
+
+    desk.handle(fail, received=3)
+
+    (result,) = desk.results
+    assert result.state is JobState.LOST
+    assert result.reason.startswith("the runner failed at it: OSError: no space left on device (")
+    assert len(desk.queue.deleted) == 1
 
 
 def test_a_job_that_another_runner_holds_is_put_back_until_that_lease_ends() -> None:

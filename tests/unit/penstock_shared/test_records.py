@@ -8,13 +8,12 @@ from typing import ClassVar
 
 import pytest
 
-from penstock_shared.contracts.event import MAX_HOPS
-from penstock_shared.contracts.events import FlowFailed
+from penstock_shared.contracts.events import BakeStarted, FlowFailed, JobFinished
 from penstock_shared.decisions import Change, Decision, Outcome, Record, Result, already_done
-from penstock_shared.errors import ContentionError, RefusedMessageError
+from penstock_shared.errors import ContentionError
 from penstock_shared.persistence.outbox import Records, Stored
 from penstock_shared.testing.fakes import InMemoryRecordStore, RecordingPublisher, fake_records
-from tests.support.builders import a_cause
+from tests.support.builders import NOW, a_cause, a_result
 
 
 class Light(StrEnum):
@@ -174,11 +173,18 @@ def test_a_writer_that_always_loses_asks_to_be_called_again() -> None:
         records.change("it", a_cause(), lambda _: turn(Light.RED))
 
 
-def test_a_flow_that_goes_in_circles_is_stopped_by_its_hops(records: Records[Signal]) -> None:
-    with pytest.raises(RefusedMessageError, match="goes in circles"):
-        records.change("it", a_cause(hop=MAX_HOPS), green)
+def test_only_what_hands_the_flow_on_counts_as_a_round(records: Records[Signal]) -> None:
+    handed_on = BakeStarted(version="1", deadline=NOW)
+    beside = JobFinished(result=a_result("1" * 20))
 
-    assert records.get("it") is None
+    records.change(
+        "it", a_cause(hop=5), lambda _: Change(Signal(state=Light.RED), [handed_on, beside])
+    )
+
+    assert {event.type: event.hop for event in publisher(records).said} == {
+        "bake-started": 6,
+        "job-finished": 5,
+    }
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -8,18 +8,25 @@ from math import ceil
 from penstock_runner.domain.interruption import Shutdown, Why
 from penstock_runner.domain.job_run import JobRun, JobRunState
 from penstock_runner.domain.ports import JobQueue, Message
+from penstock_runner.use_cases.answer import SOURCE, answer_to, lost
 from penstock_runner.use_cases.keep_lease import LeaseKeeper, StoppedBecause, stop_if_unwanted
 from penstock_runner.use_cases.lease import Lease, is_told
 from penstock_runner.use_cases.run_job import stream_of
-from penstock_shared.contracts.event import MAX_HOPS, Event, EventData, decode, make_event
+from penstock_shared.aws import errors
+from penstock_shared.clock import utc_now
+from penstock_shared.contracts.event import Event, EventData, decode, make_event
 from penstock_shared.contracts.events import JobRequested, JobStarted
 from penstock_shared.contracts.jobs import JobResult
 from penstock_shared.decisions import Cause, Outcome
-from penstock_shared.errors import RefusedMessageError
+from penstock_shared.errors import RefusedMessageError, describe
 from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.outbox import Publisher, Records
 
-SOURCE = "penstock/runner"
+TRIES = 5
+"""How often a request is tried that fails before its job is leased. AWS being away does not count:
+nothing is wrong with the request."""
+ATTEMPTS = 3
+"""How often a job is tried that a runner fails at by no fault of the job."""
 LONGEST_PAUSE = 900
 """Seconds for which the duplicate of a running job's message is hidden at most."""
 PATIENT_DELIVERIES = 4
@@ -50,8 +57,8 @@ class HandleRequest:
     term: timedelta
 
     def __call__(self, message: Message) -> None:
-        """Do all there is to do for this delivery. Raises what AWS raises before the lease is
-        taken; the message then comes back by itself.
+        """Do all there is to do for this delivery. What it raises leaves the message in the queue,
+        where it becomes visible again by itself.
         """
         try:
             event, request = read_request(message.body)
@@ -60,8 +67,21 @@ class HandleRequest:
                 lease = Lease(self.records(), cause, request.job, self.runner, self.term, stop)
                 span.outcome(self._handle(message, lease, event.time))
         except RefusedMessageError as error:
-            self.telemetry.logger.warning("request refused", reason=str(error))
-            self.queue.refuse(message, str(error))
+            self._refuse(message, str(error))
+        except (errors.BotoCoreError, errors.ClientError, OSError):
+            raise
+        except Exception as error:
+            if message.received < TRIES:
+                raise
+            self._refuse(message, f"{describe(error)}; tried {message.received} times")
+
+    def _refuse(self, message: Message, reason: str) -> None:
+        """Tell who asked for the job that it is lost, and put the message away."""
+        self.telemetry.logger.error("request refused", reason=reason)
+        answer = answer_to(message.body, f"no runner can do this: {reason}", utc_now())
+        if answer:
+            self.publisher.publish([answer])
+        self.queue.refuse(message, reason)
 
     def _handle(self, message: Message, lease: Lease, requested_at: datetime) -> str:
         outcome = lease.take()
@@ -77,8 +97,14 @@ class HandleRequest:
         return outcome.reason or f"given up after {lease.attempt} attempts"
 
     def _work(self, message: Message, lease: Lease) -> str:
-        with self._keeper(message, lease):
-            result = self.run_job(lease)
+        try:
+            with self._keeper(message, lease):
+                result = self.run_job(lease)
+        except Exception as error:
+            self.telemetry.logger.exception("could not run a job")
+            if message.received < ATTEMPTS:
+                return self._try_again(message, lease)
+            result = lost(lease, f"the runner failed at it: {describe(error)}")
         if result is None:
             return self._let_go(message, lease)
         outcome = self._tell(lease, result)
@@ -97,6 +123,11 @@ class HandleRequest:
             lease.release()
             self.queue.hide(message, 0)
         return f"let go: {order.reason}" if order else "let go"
+
+    def _try_again(self, message: Message, lease: Lease) -> str:
+        lease.release()
+        self.queue.hide(message, 1 << message.received)
+        return "put back: the runner failed at it"
 
     def _tell(self, lease: Lease, result: JobResult) -> Outcome[JobRun]:
         for pause in self._pauses():
@@ -121,13 +152,11 @@ class HandleRequest:
 
 def read_request(body: str) -> tuple[Event[EventData], JobRequested]:
     """The event in a message of the jobs queue. Raises RefusedMessageError if it is none that a
-    runner can act on: also when its result could not be said any more.
+    runner can act on.
     """
     event = decode(body)
     if not isinstance(event.data, JobRequested):
         raise RefusedMessageError(f"a runner does not act on {event.type}")
-    if event.hop >= MAX_HOPS:
-        raise RefusedMessageError(f"the flow is {event.hop} messages deep, the limit is {MAX_HOPS}")
     return event, event.data
 
 
@@ -150,7 +179,7 @@ def started_event(lease: Lease) -> Event[EventData]:
         source=SOURCE,
         time=lease.records.clock(),
         traceparent=cause.traceparent,
-        hop=cause.hop + 1,
+        hop=cause.hop + data.advances,
     )
 
 

@@ -10,6 +10,8 @@ from build_service.use_cases.start_build import StartBuild
 from build_service.use_cases.stop_build import StopBuild
 from penstock_shared import aws
 from penstock_shared.clock import utc_now
+from penstock_shared.contracts.events import Stage
+from penstock_shared.messaging.giving_up import FailFlow
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.dynamodb import DynamoRecordStore
@@ -27,14 +29,26 @@ def telemetry() -> Telemetry:
 
 
 @cache
+def publisher() -> AwsPublisher:
+    """Says events on topics and queues."""
+    told = settings()
+    return AwsPublisher(
+        aws.client("sns"), aws.client("sqs"), told.topic_arn_prefix, told.queue_url_prefix
+    )
+
+
+@cache
+def fail_flow() -> FailFlow:
+    """What becomes of the flow of a message that cannot be handled."""
+    return FailFlow(publisher(), SERVICE, Stage.BUILD)
+
+
+@cache
 def records() -> Records[Build]:
     """The builds table, with its outbox."""
-    told = settings()
     return Records(
-        store=DynamoRecordStore(aws.client("dynamodb"), told.table_name, Build),
-        publisher=AwsPublisher(
-            aws.client("sns"), aws.client("sqs"), told.topic_arn_prefix, told.queue_url_prefix
-        ),
+        store=DynamoRecordStore(aws.client("dynamodb"), settings().table_name, Build),
+        publisher=publisher(),
         source=f"penstock/{SERVICE}",
     )
 

@@ -23,6 +23,7 @@ from penstock_shared import aws
 from penstock_shared.clock import utc_now
 from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.decisions import Record
+from penstock_shared.messaging.giving_up import FailFlow
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.dynamodb import RETENTION, DynamoRecordStore
@@ -47,11 +48,11 @@ def ledger() -> Ledger:
     """The deployments table, with its outbox, and the drivers."""
     drivers: dict[str, Driver] = {"command": CommandDriver(_objects()), "lambda": LambdaDriver()}
     return Ledger(
-        flows=Records(_store(Flow), _publisher(), SOURCE),
+        flows=Records(_store(Flow), publisher(), SOURCE),
         # Most often the container that started a component hears of its end too.
-        deployments=RememberingRecords(_store(Deployment), _publisher(), SOURCE),
+        deployments=RememberingRecords(_store(Deployment), publisher(), SOURCE),
         # What runs where is not forgotten, however long ago it was deployed.
-        environments=Records(_store(Environment, retention=None), _publisher(), SOURCE),
+        environments=Records(_store(Environment, retention=None), publisher(), SOURCE),
         drivers=drivers,
         clock=utc_now,
     )
@@ -95,6 +96,12 @@ def sweep() -> Sweep:
 
 
 @cache
+def fail_flow() -> FailFlow:
+    """What becomes of the flow of a message that cannot be handled."""
+    return FailFlow(publisher(), SERVICE)
+
+
+@cache
 def sqs() -> Any:
     """The SQS client."""
     return aws.client("sqs")
@@ -122,7 +129,8 @@ def _dynamodb() -> Any:
 
 
 @cache
-def _publisher() -> AwsPublisher:
+def publisher() -> AwsPublisher:
+    """Says events on topics and queues."""
     told = settings()
     sns = aws.client("sns")
     return AwsPublisher(sns, sqs(), told.topic_arn_prefix, told.queue_url_prefix)

@@ -5,7 +5,9 @@ from typing import TypeVar
 
 from penstock_shared import aws
 from penstock_shared.clock import utc_now
+from penstock_shared.contracts.events import Stage
 from penstock_shared.decisions import Record
+from penstock_shared.messaging.giving_up import FailFlow
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.dynamodb import DynamoRecordStore
@@ -30,6 +32,21 @@ R = TypeVar("R", bound=Record)
 def telemetry() -> Telemetry:
     """The service's logs, metrics and traces."""
     return Telemetry(SERVICE)
+
+
+@cache
+def publisher() -> AwsPublisher:
+    """Says events on topics and queues."""
+    told = settings()
+    return AwsPublisher(
+        aws.client("sns"), aws.client("sqs"), told.topic_arn_prefix, told.queue_url_prefix
+    )
+
+
+@cache
+def fail_flow() -> FailFlow:
+    """What becomes of the flow of a message that cannot be handled."""
+    return FailFlow(publisher(), SERVICE, Stage.BAKE)
 
 
 @cache
@@ -76,11 +93,8 @@ def _bakes() -> StepFunctionsBakes:
 
 
 def _records(record_type: type[R]) -> Records[R]:
-    told = settings()
     return Records(
-        store=DynamoRecordStore(aws.client("dynamodb"), told.table_name, record_type),
-        publisher=AwsPublisher(
-            aws.client("sns"), aws.client("sqs"), told.topic_arn_prefix, told.queue_url_prefix
-        ),
+        store=DynamoRecordStore(aws.client("dynamodb"), settings().table_name, record_type),
+        publisher=publisher(),
         source=f"penstock/{SERVICE}",
     )

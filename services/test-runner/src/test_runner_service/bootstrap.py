@@ -4,6 +4,8 @@ from functools import cache
 
 from penstock_shared import aws
 from penstock_shared.clock import utc_now
+from penstock_shared.contracts.events import Stage
+from penstock_shared.messaging.giving_up import FailFlow
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.dynamodb import DynamoRecordStore
@@ -26,14 +28,26 @@ def telemetry() -> Telemetry:
 
 
 @cache
+def publisher() -> AwsPublisher:
+    """Says events on topics and queues."""
+    told = settings()
+    return AwsPublisher(
+        aws.client("sns"), aws.client("sqs"), told.topic_arn_prefix, told.queue_url_prefix
+    )
+
+
+@cache
+def fail_flow() -> FailFlow:
+    """What becomes of the flow of a message that cannot be handled."""
+    return FailFlow(publisher(), SERVICE, Stage.TEST)
+
+
+@cache
 def records() -> Records[TestRun]:
     """The test-runs table, with its outbox."""
-    told = settings()
     return Records(
-        store=DynamoRecordStore(aws.client("dynamodb"), told.table_name, TestRun),
-        publisher=AwsPublisher(
-            aws.client("sns"), aws.client("sqs"), told.topic_arn_prefix, told.queue_url_prefix
-        ),
+        store=DynamoRecordStore(aws.client("dynamodb"), settings().table_name, TestRun),
+        publisher=publisher(),
         source=f"penstock/{SERVICE}",
     )
 

@@ -5,18 +5,21 @@ for `traceparent`, its distributed-tracing extension. `dataversion` and `hop` ar
 extension attributes.
 """
 
-from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import from_json
 
 from penstock_shared.contracts.model import Contract, FlowId, Moment
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.identifiers import event_id_for
 
-MAX_HOPS = 32
-"""How many messages deep a flow may go: a guard against loops that Lambda's own (about 16 passes
-through one function) does not see across several functions."""
+MAX_ROUNDS = 16
+"""How many times a flow may be handed on from service to service. A release takes six; more than
+this goes in circles, which Lambda's own guard does not see across several functions."""
+
+
+Traceparent = Annotated[str, Field(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$")]
 
 
 class Topic(str):
@@ -33,6 +36,9 @@ class EventData(Contract):
     type: ClassVar[str]
     data_version: ClassVar[int] = 1
     channel: ClassVar[Topic | Queue]
+    advances: ClassVar[bool] = True
+    """Whether this hands the flow on to another service, which counts as a round. Jobs, what a
+    service says to itself, and the ends of flows do not: a flow may have any number of those."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -42,6 +48,13 @@ class EventData(Contract):
     def identity(self) -> str:
         """What tells this outcome from others of its type in the same flow."""
         return ""
+
+    def strands(self, flow_id: str) -> str | None:
+        """The flow that waits forever if nobody can handle this; None where none would.
+
+        `flow_id` is the subject of the event.
+        """
+        return flow_id
 
     def attributes(self) -> dict[str, str]:
         """Message attributes, beside `type`, that subscriptions filter on."""
@@ -70,7 +83,7 @@ class Event(Contract, Generic[DataT]):
     time: Moment
     datacontenttype: Literal["application/json"] = "application/json"
     dataversion: int = 1
-    traceparent: str = Field(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$")
+    traceparent: Traceparent
     hop: int = Field(default=0, ge=0)
     data: DataT
 
@@ -84,6 +97,17 @@ class Event(Contract, Generic[DataT]):
     def flow_id(self) -> str:
         """The flow that this event belongs to."""
         return self.subject
+
+
+class Envelope(BaseModel):
+    """What an event says of itself, readable even where its data is not."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    type: str
+    subject: FlowId
+    traceparent: Traceparent
+    hop: int = 0
 
 
 def make_event(
@@ -134,6 +158,14 @@ def decode(text: str | bytes) -> Event[EventData]:
         return Event[data_class].model_validate(raw)  # type: ignore[valid-type]  # chosen at run time
     except ValidationError as error:
         raise RefusedMessageError(f"not a valid {data_class.type}: {_first_of(error)}") from error
+
+
+def read_envelope(text: str | bytes) -> Envelope | None:
+    """The envelope of a message; None when it is no event of any flow."""
+    try:
+        return Envelope.model_validate_json(text)
+    except ValidationError:
+        return None
 
 
 def _parse(text: str | bytes) -> dict[str, Any]:

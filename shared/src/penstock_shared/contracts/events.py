@@ -85,6 +85,10 @@ class DeployDone(EventData):
         """One outcome per deployment."""
         return self.deployment_id
 
+    def strands(self, flow_id: str) -> str | None:
+        """After staging comes a bake; elsewhere the flow has arrived."""
+        return flow_id if self.role is EnvironmentRole.STAGING else None
+
 
 class BakeStarted(EventData):
     """Staging runs the release; it bakes until the deadline unless it is stopped."""
@@ -119,10 +123,15 @@ class FlowStopped(EventData):
     """The flow ends here. The subclass says how, the data says why."""
 
     channel: ClassVar = Topic("flow-stopped")
+    advances: ClassVar = False
     stage: Stage | None = None
     reason: Text
     by: Text = ""
     job: JobResult | None = None
+
+    def strands(self, flow_id: str) -> str | None:
+        """The flow has ended already."""
+        return None
 
 
 class FlowFailed(FlowStopped):
@@ -148,6 +157,7 @@ class RolledBack(EventData):
 
     type: ClassVar = "rolled-back"
     channel: ClassVar = Topic("deploy-done")
+    advances: ClassVar = False
     deployment_id: str
     environment: Name
     role: EnvironmentRole
@@ -164,6 +174,7 @@ class JobRequested(EventData):
 
     type: ClassVar = "job-requested"
     channel: ClassVar = Queue("jobs")
+    advances: ClassVar = False
     job: Job
 
     def identity(self) -> str:
@@ -176,6 +187,7 @@ class JobStarted(EventData):
 
     type: ClassVar = "job-started"
     channel: ClassVar = Topic("job-finished")
+    advances: ClassVar = False
     job_id: str
     owner: Name
     name: Name
@@ -194,6 +206,7 @@ class JobFinished(EventData):
 
     type: ClassVar = "job-finished"
     channel: ClassVar = Topic("job-finished")
+    advances: ClassVar = False
     result: JobResult
 
     def identity(self) -> str:

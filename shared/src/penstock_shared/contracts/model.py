@@ -12,7 +12,8 @@ class Contract(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
 
 
-def _without_control_characters(text: str) -> str:
+def clean(text: str) -> str:
+    """The text without control characters, but for line breaks and tabs: SQS takes no others."""
     return "".join(
         character for character in text if character.isprintable() or character in "\n\t"
     )
@@ -21,5 +22,5 @@ def _without_control_characters(text: str) -> str:
 FlowId = Annotated[str, Field(pattern=r"^[0-9a-f]{20}$")]
 Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-Text = Annotated[str, AfterValidator(_without_control_characters)]
+Text = Annotated[str, AfterValidator(clean)]
 Moment = AwareDatetime

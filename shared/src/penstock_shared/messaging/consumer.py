@@ -1,8 +1,9 @@
 """Handles an SQS batch record by record: a bad one never blocks its neighbours.
 
 Three things can become of a record. Handled: it is deleted. Refused (no retry can make it
-acceptable): it goes to the dead-letter queue at once, with the reason. Failed (anything else): it
-comes back after a pause that doubles, until the queue's redrive policy dead-letters it.
+acceptable): it is given up at once. Failed (anything else): it comes back after a pause that
+doubles, and is given up after its fifth try, or when it comes again after five tries that ended
+without a word. What is given up ends its flow, and goes to the dead-letter queue with the reason.
 """
 
 from collections.abc import Callable
@@ -12,17 +13,24 @@ from typing import Any
 from pydantic_core import from_json
 
 from penstock_shared.contracts.commands import COMMAND_TOPICS, ReleaseCommand, read_command
-from penstock_shared.contracts.event import Event, EventData, decode
+from penstock_shared.contracts.event import MAX_ROUNDS, Event, EventData, decode
+from penstock_shared.contracts.model import clean
 from penstock_shared.decisions import Cause, Outcome
-from penstock_shared.errors import RefusedMessageError
+from penstock_shared.errors import RefusedMessageError, describe
 from penstock_shared.observability import Span, Telemetry
 
+TRIES = 5
+"""How often a record is tried. The pauses between take 2 + 4 + 8 + 16 seconds: a flow whose message
+cannot be handled ends within about half a minute. The queue's own limit, `maxReceiveCount`, is far
+above: it counts receives in which the function did not even start."""
 LONGEST_PAUSE = 120
 """Seconds; the pause before a failed record is seen again doubles up to this."""
 REASON_CHARACTERS = 1000
 
 EventHandler = Callable[[Event[EventData], Cause], Outcome[Any] | None]
 CommandHandler = Callable[[str, ReleaseCommand], Outcome[Any] | None]
+GiveUp = Callable[[str, str], None]
+"""Takes the body of a message that nobody can handle, and the reason."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,9 @@ class Consumer:
 
     `handle` gets each event with its cause. `handle_command` gets what people publish by hand,
     which is no event, with the name of its topic; such topics are subscribed to without raw
-    delivery, since only SNS's own envelope says which topic a message came from.
+    delivery, since only SNS's own envelope says which topic a message came from. `give_up` hears
+    of each record that is given up before the dead-letter queue has it; a consumer that no flow
+    waits for, as the monitor's, has none.
     """
 
     sqs: Any
@@ -63,6 +73,7 @@ class Consumer:
     telemetry: Telemetry
     handle: EventHandler
     handle_command: CommandHandler | None = None
+    give_up: GiveUp | None = None
 
     @classmethod
     def of_queue(
@@ -73,10 +84,11 @@ class Consumer:
         telemetry: Telemetry,
         handle: EventHandler,
         handle_command: CommandHandler | None = None,
+        give_up: GiveUp | None = None,
     ) -> "Consumer":
         """The consumer of a queue by its short name; its DLQ is the same name with `-dlq`."""
         url = f"{queue_url_prefix}{queue}"
-        return cls(sqs, url, f"{url}-dlq", telemetry, handle, handle_command)
+        return cls(sqs, url, f"{url}-dlq", telemetry, handle, handle_command, give_up)
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Handle a Lambda invocation; returns the partial batch response."""
@@ -89,12 +101,16 @@ class Consumer:
         return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
 
     def _handles(self, record: Received) -> bool:
+        if record.deliveries > TRIES:
+            return self._gives_up(record, f"{TRIES} tries ended without a word")
         try:
             self._dispatch(record)
         except RefusedMessageError as error:
-            return self._dead_letter(record, str(error))
-        except Exception:
+            return self._gives_up(record, str(error))
+        except Exception as error:
             self.telemetry.logger.exception("record failed", message_id=record.message_id)
+            if record.deliveries == TRIES:
+                return self._gives_up(record, f"{describe(error)}; tried {TRIES} times")
             self._pause(record)
             return False
         return True
@@ -107,23 +123,37 @@ class Consumer:
                 _tell(span, self.handle_command(topic, command))
             return
         event = decode(record.body)
+        if self.give_up and event.data.advances and event.hop > MAX_ROUNDS:
+            raise RefusedMessageError(
+                f"{event.type} is round {event.hop} of its flow, the limit is {MAX_ROUNDS}: "
+                "something goes in circles"
+            )
         with self.telemetry.event(event) as span:
             _tell(span, self.handle(event, Cause.of(event, span.traceparent)))
 
-    def _dead_letter(self, record: Received, reason: str) -> bool:
-        """Returns whether the dead-letter queue has it; otherwise the record comes back."""
-        self.telemetry.logger.error("record refused", message_id=record.message_id, reason=reason)
-        attribute = {"DataType": "String", "StringValue": reason[:REASON_CHARACTERS]}
+    def _gives_up(self, record: Received, reason: str) -> bool:
+        """Returns whether its flow and the dead-letter queue know; otherwise the record comes back.
+
+        The flow hears first: it waits, and hearing twice is harmless.
+        """
+        reason = clean(reason)[:REASON_CHARACTERS]
+        self.telemetry.logger.error("record given up", message_id=record.message_id, reason=reason)
         try:
-            self.sqs.send_message(
-                QueueUrl=self.dead_letter_url,
-                MessageBody=record.body,
-                MessageAttributes={"reason": attribute},
-            )
+            if self.give_up:
+                self.give_up(record.body, reason)
+            self._dead_letter(record, reason)
         except Exception:
-            self.telemetry.logger.exception("could not dead-letter", message_id=record.message_id)
+            self.telemetry.logger.exception("could not give up", message_id=record.message_id)
+            self._pause(record)
             return False
         return True
+
+    def _dead_letter(self, record: Received, reason: str) -> None:
+        self.sqs.send_message(
+            QueueUrl=self.dead_letter_url,
+            MessageBody=record.body,
+            MessageAttributes={"reason": {"DataType": "String", "StringValue": reason}},
+        )
 
     def _pause(self, record: Received) -> None:
         try:

@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from penstock_shared.clock import Clock, utc_now
-from penstock_shared.contracts.event import MAX_HOPS, Event, EventData, make_event
+from penstock_shared.contracts.event import Event, EventData, make_event
 from penstock_shared.decisions import Cause, Change, Decision, Outcome, Record, Refusal, Result
-from penstock_shared.errors import ContentionError, RefusedMessageError, VersionConflictError
+from penstock_shared.errors import ContentionError, VersionConflictError
 
 WRITE_ATTEMPTS = 25
 """Writers that lose the version check re-read and try again this often. Fan-in of a stage's jobs
@@ -136,16 +136,11 @@ class Records(Generic[R]):
             self.store.clear(key, stored)
 
     def _wrap(self, data: EventData, cause: Cause) -> Event[EventData]:
-        if cause.hop >= MAX_HOPS:
-            raise RefusedMessageError(
-                f"{data.type} not published: the flow is {cause.hop} messages deep, "
-                f"the limit is {MAX_HOPS}; something goes in circles"
-            )
         return make_event(
             data,
             flow_id=cause.flow_id,
             source=self.source,
             time=self.clock(),
             traceparent=cause.traceparent,
-            hop=cause.hop + 1,
+            hop=cause.hop + data.advances,
         )

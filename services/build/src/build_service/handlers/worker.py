@@ -22,7 +22,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @cache
 def _consumer() -> Consumer:
     return Consumer.of_queue(
-        aws.client("sqs"), settings().queue_url_prefix, "build", bootstrap.telemetry(), _handle
+        aws.client("sqs"),
+        settings().queue_url_prefix,
+        "build",
+        bootstrap.telemetry(),
+        _handle,
+        give_up=bootstrap.fail_flow(),
     )
 
 

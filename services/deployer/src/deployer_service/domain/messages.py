@@ -19,6 +19,7 @@ class DeploymentCalled(EventData):
 
     type: ClassVar = "deployment-called"
     channel: ClassVar = Queue("deployer")
+    advances: ClassVar = False
     deployment_id: str
     token: int
 
@@ -26,12 +27,17 @@ class DeploymentCalled(EventData):
         """One call per deployment and change of hands."""
         return f"{self.deployment_id}:{self.token}"
 
+    def strands(self, flow_id: str) -> str | None:
+        """The flow that is called, whichever flow's end let it have the environment."""
+        return self.deployment_id.partition(".")[0]
+
 
 class DeployComponentRequested(EventData):
     """Bring one component in, or take it back, with AWS calls that may take a while."""
 
     type: ClassVar = "deploy-component-requested"
     channel: ClassVar = Queue("deployer-steps")
+    advances: ClassVar = False
     deployment_id: str
     component: Name
     direction: Direction

@@ -6,7 +6,7 @@ from typing import Any
 from deployer_service import bootstrap
 from deployer_service.domain.messages import DeployComponentRequested
 from deployer_service.settings import settings
-from penstock_shared.contracts.event import Event, EventData
+from penstock_shared.contracts.event import Event, EventData, decode
 from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.messaging.consumer import Consumer
@@ -25,7 +25,18 @@ def _consumer() -> Consumer:
         "deployer-steps",
         bootstrap.telemetry(),
         _handle,
+        give_up=_give_up,
     )
+
+
+def _give_up(body: str, reason: str) -> None:
+    try:
+        event = decode(body)
+    except RefusedMessageError:
+        bootstrap.fail_flow()(body, reason)
+        return
+    if isinstance(event.data, DeployComponentRequested):
+        bootstrap.perform_step().give_up(event.data, reason, Cause.of(event))
 
 
 def _handle(event: Event[EventData], cause: Cause) -> Outcome[Any]:

@@ -26,6 +26,7 @@ def _consumer() -> Consumer:
         "deployer",
         bootstrap.telemetry(),
         _handle,
+        give_up=bootstrap.fail_flow(),
     )
 
 

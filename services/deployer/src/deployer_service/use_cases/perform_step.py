@@ -37,6 +37,18 @@ class PerformStep:
             return Outcome(Result.STALE, deployment, str(error))
         return self.record_result(deployment.id, result, cause)
 
+    def give_up(
+        self, request: DeployComponentRequested, reason: str, cause: Cause
+    ) -> Outcome[Deployment]:
+        """Nobody can do the step: it failed, so that the deployment lets go of its environment."""
+        result = StepResult(
+            component=request.component,
+            direction=request.direction,
+            succeeded=False,
+            reason=f"nobody could do this step: {reason}",
+        )
+        return self.record_result(request.deployment_id, result, cause)
+
     def _perform(
         self, deployment: Deployment, step: Step, request: DeployComponentRequested
     ) -> StepResult:

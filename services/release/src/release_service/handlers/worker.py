@@ -28,6 +28,7 @@ def _consumer() -> Consumer:
         bootstrap.telemetry(),
         _handle,
         handle_command=bootstrap.obey(),
+        give_up=bootstrap.fail_flow(),
     )
 
 

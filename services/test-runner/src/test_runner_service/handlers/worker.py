@@ -27,6 +27,7 @@ def _consumer() -> Consumer:
         "test-runner",
         bootstrap.telemetry(),
         _handle,
+        give_up=bootstrap.fail_flow(),
     )
 
 

@@ -1,0 +1,53 @@
+"""Answers for jobs that no runner can do: lost, with the reason, so that nobody waits for them."""
+
+from datetime import datetime
+
+from pydantic_core import from_json
+
+from penstock_runner.domain.results import LONGEST_TEXT, Ending, result_of
+from penstock_runner.use_cases.lease import Lease
+from penstock_shared.contracts.event import Event, EventData, make_event, read_envelope
+from penstock_shared.contracts.events import JobFinished
+from penstock_shared.contracts.jobs import JobResult, JobState
+
+SOURCE = "penstock/runner"
+IDENTITY = ("job_id", "owner", "record", "position", "name", "component")
+"""What a request and its result have in common."""
+
+
+def lost(lease: Lease, reason: str) -> JobResult:
+    """The result of a leased job that this runner failed at by no fault of the job."""
+    ending = Ending(JobState.LOST, reason=reason)
+    now = lease.records.clock()
+    return result_of(lease.job, lease.attempt, lease.started_at, now, ending)
+
+
+def answer_to(body: str, reason: str, now: datetime) -> Event[EventData] | None:
+    """The answer to a request that cannot be acted on; None if it does not say who asked."""
+    envelope = read_envelope(body)
+    result = _result(body, reason, now)
+    if envelope is None or result is None:
+        return None
+    return make_event(
+        JobFinished(result=result),
+        flow_id=envelope.subject,
+        source=SOURCE,
+        time=now,
+        traceparent=envelope.traceparent,
+        hop=envelope.hop,
+    )
+
+
+def _result(body: str, reason: str, now: datetime) -> JobResult | None:
+    try:
+        job = from_json(body)["data"]["job"]
+        known = {field: job[field] for field in IDENTITY if field in job}
+        return JobResult(
+            **known,
+            state=JobState.LOST,
+            started_at=now,
+            finished_at=now,
+            reason=reason[:LONGEST_TEXT],
+        )
+    except (KeyError, TypeError, ValueError):
+        return None

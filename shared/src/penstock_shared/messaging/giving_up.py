@@ -1,0 +1,59 @@
+"""What becomes of a flow when nobody can handle one of its messages: it fails, and says why."""
+
+from dataclasses import dataclass
+
+from penstock_shared.clock import Clock, utc_now
+from penstock_shared.contracts.event import decode, known_event_types, make_event, read_envelope
+from penstock_shared.contracts.events import FlowFailed, FlowStopped, Stage
+from penstock_shared.decisions import Cause
+from penstock_shared.errors import RefusedMessageError
+from penstock_shared.observability import new_traceparent
+from penstock_shared.persistence.outbox import Publisher
+
+
+@dataclass(frozen=True)
+class FailFlow:
+    """Publishes `flow-failed` for the flow that waits for a message in vain.
+
+    Every service then lets go of what the flow holds. `stage` is what people see as the place of
+    the failure; None where the service has several.
+    """
+
+    publisher: Publisher
+    service: str
+    stage: Stage | None = None
+    clock: Clock = utc_now
+
+    def __call__(self, body: str, reason: str) -> None:
+        """Fail the flow of the message with this body. Does nothing where no flow waits for it."""
+        cause = self._stranded(body)
+        if cause is None:
+            return
+        failed = make_event(
+            FlowFailed(stage=self.stage, reason=f"{self.service} gave up: {reason}"),
+            flow_id=cause.flow_id,
+            source=f"penstock/{self.service}",
+            time=self.clock(),
+            traceparent=cause.traceparent,
+            hop=cause.hop,
+        )
+        self.publisher.publish([failed])
+
+    def _stranded(self, body: str) -> Cause | None:
+        envelope = read_envelope(body)
+        if envelope is None:
+            return None
+        flow_id = _flow_behind(body, envelope.type, envelope.subject)
+        if flow_id is None:
+            return None
+        if flow_id == envelope.subject:
+            return Cause(flow_id, envelope.traceparent, envelope.hop)
+        return Cause(flow_id, new_traceparent(flow_id, self.clock()))
+
+
+def _flow_behind(body: str, event_type: str, subject: str) -> str | None:
+    try:
+        return decode(body).data.strands(subject)
+    except RefusedMessageError:
+        known = known_event_types().get(event_type)
+        return None if known and issubclass(known, FlowStopped) else subject
