@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,8 +84,8 @@ def running_agent() -> Iterator[Agent]:
 
 
 def _check_machine() -> None:
-    if not (hasattr(os, "pidfd_open") and hasattr(tarfile, "data_filter")):
-        raise ConfigurationError("a runner needs Linux and Python 3.11.4 or newer")
+    if not hasattr(os, "pidfd_open"):
+        raise ConfigurationError("a runner needs Linux and Python 3.11 or newer")
 
 
 def _agent(told: RunnerSettings, clients: Clients, folder: Path) -> Agent:

@@ -182,6 +182,41 @@ def test_an_archive_that_leaves_its_folder_is_refused(
     assert {path.name for path in tmp_path.iterdir()} == {"inner"}
 
 
+def test_what_is_unpacked_is_dated_as_the_archive_says(tmp_path: Path) -> None:
+    members = [a_file("a/b.txt"), a_link("a/link", "b.txt")]
+    for member, _ in members:
+        member.mtime = 1_700_000_000
+
+    unpack(io.BytesIO(a_tar(*members)), tmp_path)
+
+    paths = (tmp_path, tmp_path / "a", tmp_path / "a/b.txt", tmp_path / "a/link")
+    assert {path.lstat().st_mtime for path in paths} == {1_700_000_000}
+
+
+def test_a_link_that_leads_to_itself_is_unpacked_as_it_is(tmp_path: Path) -> None:
+    unpack(io.BytesIO(a_tar(a_link("loop", "loop"))), tmp_path)
+
+    assert (tmp_path / "loop").readlink() == Path("loop")
+
+
+def test_a_link_whose_target_is_not_utf_8_is_unpacked(tmp_path: Path) -> None:
+    unpack(io.BytesIO(a_tar(a_link("link", "caf\udce9"))), tmp_path)
+
+    assert (tmp_path / "link").readlink() == Path("caf\udce9")
+
+
+def test_an_archive_is_unpacked_without_tarfile_s_own_filters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the Python 3.11.2 of Debian 12."""
+    for name in ("data_filter", "FilterError"):
+        monkeypatch.delattr(tarfile, name)
+
+    unpack(io.BytesIO(a_tar(a_file("a/b.txt"))), tmp_path)
+
+    assert (tmp_path / "a/b.txt").exists()
+
+
 def test_an_absolute_path_is_taken_for_a_relative_one(tmp_path: Path) -> None:
     unpack(io.BytesIO(a_tar(a_file("/etc/evil"))), tmp_path)
 
@@ -489,6 +524,7 @@ def make_fifo(workdir: Path) -> None:
         ("out", lambda workdir: (workdir / "out").symlink_to("/etc/hosts"), "lies outside"),
         ("/etc/hosts", lambda workdir: None, "lies outside"),
         ("../../home/x", lambda workdir: None, "lies outside"),
+        ("out", lambda workdir: (workdir / "out").symlink_to("out"), "'bundle', out: "),
         ("out", lambda workdir: (workdir / "out").mkdir(), "not a file"),
         ("out", make_fifo, "not a file"),
         (

@@ -1,9 +1,16 @@
-"""Unpacks source archives, which are as untrusted as the code in them."""
+"""Unpacks source archives, which are as untrusted as the code in them.
 
+tarfile's own extraction filters are not in every Python 3.11, so the rules are checked here.
+"""
+
+import os
+import stat
 import tarfile
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from shutil import copyfileobj
 from typing import IO
 
 from penstock_runner.errors import JobError, UnsafePathError
@@ -11,43 +18,44 @@ from penstock_runner.errors import JobError, UnsafePathError
 UNPACKED_LIMIT = 4 << 30
 """Bytes; an archive that unpacks to more is refused."""
 MEMBER_LIMIT = 500_000
+_FILE, _PROGRAM = 0o644, 0o755
+_FRESH = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def unpack(archive: IO[bytes], folder: Path) -> None:
-    """Unpack a tar.gz into `folder`.
+    """Unpack a tar.gz into `folder`: files, folders and links, with the times that it gives them.
 
     Raises UnsafePathError for a member or link that leaves the folder, JobError for an archive
     that is damaged or too large.
     """
     try:
         with tarfile.open(fileobj=archive, mode="r:gz") as members:
-            members.extractall(folder, filter=_Gate())  # noqa: S202  # the filter is the validation
-    except tarfile.FilterError as error:
-        raise UnsafePathError(f"the archive is refused: {error}") from error
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+            _Unpacking(members, folder.resolve()).run()
+    except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
         raise JobError(f"the archive cannot be unpacked: {error}") from error
 
 
 @dataclass
-class _Gate:
-    """Lets a member pass or raises. On top of tarfile's own `data` rules it lets nothing be
-    written through a link that the archive brought: in some Pythons those rules can be tricked by
-    links to very long paths (CVE-2025-4517).
-    """
+class _Unpacking:
+    """One archive on its way into `folder`. Nothing is written through a link that it brought."""
 
+    archive: tarfile.TarFile
+    folder: Path
+    times: dict[Path, float] = field(default_factory=dict)
+    """The folders that were made or filled, with the time that each gets in the end."""
     links: set[PurePosixPath] = field(default_factory=set)
     members: int = 0
     size: int = 0
 
-    def __call__(self, member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
-        self._weigh(member)
-        path = PurePosixPath(member.name)
-        self._refuse_beneath_link(path)
-        if member.islnk():
-            self._refuse_beneath_link(PurePosixPath(member.linkname) / "-")
-        if member.issym():
-            self.links.add(_normal(path))
-        return tarfile.data_filter(member, folder)
+    def run(self) -> None:
+        """Write all members."""
+        for member in self.archive:
+            self._weigh(member)
+            path = _normal(member.name)
+            self._refuse_beneath_link(path)
+            self._write(member, path)
+        for folder, time in self.times.items():
+            os.utime(folder, (time, time))
 
     def _weigh(self, member: tarfile.TarInfo) -> None:
         self.members += 1
@@ -59,10 +67,67 @@ class _Gate:
 
     def _refuse_beneath_link(self, path: PurePosixPath) -> None:
         if ".." in path.parts:
-            raise UnsafePathError(f"the archive is refused: {path} has .. in it")
-        if not self.links.isdisjoint(_normal(path).parents):
-            raise UnsafePathError(f"the archive is refused: {path} leads through a link")
+            raise _refused(f"{path} has .. in it")
+        if not self.links.isdisjoint(path.parents):
+            raise _refused(f"{path} leads through a link")
+
+    def _write(self, member: tarfile.TarInfo, path: PurePosixPath) -> None:
+        target = self.folder / path
+        if member.isdir():
+            self._make(target, member.mtime)
+            return
+        self._make(target.parent, member.mtime)
+        if member.isreg():
+            self._write_file(member, target)
+        elif member.issym():
+            self.links.add(path)
+            self._write_link(member, target)
+        elif member.islnk():
+            self._write_hard_link(member, target)
+        else:
+            raise _refused(f"{path} is neither a file nor a folder nor a link")
+
+    def _make(self, folder: Path, time: float) -> None:
+        if folder not in self.times:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.times[folder] = time
+            if folder != self.folder:
+                self._make(folder.parent, time)
+
+    def _write_file(self, member: tarfile.TarInfo, target: Path) -> None:
+        content = self.archive.extractfile(member)
+        _make_room(target)
+        with os.fdopen(os.open(target, _FRESH), "wb") as file:
+            if content:
+                copyfileobj(content, file)
+            os.fchmod(file.fileno(), _PROGRAM if member.mode & stat.S_IXUSR else _FILE)
+            file.flush()
+            os.utime(file.fileno(), (member.mtime, member.mtime))
+
+    def _write_link(self, member: tarfile.TarInfo, target: Path) -> None:
+        leads_to = os.path.realpath(target.parent / member.linkname)
+        inside = os.path.commonpath((leads_to, self.folder)) == str(self.folder)
+        if member.linkname.startswith("/") or not inside:
+            raise _refused(f"{member.name} is a link that leads out, to {member.linkname}")
+        _make_room(target)
+        target.symlink_to(member.linkname)
+        os.utime(target, (member.mtime, member.mtime), follow_symlinks=False)
+
+    def _write_hard_link(self, member: tarfile.TarInfo, target: Path) -> None:
+        same = _normal(member.linkname)
+        self._refuse_beneath_link(same / "-")
+        _make_room(target)
+        target.hardlink_to(self.folder / same)
 
 
-def _normal(path: PurePosixPath) -> PurePosixPath:
-    return PurePosixPath(*(part for part in path.parts if part != "/"))
+def _refused(reason: str) -> UnsafePathError:
+    return UnsafePathError(f"the archive is refused: {reason}")
+
+
+def _make_room(target: Path) -> None:
+    with suppress(FileNotFoundError):
+        target.unlink()
+
+
+def _normal(name: str) -> PurePosixPath:
+    return PurePosixPath(*(part for part in PurePosixPath(name).parts if part != "/"))

@@ -15,10 +15,19 @@ def inside(folder: Path, relative: str) -> Path:
 
     Raises UnsafePathError if that lies outside.
     """
-    path = (folder / relative).resolve()
-    if "\0" in relative or not path.is_relative_to(folder.resolve()):
+    if "\0" in relative:
+        raise UnsafePathError(f"{relative!r} is no path")
+    path = _resolved(folder, relative)
+    if not path.is_relative_to(folder.resolve()):
         raise UnsafePathError(f"{relative!r} lies outside of the job's folder")
     return path
+
+
+def _resolved(folder: Path, relative: str) -> Path:
+    try:
+        return (folder / relative).resolve()
+    except RuntimeError as error:  # Python 3.13 and newer leave such a link as it is
+        raise UnsafePathError(f"{relative!r} is a link that leads in a circle") from error
 
 
 def remove_tree(folder: Path) -> None:
