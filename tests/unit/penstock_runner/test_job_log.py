@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from penstock_runner.adapters import job_log
-from penstock_runner.adapters.capture import EVENT_OVERHEAD, Capture, LogLine
+from penstock_runner.adapters.capture import EVENT_OVERHEAD, UNENDED_PATIENCE, Capture, LogLine
 from penstock_runner.adapters.job_log import ShippedLog
 from penstock_runner.adapters.log_stream import BATCH_BYTES, BATCH_EVENTS, batches
 from penstock_runner.adapters.text import LONGEST_LINE, LineCutter, plain, readable, tail_of
@@ -91,17 +91,42 @@ def test_output_under_the_cap_is_kept_whole() -> None:
     capture = a_capture(10_000)
 
     capture.add(b"one\ntwo\nthr")
-    assert texts(capture.take(partial=False)) == ["one", "two"]
+    assert texts(capture.take()) == ["one", "two"]
     capture.add(b"ee\n")
 
     assert texts(capture.end()) == ["three"]
 
 
-def test_a_line_that_has_not_ended_can_be_shown() -> None:
-    capture = a_capture(10_000)
-    capture.add(b"collecting ... ")
+@dataclass
+class Clock:
+    """Milliseconds that pass when a test says so."""
 
-    assert texts(capture.take(partial=True)) == ["collecting ... "]
+    now: int = 0
+
+    def __call__(self) -> int:
+        return self.now
+
+
+def test_a_line_is_stored_once_it_has_ended_however_it_was_written() -> None:
+    clock = Clock()
+    capture = Capture(10_000, clock)
+
+    for piece in (b"collecting", b" ...", b" done\nnext"):
+        capture.add(piece)
+        clock.now += UNENDED_PATIENCE // 3
+    assert texts(capture.take()) == ["collecting ... done"]
+    assert texts(capture.end()) == ["next"]
+
+
+def test_a_line_that_does_not_end_for_long_is_shown() -> None:
+    clock = Clock()
+    capture = Capture(10_000, clock)
+    capture.add(b"your name? ")
+
+    clock.now = UNENDED_PATIENCE - 1
+    assert texts(capture.take()) == []
+    clock.now = UNENDED_PATIENCE
+    assert texts(capture.take()) == ["your name? "]
     assert texts(capture.end()) == []
 
 
@@ -137,7 +162,7 @@ def test_a_flood_stays_within_the_cap(piece: bytes) -> None:
 
     for _ in range(100 * MEGABYTE // len(piece)):
         capture.add(piece)
-        stored += sum(line.weight for line in capture.take(partial=False))
+        stored += sum(line.weight for line in capture.take())
     last = capture.end()
 
     assert "left out" in last[0].text or "left out" in last[1].text
@@ -197,11 +222,11 @@ def test_output_is_stored_while_the_job_runs_after_the_command() -> None:
     log.write(b"first\n")
     sink.wait_for("first")
     log.write(b"second\nthi")
-    sink.wait_for("thi")
+    sink.wait_for("second")
     log.write(b"rd")
     report = log.close()
 
-    assert sink.stored == ["$ make all", "first", "second", "thi", "rd"]
+    assert sink.stored == ["$ make all", "first", "second", "third"]
     assert report.stream == "a/stream/1"
     assert report.tail == "first\nsecond\nthird"
     assert report.trouble == ""

@@ -12,6 +12,9 @@ from penstock_runner.adapters.text import LineCutter, readable, split_lines
 
 EVENT_OVERHEAD = 26
 """Bytes that CloudWatch Logs counts, and bills, for an event beside its text."""
+UNENDED_PATIENCE = 10_000
+"""Milliseconds for which a line waits for its end, so that it is stored as one event. A prompt, or
+a progress bar, never ends its line and is shown after that."""
 RECENT = 1 << 14
 """Bytes from which the tail of a job's result is made."""
 
@@ -61,6 +64,8 @@ class Capture:
     _spent: int = 0
     _cutter: LineCutter = field(default_factory=LineCutter)
     _ready: list[LogLine] = field(default_factory=list)
+    _begun_at: int | None = None
+    """When the line that has not ended yet began."""
     _full: bool = False
     _last: _Ring = field(init=False)
     _recent: _Ring = field(default_factory=lambda: _Ring(RECENT))
@@ -77,27 +82,34 @@ class Capture:
         self._recent.add(output)
         if self._full:
             self._last.add(output)
-        else:
-            self._keep(self._cutter.feed(output))
+            return
+        lines = self._cutter.feed(output)
+        if lines or self._begun_at is None:
+            self._begun_at = self.now() if self._cutter.unended else None
+        self._keep(lines)
 
-    def take(self, *, partial: bool) -> list[LogLine]:
-        """The lines that are to be stored now, each once; with `partial`, the one that has not
-        ended yet too.
-        """
-        if partial and not self._full:
-            self._keep(self._cutter.flush())
+    def take(self) -> list[LogLine]:
+        """The lines that are to be stored now, each once. One that has not ended waits a while."""
+        if self._begun_at is not None and self.now() - self._begun_at >= UNENDED_PATIENCE:
+            self._flush()
         ready, self._ready = self._ready, []
         return ready
 
     def end(self) -> list[LogLine]:
         """The lines that are to be stored at the end."""
-        head = self.take(partial=True)
+        self._flush()
+        head = self.take()
         at = self.now()
         return head + [LogLine(at, text) for text in self._ending()]
 
     def recent(self) -> bytes:
         """The end of the output as it came."""
         return self._recent.content()
+
+    def _flush(self) -> None:
+        self._begun_at = None
+        if not self._full:
+            self._keep(self._cutter.flush())
 
     def _keep(self, lines: list[bytes]) -> None:
         for index, line in enumerate(lines):

@@ -18,7 +18,7 @@ from penstock_shared.aws import errors
 from penstock_shared.contracts.jobs import TAIL_CHARACTERS
 
 INTERVAL = 0.4
-"""Seconds between two deliveries: output is to be seen within a second of being written."""
+"""Seconds between two deliveries: a line is to be seen within a second of its end."""
 CLOSING_PATIENCE = 5.0
 """Seconds for which a log that cannot be stored is tried again once the job has ended."""
 
@@ -87,7 +87,7 @@ class ShippedLog:
 
     def _take(self) -> list[LogLine]:
         with self._lock:
-            return self._capture.take(partial=True)
+            return self._capture.take()
 
     def _ship(self, lines: list[LogLine]) -> bool:
         """Whether everything so far is stored now; what is not is tried again next time."""

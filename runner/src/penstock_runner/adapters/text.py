@@ -38,6 +38,11 @@ class LineCutter:
         self._rest = b"" if ended else lines.pop()
         return lines
 
+    @property
+    def unended(self) -> bool:
+        """Whether there is a line that has not ended."""
+        return bool(self._rest)
+
     def flush(self) -> list[bytes]:
         """What there is of a line that has not ended."""
         rest, self._rest = self._rest, b""
