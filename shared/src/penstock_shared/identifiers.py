@@ -7,8 +7,11 @@ _EVENT_ID_DIGITS = 32
 
 
 def digest_of(*parts: str) -> str:
-    """The SHA-256 of the parts, in hex. Parts are delimited, so ("ab", "c") is not ("a", "bc")."""
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+    """The SHA-256 of the parts, in hex. Parts are delimited, so ("ab", "c") is not ("a", "bc").
+
+    Names of files need not be UTF-8: their bytes are taken as `os.fsdecode` hands them over.
+    """
+    return hashlib.sha256("\x1f".join(parts).encode(errors="surrogateescape")).hexdigest()
 
 
 def flow_id_for(repository: str, ref: str, sha: str, attempt: int = 1) -> str:

@@ -93,7 +93,7 @@ environments: {production: {stage: prod}}
                 )
             ],
         ),
-        ("version: 2\ncomponents: {a: {}}\n", ["penstock.yml:1: version: Input should be 1"]),
+        ("version: 2\ncomponents: {a: {}}\n", ["penstock.yml:1: version: must be 1, not 2"]),
         ("- a\n", ["penstock.yml:1: file: must be a mapping that starts with `version: 1`"]),
         (
             "version: 1\ncomponents:\n  a: {}\n  a: {}\n",
@@ -114,17 +114,246 @@ environments: {production: {stage: prod}}
         ),
         (
             SMALL + "branches: {dev: preview}\n",
-            [
-                (
-                    "penstock.yml:4: branches.dev: `preview` is not available yet; "
-                    "use `check` or `release`"
-                )
-            ],
+            [("penstock.yml:4: branches.dev: must be 'check' or 'release', not 'preview'")],
         ),
     ],
 )
 def test_a_mistake_is_told_with_line_and_field(text: str, expected: list[str]) -> None:
     assert mistakes(text) == expected
+
+
+LAMBDA = """\
+version: 1
+components:
+  app: {build: {preset: python-lambda}, deploy: {driver: lambda, function: shop%s}}
+environments: {staging: {}, production: {}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        ("gates: {unit: {run: 8080}}", 'gates.unit.run: must be text; put it in quotes: "8080"'),
+        ("gates: {unit: {run: true}}", "gates.unit.run: must be text; put it in quotes"),
+        ("gates: [unit]", "gates: must be a section with keys of its own, such as {key: value}"),
+        (
+            "gates: {unit: {run: x, timeout: yes}}",
+            "gates.unit.timeout: 'true' is not a duration; write 30s, 15m, 2h or 1d",
+        ),
+        (
+            "gates: {unit: {run: x, timeout: 13h}}",
+            "gates.unit.timeout: must be at most 43200",
+        ),
+        ("gates: {unit: {run: x, retries: two}}", "gates.unit.retries: must be a whole number"),
+        (
+            "gates: {unit: {run: x, scope: repo}}",
+            "gates.unit.scope: must be 'component' or 'repository', not 'repo'",
+        ),
+        (
+            "gates: {unit: {run: x, junit: 'reports/*.xml'}}",
+            "gates.unit.junit: 'reports/*.xml' must name one file; patterns are not filled in here",
+        ),
+        (
+            "gates: {unit: {run: x, environment: {A B: c}}}",
+            (
+                "gates.unit.environment.A B: 'A B' must be the name of a variable: at most 128 "
+                "letters, digits and _, and no digit first"
+            ),
+        ),
+        (
+            "environments: {staging: {stage: live}, production: {stage: live}}",
+            (
+                "environments.production.stage: environment 'staging' has stage 'live' already: "
+                "each would overwrite what the other deploys"
+            ),
+        ),
+        (
+            "environments: {production: }\nrelease: {from: production, to: production}",
+            (
+                "release.to: is 'production', as `from` is: a release goes from one environment to "
+                "another; leave `from` out to release without a bake"
+            ),
+        ),
+        (
+            'branches: {"**": check, main: check}',
+            "branches.main: is never reached: '**' before it matches every branch",
+        ),
+        (
+            "branches: {refs/heads/main: check}",
+            "branches.refs/heads/main: patterns are of a branch's name alone: write 'main'",
+        ),
+        ("branches: {main: releese}", "branches.main: must be 'check' or 'release', not 'releese'"),
+        ("gates: {unit: !run x}", "gates.unit: the YAML tag '!run' means nothing here"),
+        ("gates: {[a]: {}}", "gates: a key must be text, not a list"),
+        ("gates: {{a: b}: {}}", "gates: a key must be text, not a mapping"),
+        (
+            'gates: {unit: {run: "\\0"}}',
+            "gates.unit.run: holds the character U+0000, which no text has",
+        ),
+        ("gates: {unit: {run: x, retries: !!int many}}", "gates.unit.retries: 'many' is no int"),
+        (
+            f"gates: {{unit: {{run: x, retries: {'9' * 5000}}}}}",
+            "gates.unit.retries: has 5000 digits; put it in quotes if it is text",
+        ),
+    ],
+)
+def test_a_mistake_says_what_was_expected_in_plain_words(rest: str, expected: str) -> None:
+    told = mistakes(f"{SMALL}{rest}\n")
+
+    assert [line.split(": ", 1)[1] for line in told] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("component", "expected"),
+    [
+        ("{watch: a}", "watch: must be a list, such as [one, two]"),
+        ("[a]", "must be a section with keys of its own, such as {key: value}"),
+        (
+            "{build: {run: make, artifact: 'dist/*.zip'}}",
+            "build.artifact: 'dist/*.zip' must name one file; patterns are not filled in here",
+        ),
+        (
+            "{build: {run: make, artifact: dist/}}",
+            "build.artifact: 'dist/' is a folder; name the one file that the job leaves",
+        ),
+        (
+            "{build: {run: make, artifact: .penstock-artifact.zip}}",
+            (
+                "build.artifact: '.penstock-artifact.zip': names that begin with .penstock are "
+                "Penstock's own"
+            ),
+        ),
+        ("{path: [a]}", "path: a list is not a path; a path is text"),
+        ("{deploy: {}}", "deploy: `driver` is missing: write `driver: lambda` or `command`"),
+        (
+            "{deploy: {driver: lamda}}",
+            "deploy: `driver` must be 'lambda' or 'command', not 'lamda'; did you mean 'lambda'?",
+        ),
+        (
+            "{deploy: {driver: lambda, function: f, tiemout: 3}}",
+            "deploy.tiemout: is not a known key here; did you mean 'timeout'?",
+        ),
+    ],
+)
+def test_a_component_s_mistake_names_its_field_alone(component: str, expected: str) -> None:
+    # A component may have the name of a driver: it is no part of the field's name.
+    (told,) = mistakes(f"version: 1\ncomponents:\n  lambda: {component}\n")
+
+    assert told.split(": ", 1)[1].removeprefix("components.lambda").lstrip(".: ") == expected
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (", runtime: python9", "'python9' is no runtime of Lambda; did you mean 'python3.13'?"),
+        (", runtime: nodejs22.x", "the python-lambda preset makes no function for 'nodejs22.x'"),
+        (", memory: much", "must be a whole number"),
+        (", memory: 64", "must be at least 128"),
+    ],
+)
+def test_a_function_that_lambda_would_refuse_is_refused(more: str, expected: str) -> None:
+    (told,) = mistakes(LAMBDA % more)
+
+    assert told.endswith(f": {expected}")
+
+
+def test_penstocks_own_functions_cannot_be_deployed_over() -> None:
+    (told,) = mistakes((LAMBDA % "").replace("shop", "Penstock-build"))
+
+    assert told == (
+        "penstock.yml:3: components.app.deploy.function: names that begin with penstock- are "
+        "Penstock's own functions"
+    )
+
+
+def test_two_components_cannot_be_one_function_on_any_stage() -> None:
+    text = """\
+version: 1
+components:
+  one: {build: {preset: python-lambda}, deploy: {driver: lambda, function: a}}
+  two: {build: {preset: python-lambda}, deploy: {driver: lambda, function: a-b}}
+environments: {first: {stage: b-c}, second: {stage: c}}
+"""
+
+    assert mistakes(text) == [
+        (
+            "penstock.yml:4: components.two.deploy.function: component 'one' deploys a function "
+            "a-b-c to first already"
+        )
+    ]
+
+
+def test_a_function_s_whole_name_fits_into_what_aws_allows() -> None:
+    text = (LAMBDA % "").replace("shop", "s" * 50).replace("staging: {}", f"{'e' * 20}: {{}}")
+
+    assert "is longer than the 64 characters of AWS" in mistakes(text)[0]
+
+
+def test_a_date_is_text_as_it_is_written() -> None:
+    configuration = read_configuration(SMALL + "gates: {unit: {run: 2024-13-45}}\n")
+
+    assert configuration.gates["unit"].run == "2024-13-45"
+
+
+def test_sections_can_be_merged_as_yaml_has_it() -> None:
+    text = SMALL.replace("app: {path: app}", "app: &app {path: app}\n  web: {<<: *app, watch: [x]}")
+
+    assert read_configuration(text).components["web"].path == "app"
+
+
+def test_a_merged_section_s_mistake_has_its_own_line() -> None:
+    text = "version: 1\ncomponents:\n  app: &app\n    path: a\n  web:\n    <<: *app\n    path: /\n"
+
+    assert mistakes(text)[0].startswith("penstock.yml:7: components.web.path")
+
+
+def test_a_branch_s_star_stays_in_its_folder() -> None:
+    rest = 'release: {to: production}\nenvironments: {production: }\nbranches: {"v/*": release}\n'
+    configuration = read_configuration(SMALL + rest)
+
+    assert configuration.intent_of("v/1") is Intent.RELEASE
+    assert configuration.intent_of("v/1/2") is Intent.CHECK
+
+
+def test_bytes_that_are_no_text_name_their_line() -> None:
+    with pytest.raises(InvalidConfigurationError, match=r"^penstock.yml:3: file: is not UTF-8"):
+        read_configuration(b"version: 1\ncomponents:\n  \xff: {}\n")
+
+
+def test_a_thousand_components_are_enough_and_more_are_refused_by_name() -> None:
+    def text(count: int) -> str:
+        return "version: 1\ncomponents:\n" + "".join(f"  c{i}: {{}}\n" for i in range(count))
+
+    assert len(read_configuration(text(1000)).components) == 1000
+    assert mistakes(text(1001)) == ["penstock.yml:2: components: may have at most 1000 entries"]
+
+
+def test_more_jobs_than_a_flow_may_have_are_refused_by_name() -> None:
+    text = "version: 1\ncomponents:\n" + "".join(f"  c{i}: {{}}\n" for i in range(500))
+    gates = "gates:\n" + "".join(f"  g{i}: {{run: x}}\n" for i in range(11))
+
+    assert mistakes(text + gates)[0].endswith(
+        "gates: are 5500 jobs, each gate for every component; the limit is 5000"
+    )
+
+
+def test_thousands_of_mistakes_are_told_in_part_and_at_once() -> None:
+    names = ", ".join(f"unknown-name-{i}" for i in range(900))
+    text = f"version: 1\ncomponents:\n  a: {{depends_on: [{names}]}}\n" + "".join(
+        f"  component-number-{i}: {{}}\n" for i in range(900)
+    )
+    with pytest.raises(InvalidConfigurationError) as caught:
+        read_configuration(text)
+
+    assert len(caught.value.problems) == 20
+    assert str(caught.value).endswith("and more: these are the first")
+
+
+def test_what_the_file_says_cannot_write_to_a_terminal() -> None:
+    (told,) = mistakes('version: 1\ncomponents: {app: {"\\e[2J": 1}}\n')
+
+    assert "\x1b" not in told
+    assert "components.app.\\x1b[2J" in told
 
 
 def test_broken_yaml_names_the_line() -> None:

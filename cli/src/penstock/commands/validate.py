@@ -9,6 +9,7 @@ from penstock.commands.options import JsonOption
 from penstock.commands.output import console, print_json
 from penstock.errors import ExitCode, NotFoundError
 from penstock_shared.configuration import (
+    AND_MORE,
     FILE_NAME,
     InvalidConfigurationError,
     Problem,
@@ -22,24 +23,29 @@ def validate(
     as_json: JsonOption = False,
 ) -> None:
     """Check a penstock.yml, as every push has it checked; exit 1 if something is wrong."""
-    problems = _problems_of(file)
+    problems, more = _problems_of(file)
     if as_json:
         print_json({"valid": not problems, "problems": [vars(problem) for problem in problems]})
     elif problems:
         for problem in problems:
             typer.echo(f"{file}:{problem.line}: {problem.field}: {problem.message}")
+        if more:
+            typer.echo(AND_MORE)
     else:
         console().print(f"[green]✓[/] {file} is as it should be")
     if problems:
         raise typer.Exit(ExitCode.FAILURE)
 
 
-def _problems_of(file: Path) -> list[Problem]:
-    """What is wrong with the file. Raises NotFoundError when it cannot be read."""
+def _problems_of(file: Path) -> tuple[list[Problem], bool]:
+    """What is wrong with the file, and whether that is not all of it.
+
+    Raises NotFoundError when it cannot be read.
+    """
     try:
         read_configuration(file.read_bytes())
     except InvalidConfigurationError as error:
-        return error.problems
+        return error.problems, error.more
     except OSError as error:
         raise NotFoundError(f"{file} cannot be read: {error.strerror}") from error
-    return []
+    return [], False

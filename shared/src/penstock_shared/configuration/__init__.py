@@ -2,6 +2,7 @@
 
 from penstock_shared.configuration.model import Configuration
 from penstock_shared.configuration.reader import (
+    AND_MORE,
     FILE_NAME,
     InvalidConfigurationError,
     Problem,
@@ -9,6 +10,7 @@ from penstock_shared.configuration.reader import (
 )
 
 __all__ = [
+    "AND_MORE",
     "FILE_NAME",
     "Configuration",
     "InvalidConfigurationError",

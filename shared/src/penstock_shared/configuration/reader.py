@@ -1,25 +1,28 @@
 """Reads `penstock.yml` and says of every mistake its line, its field, and what was expected."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
-from penstock_shared.configuration.model import Configuration
-from penstock_shared.configuration.rules import Path, broken_rules, did_you_mean
+from penstock_shared.configuration.document import Document, Mistake, Path, read_document
+from penstock_shared.configuration.model import (
+    CommandDeploySection,
+    Configuration,
+    LambdaDeploySection,
+)
+from penstock_shared.configuration.rules import broken_rules
+from penstock_shared.configuration.wording import did_you_mean, expectation, shown
 from penstock_shared.errors import PenstockError
 
 FILE_NAME = "penstock.yml"
-LARGEST_FILE = 256 * 1024
-"""Bytes."""
-MOST_NODES = 50_000
-"""Values in the file with every alias written out: stops a few lines from becoming billions."""
+MOST_PROBLEMS = 20
+"""So many mistakes are told at once; nobody reads more, and looking for hints takes time."""
+AND_MORE = "and more: these are the first"
 
-
-_NOT_IN_THE_FILE = ("[key]", "lambda", "command")
-"""Parts of a pydantic location that name its own steps: a mapping's key, a union's member."""
+_DRIVERS = {"lambda": LambdaDeploySection, "command": CommandDeploySection}
 
 
 @dataclass(frozen=True)
@@ -35,108 +38,75 @@ class Problem:
 
 
 class InvalidConfigurationError(PenstockError):
-    """The file has mistakes: all that were found, in the order of their lines."""
+    """The file has mistakes: the first that were found, in the order of their lines.
 
-    def __init__(self, problems: list[Problem]) -> None:
+    `more` says that there are others.
+    """
+
+    def __init__(self, problems: Sequence[Problem], *, more: bool = False) -> None:
         self.problems = sorted(problems, key=lambda problem: problem.line)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        self.more = more
+        lines = [str(problem) for problem in self.problems]
+        super().__init__("\n".join([*lines, AND_MORE] if more else lines))
 
 
 def read_configuration(text: str | bytes) -> Configuration:
     """Read the text of a `penstock.yml`.
 
-    Raises InvalidConfigurationError with every mistake that one reading can find.
+    Raises InvalidConfigurationError, and nothing else, with the mistakes that one reading can
+    find. Whatever the text is, that takes no longer than a second.
     """
-    node = _compose(text)
-    value = yaml.SafeLoader("").construct_document(node)
     try:
-        configuration = Configuration.model_validate(value)
+        document = read_document(text)
+    except Mistake as mistake:
+        problem = Problem(mistake.line, _dotted(mistake.path), mistake.message)
+        raise InvalidConfigurationError([problem]) from mistake
+    try:
+        configuration = Configuration.model_validate(document.value)
     except ValidationError as error:
-        raise InvalidConfigurationError(
-            [_problem(node, problem) for problem in error.errors()]
-        ) from error
-    problems = [
-        Problem(_line_of(node, path), _dotted(path), message)
-        for path, message in broken_rules(configuration)
-    ]
-    if problems:
-        raise InvalidConfigurationError(problems)
+        found = error.errors(include_url=False)
+        problems = [_problem(document, problem) for problem in found[:MOST_PROBLEMS]]
+        more = len(found) > MOST_PROBLEMS
+        raise InvalidConfigurationError(problems, more=more) from error
+    _follow_the_rules(document, configuration)
     return configuration
 
 
-def _compose(text: str | bytes) -> yaml.Node:
-    if len(text) > LARGEST_FILE:
-        raise _mistake(1, "file", f"is {len(text)} bytes long; the limit is {LARGEST_FILE}")
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise _mistake(line, "file", f"is not YAML: {error.problem}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise _mistake(1, "file", f"is not YAML: {error}") from error
-    if not isinstance(node, yaml.MappingNode):
-        raise _mistake(1, "file", "must be a mapping that starts with `version: 1`")
-    if _weight(node, {}, ()) > MOST_NODES:
-        raise _mistake(1, "file", f"has more than {MOST_NODES} values with its aliases written out")
-    _refuse_repeated_keys(node)
-    return node
+def _follow_the_rules(document: Document, configuration: Configuration) -> None:
+    broken = broken_rules(configuration)
+    problems = [
+        Problem(document.line_of(path), _dotted(path), message)
+        for path, message in islice(broken, MOST_PROBLEMS)
+    ]
+    if problems:
+        raise InvalidConfigurationError(problems, more=any(True for _ in broken))
 
 
-def _mistake(line: int, field: str, message: str) -> InvalidConfigurationError:
-    return InvalidConfigurationError([Problem(line, field, message)])
-
-
-def _weight(node: yaml.Node, known: dict[int, int], above: tuple[int, ...]) -> int:
-    if id(node) in above or len(above) > 100:
-        raise _mistake(node.start_mark.line + 1, "file", "is nested in itself, or too deeply")
-    if id(node) not in known:
-        below = (*above, id(node))
-        known[id(node)] = 1 + sum(_weight(child, known, below) for child in _children(node))
-    return known[id(node)]
-
-
-def _children(node: yaml.Node) -> Iterator[yaml.Node]:
-    if isinstance(node, yaml.SequenceNode):
-        yield from node.value
-    elif isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield key
-            yield value
-
-
-def _refuse_repeated_keys(node: yaml.Node) -> None:
-    """YAML lets the last of two equal keys win; a component lost like that would be missed."""
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, _value in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise _mistake(key.start_mark.line + 1, key.value, "is there twice")
-            seen.add(str(key.value))
-    for child in _children(node):
-        _refuse_repeated_keys(child)
-
-
-def _problem(root: yaml.Node, problem: Any) -> Problem:
-    path = tuple(
-        part
-        for part in problem["loc"]
-        if part not in ("[key]", "lambda", "command", "function-after")
-    )
-    message = str(problem["msg"]).removeprefix("Value error, ")
+def _problem(document: Document, problem: Mapping[str, Any]) -> Problem:
+    location = problem["loc"]
+    path = tuple(_steps_of_the_file(location))
     if problem["type"] == "extra_forbidden":
-        known = _fields_at(path[:-1])
-        message = f"is not a known key here{did_you_mean(str(path[-1]), known)}"
-    elif problem["type"] == "missing":
-        message = "is missing"
-    return Problem(_line_of(root, path), _dotted(path), message)
+        message = f"is not a known key here{did_you_mean(str(path[-1]), _fields_at(location))}"
+    else:
+        message = expectation(problem)
+    return Problem(document.line_of(path), _dotted(path), message)
 
 
-def _fields_at(path: Path) -> list[str]:
-    """The keys that the section at this path may have."""
+def _steps_of_the_file(location: Path) -> Iterator[str | int]:
+    """The location without the steps that are pydantic's own: a mapping's key, a union's member."""
+    for index, part in enumerate(location):
+        is_key = part == "[key]" and index == len(location) - 1
+        is_member = index == 3 and location[0] == "components" and location[2] == "deploy"
+        if not (is_key or (is_member and part in _DRIVERS)):
+            yield part
+
+
+def _fields_at(location: Path) -> list[str]:
+    """The keys that the section may have in which this location's last part is."""
     section: Any = Configuration
-    for part in path:
+    for part in location[:-1]:
         field = _field(section, str(part))
-        section = _section_in(field.annotation) if field else section
+        section = _section_in(field.annotation, location) if field else section
     return [field.alias or name for name, field in section.model_fields.items()]
 
 
@@ -146,38 +116,15 @@ def _field(section: Any, name: str) -> Any:
     )
 
 
-def _section_in(annotation: Any) -> Any:
+def _section_in(annotation: Any, location: Path) -> Any:
     """The section that an annotation speaks of, be it optional or the value of a mapping."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    for part in reversed(getattr(annotation, "__args__", ())):
-        section = _section_in(part)
-        if section:
-            return section
-    return None
-
-
-def _line_of(root: yaml.Node, path: Path) -> int:
-    """The line of the value at this path, or of the last part of the path that is there."""
-    node, line = root, root.start_mark.line
-    for part in path:
-        found = _step(node, part)
-        if found is None:
-            break
-        mark, node = found
-        line = mark.line
-    return int(line) + 1
-
-
-def _step(node: yaml.Node, part: str | int) -> tuple[yaml.Mark, yaml.Node] | None:
-    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        return node.value[part].start_mark, node.value[part]
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == str(part):
-                return key.start_mark, value
-    return None
+    members = [_section_in(part, location) for part in getattr(annotation, "__args__", ())]
+    sections = [member for member in members if member]
+    chosen = [_DRIVERS[str(part)] for part in location[3:4] if part in _DRIVERS]
+    return next((one for one in chosen if one in sections), sections[0] if sections else None)
 
 
 def _dotted(path: Path) -> str:
-    return ".".join(str(part) for part in path) or "file"
+    return ".".join(shown(str(part)) for part in path) or "file"

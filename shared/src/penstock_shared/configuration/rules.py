@@ -1,33 +1,38 @@
-"""What a model of single fields cannot see: names that must exist, and circles."""
+"""What a model of single fields cannot see: names that must exist or differ, and circles."""
 
-from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
-from penstock_shared.configuration.model import Configuration
+from penstock_shared.configuration.document import Path
+from penstock_shared.configuration.model import Configuration, GateScope
+from penstock_shared.configuration.wording import did_you_mean, quoted, shown
 from penstock_shared.contracts.change import Intent
 from penstock_shared.contracts.plan import LambdaDeploy
 
-Path = tuple[str | int, ...]
+MOST_GATE_JOBS = 5_000
+"""Gates times the components that they run for."""
+_LONGEST_CIRCLE = 8
+_LONGEST_FUNCTION = 64
+"""Characters of a function's whole name:
+https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html"""
+_OWN = "penstock-"
+
+Broken = Iterator[tuple[Path, str]]
 
 
-def broken_rules(configuration: Configuration) -> Iterator[tuple[Path, str]]:
+def broken_rules(configuration: Configuration) -> Broken:
     """Where and why the sections of a file contradict each other."""
     yield from _unknown_dependencies(configuration)
     yield from _circles(configuration)
-    yield from _shared_functions(configuration)
+    yield from _too_many_gates(configuration)
+    yield from _function_names(configuration)
     yield from _undeployable(configuration)
-    yield from _intents(configuration)
+    yield from _shared_stages(configuration)
+    yield from _branches(configuration)
     yield from _unknown_environments(configuration)
 
 
-def did_you_mean(word: str, known: Mapping[str, object] | list[str]) -> str:
-    """A hint for a misspelt name, or nothing."""
-    close = get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _unknown_dependencies(configuration: Configuration) -> Iterator[tuple[Path, str]]:
+def _unknown_dependencies(configuration: Configuration) -> Broken:
     for name, component in configuration.components.items():
         for index, dependency in enumerate(component.depends_on):
             if dependency not in configuration.components:
@@ -38,46 +43,95 @@ def _unknown_dependencies(configuration: Configuration) -> Iterator[tuple[Path, 
                 )
 
 
-def _circles(configuration: Configuration) -> Iterator[tuple[Path, str]]:
+def _circles(configuration: Configuration) -> Broken:
     graph = {name: section.depends_on for name, section in configuration.components.items()}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         circle = list(reversed(error.args[1]))
-        yield ("components", circle[0], "depends_on"), f"goes in a circle: {' -> '.join(circle)}"
+        told = circle if len(circle) <= _LONGEST_CIRCLE else [*circle[:_LONGEST_CIRCLE], "…"]
+        yield ("components", circle[0], "depends_on"), f"goes in a circle: {' -> '.join(told)}"
 
 
-def _shared_functions(configuration: Configuration) -> Iterator[tuple[Path, str]]:
-    owners: dict[str, str] = {}
+def _too_many_gates(configuration: Configuration) -> Broken:
+    gates = configuration.gates.values()
+    everywhere = sum(gate.scope is GateScope.COMPONENT for gate in gates)
+    jobs = everywhere * len(configuration.components) + len(gates) - everywhere
+    if jobs > MOST_GATE_JOBS:
+        yield (
+            ("gates",),
+            f"are {jobs} jobs, each gate for every component; the limit is {MOST_GATE_JOBS}",
+        )
+
+
+def _function_names(configuration: Configuration) -> Broken:
+    """`a` on stage `b-c` and `a-b` on stage `c` would be one function."""
+    owners: dict[str, tuple[str, str]] = {}
     for name, component in configuration.components.items():
         if not isinstance(component.deploy, LambdaDeploy):
             continue
-        owner = owners.setdefault(component.deploy.function, name)
-        if owner != name:
-            yield (
-                ("components", name, "deploy", "function"),
-                f"component {owner!r} already deploys a function of this name",
-            )
+        path = ("components", name, "deploy", "function")
+        function = component.deploy.function
+        if function.lower().startswith(_OWN):
+            yield path, f"names that begin with {_OWN} are Penstock's own functions"
+        for environment, stage in _stages(configuration).items():
+            deployed = f"{function}-{stage}"
+            if len(deployed) > _LONGEST_FUNCTION:
+                yield path, f"{deployed} is longer than the {_LONGEST_FUNCTION} characters of AWS"
+            owner, where = owners.setdefault(deployed, (name, environment))
+            if owner != name:
+                yield path, f"component {owner!r} deploys a function {deployed} to {where} already"
+                break
 
 
-def _undeployable(configuration: Configuration) -> Iterator[tuple[Path, str]]:
+def _stages(configuration: Configuration) -> dict[str, str]:
+    """The suffix of what is deployed to each environment."""
+    return {name: one.stage or name for name, one in configuration.environments.items()}
+
+
+def _undeployable(configuration: Configuration) -> Broken:
     for name, component in configuration.components.items():
-        build = component.build
-        if isinstance(component.deploy, LambdaDeploy) and not (
-            build and (build.preset or build.artifact)
-        ):
+        build, deploy = component.build, component.deploy
+        if not isinstance(deploy, LambdaDeploy):
+            continue
+        if not (build and (build.preset or build.artifact)):
             yield (
                 ("components", name, "deploy"),
                 "the lambda driver needs an artifact: give `build` a `preset` or an `artifact`",
             )
+        elif build.preset == "python-lambda" and not deploy.runtime.startswith("python"):
+            yield (
+                ("components", name, "deploy", "runtime"),
+                f"the python-lambda preset makes no function for {quoted(deploy.runtime)}",
+            )
 
 
-def _intents(configuration: Configuration) -> Iterator[tuple[Path, str]]:
+def _shared_stages(configuration: Configuration) -> Broken:
+    owners: dict[str, str] = {}
+    for name, stage in _stages(configuration).items():
+        owner = owners.setdefault(stage, name)
+        if owner != name:
+            yield (
+                ("environments", name, "stage"),
+                (
+                    f"environment {owner!r} has stage {stage!r} already: each would overwrite what "
+                    "the other deploys"
+                ),
+            )
+
+
+def _branches(configuration: Configuration) -> Broken:
+    everything = ""
     for pattern, intent in configuration.branches.items():
-        if intent is Intent.PREVIEW:
-            yield ("branches", pattern), "`preview` is not available yet; use `check` or `release`"
+        path = ("branches", pattern)
+        if everything:
+            yield path, f"is never reached: {everything!r} before it matches every branch"
+        if pattern.startswith("refs/"):
+            name = shown(pattern.removeprefix("refs/heads/"))
+            yield path, f"patterns are of a branch's name alone: write {name!r}"
         if intent is Intent.RELEASE and not configuration.release and _says(configuration):
-            yield ("branches", pattern), "is for `release`, but there is no `release` section"
+            yield path, "is for `release`, but there is no `release` section"
+        everything = everything or (pattern if pattern == "**" else "")
 
 
 def _says(configuration: Configuration) -> bool:
@@ -85,7 +139,7 @@ def _says(configuration: Configuration) -> bool:
     return "branches" in configuration.model_fields_set
 
 
-def _unknown_environments(configuration: Configuration) -> Iterator[tuple[Path, str]]:
+def _unknown_environments(configuration: Configuration) -> Broken:
     release, known = configuration.release, configuration.environments
     if release is None:
         return
@@ -94,4 +148,10 @@ def _unknown_environments(configuration: Configuration) -> Iterator[tuple[Path, 
             hint = did_you_mean(name, known)
             yield ("release", field), f"no environment is named {name!r}{hint}"
     if release.from_ == release.to:
-        yield ("release", "to"), "a release goes from one environment to another"
+        yield (
+            ("release", "to"),
+            (
+                f"is {release.to!r}, as `from` is: a release goes from one environment to another; "
+                "leave `from` out to release without a bake"
+            ),
+        )

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Protocol
 
 from penstock_shared.contracts.change import Change
+from penstock_shared.globs import glob_matcher, is_glob
 from penstock_shared.identifiers import digest_of
 
 
@@ -38,36 +39,14 @@ class SourceTree:
 
     def _matching(self, pattern: str) -> str:
         folder = pattern.removesuffix("/**")
-        if folder in self.folders and not _is_glob(folder):
+        if folder in self.folders and not is_glob(folder):
             return self.folders[folder]
-        matches = _matcher(pattern)
+        matches = glob_matcher(pattern)
         return digest_of(*(f"{path} {self.files[path]}" for path in self._paths if matches(path)))
 
     @cached_property
     def _paths(self) -> list[str]:
         return sorted(self.files)
-
-
-def _is_glob(pattern: str) -> bool:
-    return any(sign in pattern for sign in "*?[")
-
-
-def _matcher(pattern: str) -> Callable[[str], bool]:
-    import re
-
-    return re.compile(_as_expression(pattern)).fullmatch  # type: ignore[return-value]  # a match is true
-
-
-def _as_expression(pattern: str) -> str:
-    """`**` crosses folders, `*` and `?` do not."""
-    import re
-
-    expression = ""
-    for part in re.split(r"(\*\*/|\*\*|\*|\?)", pattern):
-        expression += {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(
-            part, re.escape(part)
-        )
-    return expression
 
 
 class SourceRepository(Protocol):
