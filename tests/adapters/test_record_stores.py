@@ -1,21 +1,25 @@
 """One conformance suite: the fake and the real record store keep the same promises."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from penstock_shared.contracts.event import Event, EventData, make_event
 from penstock_shared.contracts.events import FlowFailed
 from penstock_shared.decisions import Record
 from penstock_shared.errors import VersionConflictError
-from penstock_shared.persistence.dynamodb import DynamoRecordStore
+from penstock_shared.persistence import documents
+from penstock_shared.persistence.dynamodb import RETENTION, DynamoRecordStore
 from penstock_shared.persistence.memo import DynamoMemo, Memo
 from penstock_shared.persistence.outbox import RecordStore, Stored
+from penstock_shared.storage import ObjectStore
 from penstock_shared.testing.fakes import FakeClock, InMemoryMemo, InMemoryRecordStore
 from tests.support.builders import FLOW_ID, NOW, a_cause
 from tests.support.tables import create_record_table
@@ -45,12 +49,39 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield client
 
 
-@pytest.fixture(params=["fake", "dynamodb"])
-def store(request: pytest.FixtureRequest) -> RecordStore[Thing]:
+@pytest.fixture
+def objects(dynamodb: Any) -> ObjectStore:
+    client = boto3.client("s3", region_name="us-east-1")
+    client.create_bucket(Bucket="artifacts")
+    return ObjectStore(client, "artifacts")
+
+
+@pytest.fixture(params=["fake", "dynamodb", "dynamodb and s3"])
+def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> RecordStore[Thing]:
     if request.param == "fake":
         return InMemoryRecordStore()
     client = request.getfixturevalue("dynamodb")
-    return DynamoRecordStore(client, "things", Thing, clock=FakeClock(NOW))
+    if request.param == "dynamodb":
+        return DynamoRecordStore(client, "things", Thing, clock=FakeClock(NOW))
+    monkeypatch.setattr(documents, "INLINE_BYTES", 10)
+    objects = request.getfixturevalue("objects")
+    return DynamoRecordStore(client, "things", Thing, clock=FakeClock(NOW), objects=objects)
+
+
+@pytest.fixture
+def roomy(dynamodb: Any, objects: ObjectStore) -> DynamoRecordStore[Thing]:
+    """The store as the services have it."""
+    return DynamoRecordStore(dynamodb, "things", Thing, clock=FakeClock(NOW), objects=objects)
+
+
+def keys_in(objects: ObjectStore) -> list[str]:
+    found = objects.client.list_objects_v2(Bucket=objects.bucket)
+    return [entry["Key"] for entry in found.get("Contents", [])]
+
+
+def weight_of(client: Any, key: str) -> int:
+    item = client.get_item(TableName="things", Key={"id": {"S": key}})["Item"]
+    return sum(len(name) + len(str(value)) for name, value in item.items())
 
 
 @pytest.fixture(params=["fake", "dynamodb"])
@@ -136,6 +167,122 @@ def test_events_that_were_never_said_are_due_even_of_a_final_record(
 
     store.clear("it", stored)
     assert store.due(NOW + timedelta(minutes=5)) == []
+
+
+BIG = "x" * 500_000
+
+
+def test_a_record_of_any_size_comes_back_and_its_item_stays_small(
+    roomy: DynamoRecordStore[Thing],
+) -> None:
+    written = Stored(Thing(words=BIG), 1, (an_event(),) * 900)
+    roomy.put("it", written)
+
+    assert roomy.get("it") == written
+    assert weight_of(roomy.client, "it") < 1000
+
+
+def test_small_records_cost_no_call_to_s3(
+    roomy: DynamoRecordStore[Thing], objects: ObjectStore
+) -> None:
+    no_s3 = replace(roomy, objects=ObjectStore(None, "none"))
+    for version in (1, 2):
+        no_s3.put("it", Stored(Thing(words="small"), version, (an_event(),)))
+
+    assert no_s3.get("it") == Stored(Thing(words="small"), 2, (an_event(),))
+
+
+def test_many_events_leave_a_small_record_in_its_item(
+    roomy: DynamoRecordStore[Thing], objects: ObjectStore
+) -> None:
+    written = Stored(Thing(words="small"), 1, (an_event(),) * 900)
+    roomy.put("it", written)
+    assert roomy.get("it") == written
+
+    roomy.clear("it", written)
+
+    assert replace(roomy, objects=None).get("it") == Stored(Thing(words="small"), 1)
+
+
+def test_what_was_replaced_is_deleted(
+    roomy: DynamoRecordStore[Thing], objects: ObjectStore
+) -> None:
+    for version in (1, 2, 3):
+        roomy.put("it", Stored(Thing(words=BIG), version))
+        assert len(keys_in(objects)) == 1
+
+    roomy.put("it", Stored(Thing(words="small"), 4))
+
+    assert keys_in(objects) == []
+    assert roomy.get("it") == Stored(Thing(words="small"), 4)
+
+
+def test_a_writer_who_loses_takes_along_what_it_wrote(
+    roomy: DynamoRecordStore[Thing], objects: ObjectStore
+) -> None:
+    roomy.put("it", Stored(Thing(words=BIG), 1))
+
+    with pytest.raises(VersionConflictError):
+        roomy.put("it", Stored(Thing(words=BIG), 1))
+
+    assert len(keys_in(objects)) == 1
+    assert roomy.get("it") == Stored(Thing(words=BIG), 1)
+
+
+def test_a_write_whose_answer_was_lost_and_that_was_tried_again_has_succeeded(
+    roomy: DynamoRecordStore[Thing],
+) -> None:
+    class Twice:
+        """The first answer gets lost; the client asks again by itself."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(roomy.client, name)
+
+        def put_item(self, **parameters: Any) -> Any:
+            roomy.client.put_item(**parameters)
+            return roomy.client.put_item(**parameters)
+
+    replace(roomy, client=Twice()).put("it", Stored(Thing(words=BIG), 1))
+
+    assert roomy.get("it") == Stored(Thing(words=BIG), 1)
+
+
+def test_a_reader_whose_object_was_replaced_reads_the_newer_version(
+    roomy: DynamoRecordStore[Thing], objects: ObjectStore
+) -> None:
+    roomy.put("it", Stored(Thing(words=BIG), 1))
+
+    class Overtaken(ObjectStore):
+        def get(self, key: str) -> bytes:
+            if key.partition("-")[0].endswith("/1"):
+                roomy.put("it", Stored(Thing(words=BIG + "2"), 2))
+            return super().get(key)
+
+    reader = replace(roomy, objects=Overtaken(objects.client, objects.bucket))
+
+    assert reader.get("it") == Stored(Thing(words=BIG + "2"), 2)
+
+
+def test_an_object_that_is_lost_is_an_error_and_no_endless_search(
+    roomy: DynamoRecordStore[Thing], objects: ObjectStore
+) -> None:
+    roomy.put("it", Stored(Thing(words=BIG), 1))
+    objects.delete(keys_in(objects)[0])
+
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        roomy.get("it")
+
+
+@pytest.mark.parametrize(("retention", "place"), [(RETENTION, "expiring"), (None, "kept")])
+def test_parts_of_records_that_stay_lie_where_nothing_expires(
+    roomy: DynamoRecordStore[Thing],
+    objects: ObjectStore,
+    retention: timedelta | None,
+    place: str,
+) -> None:
+    replace(roomy, retention=retention).put("it", Stored(Thing(words=BIG), 1))
+
+    assert keys_in(objects)[0].startswith(f"records/{place}/things/")
 
 
 def test_where_nothing_is_swept_events_stay_with_their_record(dynamodb: Any) -> None:

@@ -18,7 +18,6 @@ from penstock_runner.adapters.job_log import ShippedLog
 from penstock_runner.adapters.linux import refuse_inspection
 from penstock_runner.adapters.log_stream import CloudWatchStream
 from penstock_runner.adapters.queue import LONGEST_POLL, SqsJobQueue
-from penstock_runner.adapters.remembering import RememberingStore
 from penstock_runner.adapters.shell import PosixShell
 from penstock_runner.adapters.transfer import Transfer
 from penstock_runner.adapters.workshop import FolderWorkshop, own_folder
@@ -39,7 +38,7 @@ from penstock_shared.clock import utc_now
 from penstock_shared.errors import ConfigurationError
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.persistence.dynamodb import DynamoRecordStore
-from penstock_shared.persistence.outbox import Records
+from penstock_shared.persistence.remembering import RememberingRecords
 
 JOBS = "jobs"
 _THREADS_PER_SLOT = 3
@@ -117,7 +116,7 @@ def _handler(
     table = DynamoRecordStore(clients.dynamodb, told.table_name, JobRun, swept=False)
     return HandleRequest(
         queue=queue,
-        records=lambda: Records(RememberingStore(table), publisher, SOURCE),
+        records=lambda: RememberingRecords(table, publisher, SOURCE),
         publisher=publisher,
         run_job=run_job,
         stopped_because=FindStop(stop_marks(clients.dynamodb, told.table_name)),

@@ -24,6 +24,10 @@ class ObjectStore:
         """Read an object. Raises botocore's ClientError when there is none."""
         return bytes(self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read())
 
+    def delete(self, key: str) -> None:
+        """Delete an object; one that is not there counts as deleted."""
+        self.client.delete_object(Bucket=self.bucket, Key=key)
+
     def exists(self, key: str) -> bool:
         """Whether there is an object under this key."""
         try:

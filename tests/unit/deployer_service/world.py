@@ -7,7 +7,6 @@ from typing import Any
 
 from deployer_service.adapters.command_driver import CommandDriver
 from deployer_service.adapters.lambda_driver import LambdaDriver
-from deployer_service.adapters.remembering import RememberingRecords
 from deployer_service.domain.deployment import Deployment, DeploymentState, Step, deployment_id
 from deployer_service.domain.environment import Environment, environment_key
 from deployer_service.domain.errors import StepFailedError
@@ -50,6 +49,7 @@ from penstock_shared.decisions import Cause
 from penstock_shared.identifiers import digest_of, flow_id_for
 from penstock_shared.observability import Telemetry, new_traceparent
 from penstock_shared.persistence.outbox import Records, RecordStore
+from penstock_shared.persistence.remembering import RememberingRecords
 from penstock_shared.plans import load_plan, plan_reference, store_plan
 from penstock_shared.testing.fakes import FakeClock, InMemoryRecordStore, RecordingPublisher
 from tests.support.builders import NOW, a_component, a_flow_ref, a_plan, a_release

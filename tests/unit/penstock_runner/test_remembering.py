@@ -1,17 +1,15 @@
 """A lease's holder need not read before it writes."""
 
-from penstock_runner.adapters.remembering import RememberingStore
 from penstock_runner.use_cases.lease import Lease
 from penstock_shared.decisions import Result
-from penstock_shared.persistence.outbox import Records
+from penstock_shared.persistence.remembering import RememberingRecords
 from tests.support.builders import a_result
 from tests.unit.penstock_runner.stand_ins import JOB_ID, Table
 
 
 def remembering(table: Table, runner: str) -> Lease:
     lease = table.lease(runner)
-    store = RememberingStore(table.store)
-    lease.records = Records(store, table.publisher, "penstock/runner", table.clock)
+    lease.records = RememberingRecords(table.store, table.publisher, "penstock/runner", table.clock)
     return lease
 
 

@@ -73,6 +73,12 @@ def cloud() -> Iterator[Cloud]:
             self.end_headers()
             self.wfile.write(content)
 
+        def do_DELETE(self) -> None:
+            cloud.paths.append(f"{self.command} {self.path}")
+            cloud.asked.append(({k.lower(): v for k, v in self.headers.items()}, ""))
+            self.send_response(204)
+            self.end_headers()
+
         do_GET = do_PUT = do_POST  # noqa: N815  # as BaseHTTPRequestHandler calls them
 
         def log_message(self, *_: object) -> None:
@@ -170,6 +176,16 @@ def test_an_object_goes_the_short_way_both_ways(cloud: Cloud) -> None:
     (put, body), _ = cloud.asked
     assert (put["content-type"], body) == ("text/x", "{}")
     assert put["x-amz-content-sha256"] == sha256(b"{}").hexdigest()
+    assert cloud.agents == [SHORT, SHORT]
+
+
+def test_an_object_is_deleted_the_short_way(cloud: Cloud) -> None:
+    client = cloud.client("s3")
+
+    client.delete_object(Bucket="artifacts", Key="records/a")
+    client.delete_object(Bucket="artifacts", Key="records/b")
+
+    assert cloud.paths == ["DELETE /artifacts/records/a", "DELETE /artifacts/records/b"]
     assert cloud.agents == [SHORT, SHORT]
 
 

@@ -47,7 +47,9 @@ def fail_flow() -> FailFlow:
 def records() -> Records[Build]:
     """The builds table, with its outbox."""
     return Records(
-        store=DynamoRecordStore(aws.client("dynamodb"), settings().table_name, Build),
+        store=DynamoRecordStore(
+            aws.client("dynamodb"), settings().table_name, Build, objects=objects()
+        ),
         publisher=publisher(),
         source=f"penstock/{SERVICE}",
     )

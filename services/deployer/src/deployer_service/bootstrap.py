@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 from deployer_service.adapters.command_driver import CommandDriver
 from deployer_service.adapters.lambda_driver import LambdaDriver, LambdaPerformer
-from deployer_service.adapters.remembering import RememberingRecords
 from deployer_service.domain.deployment import Deployment
 from deployer_service.domain.environment import Environment
 from deployer_service.domain.flow import Flow
@@ -28,6 +27,7 @@ from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.dynamodb import RETENTION, DynamoRecordStore
 from penstock_shared.persistence.outbox import Records
+from penstock_shared.persistence.remembering import RememberingRecords
 from penstock_shared.plans import load_plan
 from penstock_shared.storage import ObjectStore
 
@@ -120,7 +120,9 @@ def _plan(reference: ObjectRef) -> Plan:
 
 def _store(record_type: type[R], retention: timedelta | None = RETENTION) -> DynamoRecordStore[R]:
     table = settings().table_name
-    return DynamoRecordStore(_dynamodb(), table, record_type, retention=retention)
+    return DynamoRecordStore(
+        _dynamodb(), table, record_type, retention=retention, objects=_objects()
+    )
 
 
 @cache

@@ -58,8 +58,7 @@ def releases() -> Records[Release]:
 @cache
 def begin_bake() -> BeginBake:
     """The use case behind staging's `deploy-done`."""
-    objects = ObjectStore(aws.client("s3"), settings().artifact_bucket)
-    return BeginBake(releases(), _records(Seat), objects, _bakes(), utc_now)
+    return BeginBake(releases(), _records(Seat), _objects(), _bakes(), utc_now)
 
 
 @cache
@@ -92,9 +91,16 @@ def _bakes() -> StepFunctionsBakes:
     return StepFunctionsBakes(aws.client("stepfunctions"), settings().bake_state_machine_arn)
 
 
+@cache
+def _objects() -> ObjectStore:
+    return ObjectStore(aws.client("s3"), settings().artifact_bucket)
+
+
 def _records(record_type: type[R]) -> Records[R]:
     return Records(
-        store=DynamoRecordStore(aws.client("dynamodb"), settings().table_name, record_type),
+        store=DynamoRecordStore(
+            aws.client("dynamodb"), settings().table_name, record_type, objects=_objects()
+        ),
         publisher=publisher(),
         source=f"penstock/{SERVICE}",
     )

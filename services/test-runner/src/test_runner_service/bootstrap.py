@@ -46,7 +46,9 @@ def fail_flow() -> FailFlow:
 def records() -> Records[TestRun]:
     """The test-runs table, with its outbox."""
     return Records(
-        store=DynamoRecordStore(aws.client("dynamodb"), settings().table_name, TestRun),
+        store=DynamoRecordStore(
+            aws.client("dynamodb"), settings().table_name, TestRun, objects=_objects()
+        ),
         publisher=publisher(),
         source=f"penstock/{SERVICE}",
     )

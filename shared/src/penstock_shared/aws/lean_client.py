@@ -44,6 +44,7 @@ _PARAMETERS = {
     "publish": {"TopicArn", "Message", "MessageAttributes"},
     "put_object": {"Bucket", "Key", "Body", "ContentType"},
     "get_object": {"Bucket", "Key"},
+    "delete_object": {"Bucket", "Key"},
 }
 _METHODS = {"get_object": "GET", "put_object": "PUT"}
 
@@ -77,6 +78,7 @@ class LeanClient:
             ("sns", "publish"): self._publish,
             ("s3", "put_object"): self._put_object,
             ("s3", "get_object"): self._get_object,
+            ("s3", "delete_object"): self._delete_object,
             ("s3", "generate_presigned_url"): self._presigned,
         }
         return calls.get((self.service, name))
@@ -144,6 +146,10 @@ class LeanClient:
     def _get_object(self, Bucket: str, Key: str) -> Any:  # noqa: N803
         status, content = self._ask("GET", *self._place(Bucket, Key), {}, b"")
         return {"Body": BytesIO(content)} if status == 200 else None
+
+    def _delete_object(self, Bucket: str, Key: str) -> Any:  # noqa: N803
+        status, _ = self._ask("DELETE", *self._place(Bucket, Key), {}, b"")
+        return {} if status == 204 else None
 
     def _presigned(self, operation: str, Params: dict[str, str], ExpiresIn: int = 3600) -> str:  # noqa: N803
         address, path = self._place(Params["Bucket"], Params["Key"])

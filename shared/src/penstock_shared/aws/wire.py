@@ -127,7 +127,8 @@ class _Connection:
     def ask(self, request: bytes) -> tuple[int, bytes, bool]:
         """Status, body, and whether the connection stays. Raises OSError and ValueError."""
         version, status = self._first_line_after(request).split(maxsplit=2)[:2]
-        length, stays = -1, version == b"HTTP/1.1"
+        # 204 says "no content", and no length of it either.
+        length, stays = 0 if status == b"204" else -1, version == b"HTTP/1.1"
         while line := self._line():
             name, _, value = line.partition(b":")
             match name.lower():

@@ -1,14 +1,16 @@
 """The record store on DynamoDB: one item a record.
 
 Item: `id` (S, hash key), `version` (N), `state` (S, for people who look), `doc` (S, the record as
-JSON), `pending` (S, JSON list of events, absent when there are none), `open` (S, "1") and
-`deadline` (N, epoch seconds) while somebody must look at it again, `expires_at` (N, the table's
-TTL attribute). The sparse index `by-deadline` has `open` and `deadline` as its keys.
+JSON), `pending` (S, JSON list of events, absent when there are none), `document` (S, where the rest
+of the item is, see `documents`), `open` (S, "1") and `deadline` (N, epoch seconds) while somebody
+must look at it again, `expires_at` (N, the table's TTL attribute). The sparse index `by-deadline`
+has `open` and `deadline` as its keys.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from pydantic_core import from_json, to_json
@@ -18,7 +20,9 @@ from penstock_shared.clock import Clock, utc_now
 from penstock_shared.contracts.event import decode, encode
 from penstock_shared.decisions import Record
 from penstock_shared.errors import VersionConflictError
+from penstock_shared.persistence.documents import Documents, Item, named_by
 from penstock_shared.persistence.outbox import Stored
+from penstock_shared.storage import ObjectStore
 
 PENDING_PATIENCE = timedelta(seconds=60)
 """How long events may be pending before the sweeper publishes them: longer than any handler
@@ -45,31 +49,57 @@ class DynamoRecordStore(Generic[R]):
     clock: Clock = utc_now
     retention: timedelta | None = RETENTION
     swept: bool = True
+    objects: ObjectStore | None = None
+    """Where what is too large for an item goes; None where every record is small."""
 
     def get(self, key: str) -> Stored[R] | None:
         """The record under this key, read consistently, or None."""
-        item = self.client.get_item(
-            TableName=self.table, Key={"id": {"S": key}}, ConsistentRead=True
-        ).get("Item")
-        return self._read(item) if item else None
+        item = self._item_at(key)
+        while item:
+            try:
+                return self._read(self._documents.move_in(item) if self._documents else item)
+            except errors.ClientError:
+                # Another version may have taken its place meanwhile, and deleted its object.
+                before, item = named_by(item), self._item_at(key)
+                if named_by(item) == before:
+                    raise
+        return None
 
     def put(self, key: str, stored: Stored[R]) -> None:
         """Write this version over the one before it. Raises VersionConflictError."""
-        if stored.version == 1:
+        item = self._item(key, stored)
+        if self._documents is None:
+            self._put(item, stored.version)
+            return
+        document = self._documents.move_out(item)
+        try:
+            replaced = self._put(item, stored.version, ReturnValues="ALL_OLD")
+        except VersionConflictError:
+            # An answer that was lost on its way has the write tried again, and refused.
+            if document and named_by(self._item_at(key)) == document:
+                return
+            self._documents.delete(document)
+            raise
+        self._documents.delete(named_by(replaced))
+
+    def _put(self, item: Item, version: int, **options: str) -> Item:
+        """Write the item if its version is the next one; returns what `options` ask for."""
+        if version == 1:
             condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(id)"}
         else:
             condition = {
                 "ConditionExpression": "version = :before",
-                "ExpressionAttributeValues": {":before": {"N": str(stored.version - 1)}},
+                "ExpressionAttributeValues": {":before": {"N": str(version - 1)}},
             }
         try:
-            self.client.put_item(TableName=self.table, Item=self._item(key, stored), **condition)
+            answer = self.client.put_item(TableName=self.table, Item=item, **condition, **options)
         except errors.ClientError as error:
             if not errors.was_too_late(error):
                 raise
-            raise VersionConflictError(
-                f"{key} is no longer version {stored.version - 1}"
-            ) from error
+            name = item["id"]["S"]
+            raise VersionConflictError(f"{name} is no longer version {version - 1}") from error
+        replaced: Item = answer.get("Attributes", {})
+        return replaced
 
     def clear(self, key: str, stored: Stored[R]) -> None:
         """Forget the pending events, unless a newer version has taken them over."""
@@ -109,8 +139,19 @@ class DynamoRecordStore(Generic[R]):
         )
         return [item["id"]["S"] for item in found["Items"]]
 
-    def _item(self, key: str, stored: Stored[R]) -> dict[str, Any]:
-        item: dict[str, Any] = {
+    @cached_property
+    def _documents(self) -> Documents | None:
+        expiring = self.retention is not None
+        return Documents(self.objects, self.table, expiring) if self.objects else None
+
+    def _item_at(self, key: str) -> Item | None:
+        item: Item | None = self.client.get_item(
+            TableName=self.table, Key={"id": {"S": key}}, ConsistentRead=True
+        ).get("Item")
+        return item
+
+    def _item(self, key: str, stored: Stored[R]) -> Item:
+        item: Item = {
             "id": {"S": key},
             "version": {"N": str(stored.version)},
             "state": {"S": stored.record.state.value},
@@ -131,7 +172,7 @@ class DynamoRecordStore(Generic[R]):
         impatient = self.clock() + PENDING_PATIENCE
         return min(impatient, stored.record.deadline or impatient)
 
-    def _read(self, item: dict[str, Any]) -> Stored[R]:
+    def _read(self, item: Item) -> Stored[R]:
         pending = from_json(item["pending"]["S"]) if "pending" in item else ()
         return Stored(
             record=self.record_type.model_validate_json(item["doc"]["S"]),
