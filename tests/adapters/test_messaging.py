@@ -25,13 +25,13 @@ from penstock_shared.contracts.events import (
     JobRequested,
     Stage,
 )
-from penstock_shared.contracts.jobs import Download, Job
+from penstock_shared.contracts.jobs import Job
 from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.messaging.consumer import Consumer
 from penstock_shared.messaging.giving_up import FailFlow
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.observability import Telemetry
-from tests.support.builders import FLOW_ID, NOW, a_cause, a_result
+from tests.support.builders import FLOW_ID, NOW, a_cause, a_checkout, a_result
 
 
 @dataclass
@@ -118,7 +118,7 @@ def a_job(number: int) -> Job:
         record=FLOW_ID,
         name="build",
         run="true",
-        source=Download(url="https://x.invalid", digest="d"),
+        source=a_checkout(),
         timeout=60,
     )
 

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from penstock_shared.contracts.change import Change, Intent
+from penstock_shared.contracts.change import Change, Forge, Intent
 from penstock_shared.contracts.events import DeployDone, EnvironmentRole, FlowRef
-from penstock_shared.contracts.jobs import JobOutput, JobResult, JobState
+from penstock_shared.contracts.jobs import Checkout, JobOutput, JobResult, JobState
 from penstock_shared.contracts.plan import (
     EnvironmentMode,
     ObjectRef,
@@ -22,6 +22,7 @@ FLOW_ID = "0123456789abcdef0123"
 OTHER_FLOW_ID = "f" * 20
 SHA = "a" * 40
 BEFORE = "b" * 40
+SNAPSHOT = ObjectRef(key="snapshots/tree.tar.gz", sha256="e" * 64, size=1)
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -54,6 +55,21 @@ def a_flow_ref(**given: Any) -> FlowRef:
             "intent": Intent.RELEASE,
             "started_at": NOW,
             "plan": ObjectRef(key="plans/x.json", sha256="0" * 64),
+            **given,
+        }
+    )
+
+
+def a_checkout(**given: Any) -> Checkout:
+    return Checkout(
+        **{
+            "snapshot": SNAPSHOT,
+            "forge": Forge.GITHUB,
+            "repository": "acme/shop",
+            "ref": "refs/heads/main",
+            "before": BEFORE,
+            "sha": SHA,
+            "committed_at": NOW,
             **given,
         }
     )
@@ -94,8 +110,9 @@ def a_plan(flow_id: str = FLOW_ID, **given: Any) -> Plan:
             "change": a_change(),
             "intent": Intent.RELEASE,
             "started_at": NOW,
-            "snapshot": ObjectRef(key="snapshots/tree.tar.gz"),
+            "snapshot": SNAPSHOT,
             "tree": "c" * 40,
+            "committed_at": NOW,
             "components": (a_component(),),
             "gates": (a_gate(),),
             "release": a_release(),

@@ -31,9 +31,6 @@ class InMemoryBucket:
             missing = {"Error": {}, "ResponseMetadata": {"HTTPStatusCode": 404}}
             raise ClientError(missing, "HeadObject")  # type: ignore[arg-type]  # only what is read
 
-    def generate_presigned_url(self, operation: str, Params: dict[str, str], **_: Any) -> str:  # noqa: N803  # boto3's names
-        return f"https://bucket.invalid/{Params['Key']}?{operation}"
-
 
 def a_bucket() -> ObjectStore:
     return ObjectStore(InMemoryBucket(), "artifacts")

@@ -11,6 +11,7 @@ from platform import node
 from typing import Any
 from uuid import uuid4
 
+from penstock_runner.adapters.bucket import Bucket
 from penstock_runner.adapters.download_cache import DownloadCache
 from penstock_runner.adapters.guard import ProcessGuard
 from penstock_runner.adapters.http import Connections
@@ -39,6 +40,7 @@ from penstock_shared.errors import ConfigurationError
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.persistence.dynamodb import DynamoRecordStore
 from penstock_shared.persistence.remembering import RememberingRecords
+from penstock_shared.storage import ObjectStore
 
 JOBS = "jobs"
 _THREADS_PER_SLOT = 3
@@ -57,6 +59,7 @@ class Clients:
     sqs: Any
     sns: Any
     logs: Any
+    s3: Any
 
     @classmethod
     def of(cls, told: RunnerSettings) -> "Clients":
@@ -68,6 +71,7 @@ class Clients:
             sqs=aws.tuned_client("sqs", polling, attempts=2),
             sns=aws.tuned_client("sns", prompt, attempts=2),
             logs=aws.tuned_client("logs", prompt, attempts=2),
+            s3=aws.tuned_client("s3", prompt, attempts=2),
         )
 
 
@@ -91,7 +95,7 @@ def _agent(told: RunnerSettings, clients: Clients, folder: Path) -> Agent:
     shutdown = Shutdown()
     queue = _queue(told, clients)
     run_job = RunJob(
-        workshop=_workshop(told, folder),
+        workshop=_workshop(told, clients, folder),
         shell=PosixShell(ProcessGuard.on_duty()),
         open_log=_log_opener(told, clients),
         host=Host(told.penstock_runner_path, sys.executable, passed_on(told)),
@@ -127,12 +131,13 @@ def _handler(
     )
 
 
-def _workshop(told: RunnerSettings, folder: Path) -> FolderWorkshop:
+def _workshop(told: RunnerSettings, clients: Clients, folder: Path) -> FolderWorkshop:
     slots = told.penstock_runner_slots
     transfer = Transfer(Connections(_TRANSFER, slots, ca_bundle=told.aws_ca_bundle))
+    bucket = Bucket(ObjectStore(clients.s3, told.artifact_bucket), transfer)
     shared = told.penstock_runner_workdir / "cache"
-    cache = DownloadCache(shared, folder, told.penstock_runner_cache_bytes, transfer)
-    return FolderWorkshop(folder, cache, transfer, told.penstock_runner_output_bytes)
+    cache = DownloadCache(shared, folder, told.penstock_runner_cache_bytes, bucket)
+    return FolderWorkshop(folder, cache, bucket, told.penstock_runner_output_bytes)
 
 
 def _log_opener(told: RunnerSettings, clients: Clients) -> OpenLog:

@@ -19,6 +19,7 @@ class RunnerSettings(Settings):
     """
 
     job_log_group: str
+    artifact_bucket: str = Field(min_length=1)
     penstock_runner_workdir: Path
     penstock_runner_name: str = ""
     penstock_runner_slots: int = Field(default=2, ge=1, le=64)

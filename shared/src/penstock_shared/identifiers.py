@@ -14,13 +14,16 @@ def digest_of(*parts: str) -> str:
     return hashlib.sha256("\x1f".join(parts).encode(errors="surrogateescape")).hexdigest()
 
 
-def flow_id_for(repository: str, ref: str, sha: str, attempt: int = 1) -> str:
-    """The flow of one change: 20 hex digits.
+def flow_id_for(
+    forge: str, repository: str, ref: str, before: str, after: str, attempt: int = 1
+) -> str:
+    """The flow of one change of a ref from one commit to another: 20 hex digits.
 
     Keyed on what changed and not on the delivery, so that a push which is delivered twice, or
-    through two webhooks, is one flow.
+    through two webhooks, is one flow. A ref that is put back to an earlier commit has changed.
     """
-    return digest_of("flow", repository, ref, sha, str(attempt))[:_FLOW_ID_DIGITS]
+    parts = (forge, repository, ref, before, after, str(attempt))
+    return digest_of("flow", *parts)[:_FLOW_ID_DIGITS]
 
 
 def event_id_for(flow_id: str, event_type: str, identity: str) -> str:

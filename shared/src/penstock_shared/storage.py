@@ -5,9 +5,6 @@ from typing import Any
 
 from penstock_shared.aws import errors
 
-URL_LIFETIME = 12 * 3600
-"""Seconds; as long as the longest job may wait and run."""
-
 
 @dataclass(frozen=True)
 class ObjectStore:
@@ -38,17 +35,17 @@ class ObjectStore:
             raise
         return True
 
-    def url_to_get(self, key: str) -> str:
-        """An address from which anyone may read this object for twelve hours."""
-        return self._presign("get_object", key)
+    def url_to_get(self, key: str, seconds: int) -> str:
+        """An address from which anyone may read this object for so long."""
+        return self._presign("get_object", key, seconds)
 
-    def url_to_put(self, key: str) -> str:
-        """An address to which anyone may write this object for twelve hours."""
-        return self._presign("put_object", key)
+    def url_to_put(self, key: str, seconds: int) -> str:
+        """An address to which anyone may write this object for so long."""
+        return self._presign("put_object", key, seconds)
 
-    def _presign(self, operation: str, key: str) -> str:
+    def _presign(self, operation: str, key: str, seconds: int) -> str:
         return str(
             self.client.generate_presigned_url(
-                operation, Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=URL_LIFETIME
+                operation, Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=seconds
             )
         )

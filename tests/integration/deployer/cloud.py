@@ -17,7 +17,7 @@ from penstock_shared.contracts.events import EnvironmentRole
 from penstock_shared.contracts.plan import LambdaDeploy, ObjectRef
 from penstock_shared.identifiers import flow_id_for
 from penstock_shared.storage import ObjectStore
-from tests.support.builders import NOW, a_component, a_flow_ref, an_environment
+from tests.support.builders import BEFORE, NOW, a_component, a_flow_ref, an_environment
 from tests.support.emulator import OwnEmulator
 
 ROLE = "penstock-local-component"
@@ -120,7 +120,7 @@ def a_deployment(word: str, *steps: Step) -> Deployment:
     sha = sha256(word.encode()).hexdigest()[:40]
     return Deployment(
         state=DeploymentState.DEPLOYING,
-        flow_id=flow_id_for("acme/shop", "refs/heads/main", sha),
+        flow_id=flow_id_for("github", "acme/shop", "refs/heads/main", BEFORE, sha),
         flow=a_flow_ref(sha=sha),
         environment=an_environment("staging"),
         role=EnvironmentRole.STAGING,

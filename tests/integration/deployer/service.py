@@ -22,6 +22,7 @@ from penstock_shared.observability import new_traceparent
 from penstock_shared.plans import plan_reference, store_plan
 from tests.integration.deployer.cloud import ROLE_ARN, Cloud
 from tests.support.builders import (
+    BEFORE,
     NOW,
     a_flow_ref,
     a_plan,
@@ -106,7 +107,7 @@ class Service:
     ) -> tuple[str, FlowRef]:
         """A flow whose plan lies in the bucket."""
         sha = sha256(word.encode()).hexdigest()[:40]
-        flow_id = flow_id_for("acme/shop", "refs/heads/main", sha)
+        flow_id = flow_id_for("github", "acme/shop", "refs/heads/main", BEFORE, sha)
         release = a_release(
             staging=an_environment("staging", mode=mode),
             production=an_environment("production", mode=mode),

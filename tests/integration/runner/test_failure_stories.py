@@ -42,7 +42,7 @@ def pid_of(pids: Path, attempt: int) -> int:
 
 
 def a_job(world: World, pids: Path, run: str = LASTS_ONLY_ONCE) -> Job:
-    return world.job(run, environment={"PIDS": str(pids)})
+    return world.job(run, variables={"PIDS": str(pids)})
 
 
 def outcomes_of(world: World, job: Job) -> list[JobResult]:

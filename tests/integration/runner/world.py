@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha256
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,11 +22,12 @@ from uuid import uuid4
 from penstock_shared.clock import utc_now
 from penstock_shared.contracts.event import Event, EventData, decode, encode, make_event
 from penstock_shared.contracts.events import JobFinished, JobRequested, JobStarted
-from penstock_shared.contracts.jobs import Download, Job, JobResult, Upload
+from penstock_shared.contracts.jobs import Checkout, Job, JobResult, Upload
+from penstock_shared.contracts.plan import ObjectRef
 from penstock_shared.identifiers import job_id_for
 from penstock_shared.observability import new_traceparent
 from penstock_shared.storage import ObjectStore
-from tests.support.builders import FLOW_ID
+from tests.support.builders import FLOW_ID, a_checkout
 from tests.support.emulator import OwnEmulator
 from tests.support.tables import create_record_table
 
@@ -107,6 +109,7 @@ class World:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": REGION,
             "PENSTOCK_STAGE": self.stage,
+            "ARTIFACT_BUCKET": self.objects.bucket,
             "TABLE_NAME": self.table,
             "TOPIC_ARN_PREFIX": f"arn:aws:sns:{REGION}:{ACCOUNT}:{self.prefix}",
             "QUEUE_URL_PREFIX": f"{self.emulator.address}/{ACCOUNT}/{self.prefix}",
@@ -133,17 +136,16 @@ class World:
         """The address of a queue."""
         return f"{self.settings['QUEUE_URL_PREFIX']}{name}"
 
-    def source(self, files: Mapping[str, str]) -> Download:
+    def source(self, files: Mapping[str, str]) -> Checkout:
         """A source snapshot that lies in the bucket."""
-        key = f"snapshots/{uuid4().hex}.tar.gz"
-        self.objects.put(key, tarball(files), content_type="application/gzip")
-        return Download(url=self.objects.url_to_get(key), digest=key)
+        key, content = f"snapshots/{uuid4().hex}.tar.gz", tarball(files)
+        self.objects.put(key, content, content_type="application/gzip")
+        return a_checkout(snapshot=ObjectRef(key=key, sha256=sha256(content).hexdigest()))
 
     def upload(self, name: str, path: str, *, required: bool = True) -> Upload:
         """An output that is to be stored in the bucket."""
         key = f"outputs/{uuid4().hex}"
-        url = self.objects.url_to_put(key)
-        return Upload(name=name, path=path, url=url, key=key, required=required)
+        return Upload(name=name, path=path, key=key, required=required)
 
     def job(self, run: str, **more: Any) -> Job:
         """A job of a random flow."""

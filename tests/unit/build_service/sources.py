@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from build_service.domain.source import SourceTree
 from penstock_shared.contracts.change import Change
 from penstock_shared.identifiers import digest_of
+from tests.support.builders import NOW
 
 
 def a_tree(files: Mapping[str, str]) -> SourceTree:
@@ -18,6 +19,7 @@ def a_tree(files: Mapping[str, str]) -> SourceTree:
     }
     return SourceTree(
         tree_id=_tree_id(ids, "."),
+        committed_at=NOW,
         files=ids,
         folders={folder: _tree_id(ids, folder) for folder in folders},
         read=lambda path: files[path].encode(),

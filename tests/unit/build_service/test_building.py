@@ -1,6 +1,7 @@
 """From a change to `build-completed`, or to a reason why not."""
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import load_plan
 from penstock_shared.storage import ObjectStore
 from penstock_shared.testing.fakes import FakeClock, InMemoryMemo, RecordingPublisher, fake_records
-from tests.support.builders import FLOW_ID, a_cause, a_change, a_result, an_output
+from tests.support.builders import BEFORE, FLOW_ID, NOW, SHA, a_cause, a_change, a_result, an_output
 from tests.support.objects import InMemoryBucket, a_bucket
 from tests.unit.build_service.sources import FakeSourceRepository, a_tree
 
@@ -86,7 +87,16 @@ def test_every_component_with_a_recipe_is_built_in_its_folder(room: Room) -> Non
     assert jobs.keys() == {"app", "site"}
     assert jobs["app"].workdir == "app"
     assert jobs["app"].outputs[0].path == "app.zip"
-    assert "put_object" in jobs["app"].outputs[0].url
+    assert jobs["app"].outputs[0].key.startswith("artifacts/app/")
+
+
+def test_the_source_of_a_job_is_named_by_the_digest_of_its_content(room: Room) -> None:
+    room.start()
+
+    source = room.jobs()["app"].source
+    snapshot = room.objects.get(source.snapshot.key)
+    assert source.snapshot.sha256 == sha256(snapshot).hexdigest()
+    assert (source.sha, source.before, source.committed_at) == (SHA, BEFORE, NOW)
 
 
 def test_the_build_completes_with_the_last_of_its_jobs(room: Room) -> None:

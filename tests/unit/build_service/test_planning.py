@@ -8,7 +8,7 @@ from build_service.domain.source import SourceTree
 from penstock_shared.configuration import read_configuration
 from penstock_shared.contracts.change import Change, Intent
 from penstock_shared.contracts.plan import Plan, PlannedComponent
-from tests.support.builders import FLOW_ID, NOW, a_change
+from tests.support.builders import FLOW_ID, NOW, SNAPSHOT, a_change
 from tests.unit.build_service.sources import a_tree
 
 FILES = {
@@ -47,7 +47,8 @@ def plan(
 
 
 def plan_of(tree: SourceTree, configuration: str, change: Change) -> Plan:
-    return Planner(change, read_configuration(configuration), tree).plan(FLOW_ID, NOW)
+    planner = Planner(change, read_configuration(configuration), tree, SNAPSHOT)
+    return planner.plan(FLOW_ID, NOW)
 
 
 def component(planned: Plan, name: str) -> PlannedComponent:

@@ -152,7 +152,7 @@ def test_a_dependent_is_told_where_its_dependency_is() -> None:
     world.run_steps()
 
     [job] = world.jobs
-    assert job.environment["PRICE_LIST_FUNCTION"] == "price-list-staging:live"
+    assert job.variables["PRICE_LIST_FUNCTION"] == "price-list-staging:live"
 
 
 def test_a_dependent_is_told_of_a_dependency_that_was_not_deployed_again() -> None:
@@ -163,7 +163,7 @@ def test_a_dependent_is_told_of_a_dependency_that_was_not_deployed_again() -> No
     world.take_in()
 
     [job] = world.jobs
-    assert job.environment["CUSTOMERS_FUNCTION"] == "customers-staging:live"
+    assert job.variables["CUSTOMERS_FUNCTION"] == "customers-staging:live"
 
 
 def test_what_the_environment_already_runs_is_skipped_and_says_so() -> None:

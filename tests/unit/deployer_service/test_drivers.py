@@ -14,7 +14,7 @@ from penstock_shared.contracts.event import Queue
 from penstock_shared.contracts.events import JobRequested
 from penstock_shared.contracts.jobs import Job
 from penstock_shared.contracts.plan import PlannedComponent
-from tests.support.objects import a_bucket
+from tests.support.builders import a_checkout
 from tests.unit.deployer_service.world import Flow, World, by_command, by_lambda
 
 
@@ -29,7 +29,7 @@ def deployed(*components: PlannedComponent) -> tuple[Flow, Deployment]:
 
 def job_of(component: PlannedComponent) -> Job:
     _, deployment = deployed(component)
-    request = CommandDriver(a_bucket()).deploy(deployment, deployment.steps[0])
+    request = CommandDriver().deploy(deployment, deployment.steps[0])
     assert isinstance(request, JobRequested)
     return request.job
 
@@ -46,7 +46,8 @@ def test_a_command_is_a_job_for_the_runners() -> None:
     )
     assert job.workdir == "services/orders"
     assert job.timeout == 30
-    assert job.source.url.startswith("https://bucket.invalid/snapshots/")
+    assert job.source == a_checkout()
+    assert (job.environment, job.token, job.position) == ("staging", 1, 0)
     assert not job.despite_stop
 
 
@@ -56,32 +57,32 @@ def test_a_command_finds_its_artifact_where_it_is_told() -> None:
     job = job_of(component.model_copy(update={"path": "services/orders"}))
 
     [download] = job.inputs
-    told = job.environment["PENSTOCK_ARTIFACT"]
+    told = job.variables["PENSTOCK_ARTIFACT"]
     assert download.path == f"{job.workdir}/{told}"
     assert told.startswith(".penstock/")
     assert told.endswith(".zip")
-    assert download.digest == component.artifact.sha256
+    assert download.sha256 == component.artifact.sha256
 
 
 def test_a_component_in_the_root_of_its_repository_has_its_artifact_there() -> None:
     job = job_of(by_command("orders").model_copy(update={"path": "."}))
 
-    assert [download.path for download in job.inputs] == [job.environment["PENSTOCK_ARTIFACT"]]
+    assert [download.path for download in job.inputs] == [job.variables["PENSTOCK_ARTIFACT"]]
 
 
 def test_a_command_without_an_artifact_is_told_of_none() -> None:
     job = job_of(by_command("orders").model_copy(update={"artifact": None}))
 
     assert job.inputs == ()
-    assert "PENSTOCK_ARTIFACT" not in job.environment
+    assert "PENSTOCK_ARTIFACT" not in job.variables
 
 
 def test_a_command_knows_where_it_deploys_what() -> None:
     flow, deployment = deployed(by_command("orders"))
-    request = CommandDriver(a_bucket()).deploy(deployment, deployment.steps[0])
+    request = CommandDriver().deploy(deployment, deployment.steps[0])
 
     assert isinstance(request, JobRequested)
-    told = request.job.environment
+    told = request.job.variables
     assert told["PENSTOCK_ENVIRONMENT"] == "staging"
     assert told["PENSTOCK_STAGE"] == "staging"
     assert told["PENSTOCK_COMPONENT"] == "orders"
@@ -90,13 +91,13 @@ def test_a_command_knows_where_it_deploys_what() -> None:
 
 def test_a_rollback_job_runs_although_its_flow_was_stopped() -> None:
     _, deployment = deployed(by_command("orders"))
-    request = CommandDriver(a_bucket()).roll_back(deployment, deployment.steps[0])
+    request = CommandDriver().roll_back(deployment, deployment.steps[0])
 
     assert isinstance(request, JobRequested)
     assert request.job.despite_stop
     assert request.job.name == "rollback"
     assert request.job.inputs == ()
-    assert request.job.environment["PENSTOCK_VERSION"] == ""
+    assert request.job.variables["PENSTOCK_VERSION"] == ""
 
 
 def test_a_rollback_is_another_job_than_the_deployment() -> None:
@@ -104,7 +105,7 @@ def test_a_rollback_is_another_job_than_the_deployment() -> None:
     step = deployment.steps[0].now(
         target=Deployed(key="k", version="v0", flow_id="f", artifact=None)
     )
-    driver = CommandDriver(a_bucket())
+    driver = CommandDriver()
 
     there, back = driver.deploy(deployment, step), driver.roll_back(deployment, step)
 
@@ -116,13 +117,13 @@ def test_a_rollback_is_another_job_than_the_deployment() -> None:
 def test_without_a_rollback_command_there_is_no_way_back() -> None:
     _, deployment = deployed(by_command("orders", rollback=""))
 
-    assert CommandDriver(a_bucket()).roll_back(deployment, deployment.steps[0]) is None
+    assert CommandDriver().roll_back(deployment, deployment.steps[0]) is None
 
 
 def test_a_job_may_wait_for_a_runner_and_then_run_as_long_as_its_timeout() -> None:
     _, deployment = deployed(by_command("orders", timeout=300))
 
-    patience = CommandDriver(a_bucket()).patience(deployment.steps[0])
+    patience = CommandDriver().patience(deployment.steps[0])
 
     assert patience == timedelta(hours=1, seconds=300)
 
@@ -141,7 +142,7 @@ def test_a_function_is_for_the_steps_queue() -> None:
 
 @pytest.mark.parametrize(
     ("driver", "component"),
-    [(CommandDriver(a_bucket()), by_lambda("orders")), (LambdaDriver(), by_command("orders"))],
+    [(CommandDriver(), by_lambda("orders")), (LambdaDriver(), by_command("orders"))],
     ids=["command", "lambda"],
 )
 def test_a_driver_refuses_what_is_another_s(

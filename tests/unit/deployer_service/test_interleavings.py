@@ -21,6 +21,7 @@ from penstock_shared.contracts.events import (
 from penstock_shared.contracts.plan import EnvironmentMode, PlannedComponent
 from tests.unit.deployer_service.interleaving import Dice, PausingPublisher, PausingStore
 from tests.unit.deployer_service.world import (
+    FORGE,
     REPOSITORY,
     Flow,
     Running,
@@ -114,7 +115,7 @@ class Course:
             self.dice.inbox.append(self.executed[job.job_id])
 
     def holder_now(self, environment: str) -> str:
-        stored = self.store.items.get(environment_key(REPOSITORY, environment))
+        stored = self.store.items.get(environment_key(FORGE, REPOSITORY, environment))
         holder = stored.record.holder if stored else None
         return holder.deployment_id if holder else ""
 

@@ -213,8 +213,8 @@ def test_a_rollback_job_gets_the_artifact_and_the_version_that_it_goes_back_to()
     artifact = by_command("orders", content="1").artifact
     assert artifact
     assert job.run == "undo"
-    assert [download.digest for download in job.inputs] == [artifact.sha256]
-    assert job.environment["PENSTOCK_VERSION"] == good.version
+    assert [download.sha256 for download in job.inputs] == [artifact.sha256]
+    assert job.variables["PENSTOCK_VERSION"] == good.version
 
 
 def test_a_component_without_a_rollback_command_stays_and_says_so() -> None:

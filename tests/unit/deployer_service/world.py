@@ -22,6 +22,7 @@ from deployer_service.use_cases.record_result import RecordResult
 from deployer_service.use_cases.start_deployment import StartDeployment
 from deployer_service.use_cases.stop_flow import StopFlow
 from deployer_service.use_cases.sweep import Sweep
+from penstock_shared.contracts.change import Forge
 from penstock_shared.contracts.event import Event, EventData, make_event
 from penstock_shared.contracts.events import (
     DeployDone,
@@ -52,9 +53,10 @@ from penstock_shared.persistence.outbox import Records, RecordStore
 from penstock_shared.persistence.remembering import RememberingRecords
 from penstock_shared.plans import load_plan, plan_reference, store_plan
 from penstock_shared.testing.fakes import FakeClock, InMemoryRecordStore, RecordingPublisher
-from tests.support.builders import NOW, a_component, a_flow_ref, a_plan, a_release
+from tests.support.builders import BEFORE, NOW, a_component, a_flow_ref, a_plan, a_release
 from tests.support.objects import a_bucket
 
+FORGE = Forge.GITHUB
 REPOSITORY = "acme/shop"
 SOURCE = "penstock/deployer"
 
@@ -139,7 +141,7 @@ class FakeRunner:
         failed = (job.component, job.name) in self.fails
         state = state or (JobState.FAILED if failed else JobState.SUCCEEDED)
         if state is JobState.SUCCEEDED:
-            told = job.environment
+            told = job.variables
             version = told["PENSTOCK_VERSION"]
             place, name = told["PENSTOCK_ENVIRONMENT"], told["PENSTOCK_COMPONENT"]
             self.running.write(place, name, version, job.record)
@@ -193,7 +195,7 @@ class World:
         self.runner = FakeRunner(self.running)
         self.functions = FakeFunctions(self.running)
         drivers: dict[str, Driver] = {
-            "command": CommandDriver(self.objects),
+            "command": CommandDriver(),
             "lambda": LambdaDriver(),
         }
         self.processes = [self._ledger(drivers) for _ in range(2)]
@@ -220,7 +222,7 @@ class World:
         """A flow with gates passed. Flows are a second apart; each has its own sha."""
         sha = f"{number:x}".rjust(40, "0")[::-1]
         started_at = NOW + timedelta(seconds=number)
-        flow_id = flow_id_for(REPOSITORY, "refs/heads/main", sha)
+        flow_id = flow_id_for(FORGE, REPOSITORY, "refs/heads/main", BEFORE, sha)
         places = {
             name: PlannedEnvironment(name=name, stage=name, mode=mode)
             for name in ("staging", "production")
@@ -329,8 +331,8 @@ class World:
         return self.ledger.deployments.get(flow.deployment(environment))
 
     def environment(self, name: str = "staging") -> Environment:
-        known = self.ledger.environments.get(environment_key(REPOSITORY, name))
-        return known or Environment(key=environment_key(REPOSITORY, name))
+        known = self.ledger.environments.get(environment_key(FORGE, REPOSITORY, name))
+        return known or Environment(key=environment_key(FORGE, REPOSITORY, name))
 
     def holder(self, name: str = "staging") -> str:
         holder = self.environment(name).holder

@@ -152,7 +152,8 @@ def test_a_release_has_succeeded_when_production_runs_it() -> None:
 
 
 def test_stages_tell_their_jobs_and_times() -> None:
-    view = seen(to_production())
+    plan = a_plan(gates=(a_gate("lint"), a_gate("unit"), a_gate("types")))
+    view = seen(to_production(), plan)
     build, test = view.stage(Stage.BUILD), view.stage(Stage.TEST)
     assert (build.started_at, build.finished_at) == (at(0), at(2))
     assert [job.title for job in build.jobs] == ["build (orders)"]

@@ -14,10 +14,10 @@ from monitor_service.use_cases.record_event import RecordEvent
 from monitor_service.use_cases.show_flow import ShowFlow
 from penstock_shared.contracts.commands import ReleaseCommand
 from penstock_shared.contracts.events import FlowFailed, JobRequested
-from penstock_shared.contracts.jobs import Download, Job
+from penstock_shared.contracts.jobs import Job
 from penstock_shared.decisions import Cause, Result
 from penstock_shared.errors import RefusedMessageError
-from tests.support.builders import FLOW_ID, NOW, a_plan
+from tests.support.builders import FLOW_ID, NOW, a_checkout, a_plan
 from tests.unit.monitor_service.fakes import InMemoryFacts, InMemoryLogs, InMemoryPlans
 from tests.unit.monitor_service.stories import Story, at, to_staging, with_a_failing_gate
 
@@ -54,7 +54,7 @@ def test_an_event_that_is_no_fact_is_refused() -> None:
         record=FLOW_ID,
         name="build",
         run="make",
-        source=Download(url="https://bucket.invalid/x", digest="x"),
+        source=a_checkout(),
         timeout=1,
     )
     event = Story().says(JobRequested(job=job)).events[0]

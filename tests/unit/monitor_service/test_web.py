@@ -213,7 +213,7 @@ def test_an_aborted_flow_shows_who_why_and_where_staging_is(world: World) -> Non
 def test_components_say_what_was_skipped_and_why(world: World) -> None:
     world.plans.plans["plans/x.json"] = a_plan(
         components=(a_component("orders", built=True, reason="it changed"), a_component("docs")),
-        gates=(a_gate("unit"), a_gate("lint")),
+        gates=(a_gate("unit"), a_gate("lint"), a_gate("types")),
     )
     world.tell(to_production())
     page = words(world.page(f"/flows/{FLOW_ID}"))

@@ -13,11 +13,11 @@ from penstock_runner.domain.ports import Kept, Message, Site
 from penstock_runner.use_cases.lease import Lease
 from penstock_shared.contracts.event import encode, make_event
 from penstock_shared.contracts.events import JobRequested
-from penstock_shared.contracts.jobs import Download, Job
+from penstock_shared.contracts.jobs import Job
 from penstock_shared.decisions import Record
 from penstock_shared.persistence.outbox import Records, Stored
 from penstock_shared.testing.fakes import FakeClock, InMemoryRecordStore, RecordingPublisher
-from tests.support.builders import FLOW_ID, a_cause
+from tests.support.builders import FLOW_ID, a_cause, a_checkout
 
 JOB_ID = "1" * 20
 TERM = timedelta(seconds=10)
@@ -31,7 +31,7 @@ def a_job(run: str = "true", **given: Any) -> Job:
         "name": "unit",
         "component": "orders",
         "run": run,
-        "source": Download(url="http://127.0.0.1:9/source", digest="a source"),
+        "source": a_checkout(),
         "timeout": 60,
     }
     return Job.model_validate(values | given)

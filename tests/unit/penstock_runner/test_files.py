@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from penstock_runner.adapters import archive as archives
 from penstock_runner.adapters import transfer as transfers
 from penstock_runner.adapters.archive import unpack
+from penstock_runner.adapters.bucket import MARGIN, Bucket
 from penstock_runner.adapters.download_cache import DownloadCache
 from penstock_runner.adapters.http import Connections
 from penstock_runner.adapters.paths import inside, remove_tree
@@ -24,7 +26,9 @@ from penstock_runner.adapters.workshop import FolderWorkshop, own_folder
 from penstock_runner.domain.interruption import StopSignal, Why
 from penstock_runner.domain.ports import Kept
 from penstock_runner.errors import JobError, JobInterruptedError, UnsafePathError
-from penstock_shared.contracts.jobs import Download, Job, Upload
+from penstock_shared.contracts.jobs import Checkout, Download, Job, Upload
+from penstock_shared.contracts.plan import ObjectRef
+from tests.support.builders import a_checkout
 from tests.support.servers import http_server
 from tests.unit.penstock_runner.stand_ins import a_job
 
@@ -39,17 +43,27 @@ class Store:
     objects: dict[str, bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
+    lifetimes: list[int] = field(default_factory=list)
 
-    def download(self, content: bytes, digest: str = "a digest", path: str = ".") -> Download:
-        name = f"/{hashlib.sha256(content).hexdigest()}"
-        self.objects[name] = content
-        return Download(
-            url=f"{self.address}{name}?X-Amz-Signature=5ecre7", digest=digest, path=path
-        )
+    def download(self, content: bytes, path: str = ".") -> Download:
+        sha256 = hashlib.sha256(content).hexdigest()
+        self.objects[f"/{sha256}"] = content
+        return Download(key=sha256, sha256=sha256, path=path)
+
+    def source(self, content: bytes) -> Checkout:
+        found = self.download(content)
+        return a_checkout(snapshot=ObjectRef(key=found.key, sha256=found.sha256))
 
     def upload(self, path: str, *, required: bool = True, name: str = "bundle") -> Upload:
-        url = f"{self.address}/{name}"
-        return Upload(name=name, path=path, url=url, key=f"key/{name}", required=required)
+        return Upload(name=name, path=path, key=name, required=required)
+
+    def url_to_get(self, key: str, seconds: int) -> str:
+        self.lifetimes.append(seconds)
+        return f"{self.address}/{key}?X-Amz-Signature=5ecre7"
+
+    def url_to_put(self, key: str, seconds: int) -> str:
+        self.lifetimes.append(seconds)
+        return f"{self.address}/{key}"
 
 
 def serve(store: Store) -> type[BaseHTTPRequestHandler]:
@@ -100,14 +114,19 @@ def transfer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Transfer]:
 
 
 @pytest.fixture
-def cache(tmp_path: Path, transfer: Transfer) -> DownloadCache:
-    return DownloadCache(tmp_path / "cache", tmp_path, 1_000_000, transfer)
+def bucket(store: Store, transfer: Transfer) -> Bucket:
+    return Bucket(store, transfer)
 
 
 @pytest.fixture
-def workshop(tmp_path: Path, cache: DownloadCache, transfer: Transfer) -> FolderWorkshop:
+def cache(tmp_path: Path, bucket: Bucket) -> DownloadCache:
+    return DownloadCache(tmp_path / "cache", tmp_path, 1_000_000, bucket)
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, cache: DownloadCache, bucket: Bucket) -> FolderWorkshop:
     (tmp_path / "jobs").mkdir()
-    return FolderWorkshop(tmp_path / "jobs", cache, transfer, output_limit=1000)
+    return FolderWorkshop(tmp_path / "jobs", cache, bucket, output_limit=1000)
 
 
 def a_file(name: str, content: bytes = b"content", mode: int = 0o644) -> Member:
@@ -264,7 +283,7 @@ def test_a_tree_is_removed_whatever_its_permissions(tmp_path: Path) -> None:
 
 
 def content_of(cache: DownloadCache, download: Download) -> bytes:
-    with cache.open(download, StopSignal()) as content:
+    with cache.open(download, a_job(), StopSignal()) as content:
         return content.read()
 
 
@@ -276,32 +295,51 @@ def test_a_digest_is_fetched_once(cache: DownloadCache, store: Store) -> None:
 
 
 def test_another_runner_with_the_same_folder_need_not_fetch_it(
-    cache: DownloadCache, store: Store, transfer: Transfer
+    cache: DownloadCache, store: Store, bucket: Bucket
 ) -> None:
     download = store.download(b"source")
     content_of(cache, download)
 
-    assert (
-        content_of(DownloadCache(cache.folder, cache.incoming, 1_000_000, transfer), download)
-        == b"source"
-    )
+    another = DownloadCache(cache.folder, cache.incoming, 1_000_000, bucket)
+    assert content_of(another, download) == b"source"
     assert store.asked == ["GET"]
 
 
-def test_a_digest_is_no_path(cache: DownloadCache, store: Store) -> None:
-    content_of(cache, store.download(b"source", digest="../../evil"))
+def test_a_digest_is_no_path() -> None:
+    with pytest.raises(ValidationError):
+        Download(key="source", sha256="../../evil")
 
-    assert [path.parent for path in cache.folder.iterdir()] == [cache.folder]
 
-
-def test_the_least_recently_used_goes_first(
-    store: Store, tmp_path: Path, transfer: Transfer
+def test_what_is_not_what_was_meant_is_refused_and_not_kept(
+    cache: DownloadCache, store: Store
 ) -> None:
-    cache = DownloadCache(tmp_path / "cache", tmp_path, 250, transfer)
-    old, used, new = (store.download(bytes([n]) * 100, f"digest {n}") for n in range(3))
+    download = store.download(b"source")
+    store.objects[f"/{download.key}"] = b"something else"
+
+    with pytest.raises(JobError, match=f"{download.key} is not what was meant"):
+        content_of(cache, download)
+
+    assert list(cache.folder.iterdir()) == []
+
+
+def test_an_address_lives_as_long_as_its_job_may_and_a_margin(
+    workshop: FolderWorkshop, store: Store
+) -> None:
+    source = store.source(a_tar(a_file("README")))
+    job = a_job(source=source, outputs=(store.upload("README"),), timeout=600)
+
+    with workshop.site(job, StopSignal()) as site:
+        assert workshop.keep(job, site, StopSignal()).problems == []
+
+    assert store.lifetimes == [600 + MARGIN] * 2
+
+
+def test_the_least_recently_used_goes_first(store: Store, tmp_path: Path, bucket: Bucket) -> None:
+    cache = DownloadCache(tmp_path / "cache", tmp_path, 250, bucket)
+    old, used, new = (store.download(bytes([n]) * 100) for n in range(3))
     for moment, download in enumerate((old, used)):
         content_of(cache, download)
-        os.utime(cache._path(download), (moment, moment))
+        os.utime(cache.folder / download.sha256, (moment, moment))
     content_of(cache, used)
     content_of(cache, new)
     store.asked.clear()
@@ -315,8 +353,8 @@ def test_the_least_recently_used_goes_first(
 
 def test_what_is_being_read_can_be_removed(cache: DownloadCache, store: Store) -> None:
     download = store.download(b"source")
-    with cache.open(download, StopSignal()) as content:
-        cache.discard(download)
+    with cache.open(download, a_job(), StopSignal()) as content:
+        (cache.folder / download.sha256).unlink()
         assert content.read() == b"source"
 
 
@@ -331,9 +369,7 @@ def test_many_at_once_find_it_whole(cache: DownloadCache, store: Store) -> None:
     for thread in threads:
         thread.join()
 
-    assert {hashlib.sha256(content).hexdigest() for content in found} == {
-        download.url.rpartition("/")[2].partition("?")[0]
-    }
+    assert {hashlib.sha256(content).hexdigest() for content in found} == {download.sha256}
     assert len(list(cache.folder.iterdir())) == 1
 
 
@@ -360,8 +396,9 @@ def test_what_cannot_be_fetched_fails_without_telling_the_address(
     assert list(cache.incoming.iterdir()) == [cache.folder]
 
 
-def test_nobody_there_is_trouble_too(cache: DownloadCache) -> None:
-    download = Download(url="http://127.0.0.1:9/source?X-Amz-Signature=5ecre7", digest="d")
+def test_nobody_there_is_trouble_too(cache: DownloadCache, store: Store) -> None:
+    download = store.download(b"source")
+    store.address = "http://127.0.0.1:9"
 
     with pytest.raises(JobError) as raised:
         content_of(cache, download)
@@ -374,12 +411,12 @@ def test_a_stopped_job_waits_for_no_server(cache: DownloadCache, store: Store) -
     stop = StopSignal()
     stop.give(Why.CANCELLED, "aborted")
 
-    with pytest.raises(JobInterruptedError), cache.open(store.download(b"source"), stop):
+    with pytest.raises(JobInterruptedError), cache.open(store.download(b"source"), a_job(), stop):
         pass
 
 
 def test_a_job_gets_fresh_folders_that_vanish(workshop: FolderWorkshop, store: Store) -> None:
-    source = store.download(a_tar(a_file("services/orders/handler.py")))
+    source = store.source(a_tar(a_file("services/orders/handler.py")))
     job = a_job(source=source, workdir="services/orders")
 
     with workshop.site(job, StopSignal()) as site:
@@ -393,10 +430,10 @@ def test_a_job_gets_fresh_folders_that_vanish(workshop: FolderWorkshop, store: S
 
 def test_inputs_are_stored_or_unpacked(workshop: FolderWorkshop, store: Store) -> None:
     job = a_job(
-        source=store.download(a_tar(a_file("README"), a_link("evil", "README"))),
+        source=store.source(a_tar(a_file("README"), a_link("evil", "README"))),
         inputs=(
-            store.download(b"bundle", "1", "in/bundle.zip"),
-            store.download(a_tar(a_file("deep/file")), "2", "unpacked/"),
+            store.download(b"bundle", "in/bundle.zip"),
+            store.download(a_tar(a_file("deep/file")), "unpacked/"),
         ),
     )
 
@@ -409,14 +446,14 @@ def test_inputs_are_stored_or_unpacked(workshop: FolderWorkshop, store: Store) -
     ("given", "reason"),
     [
         (
-            lambda store: {"source": Download(url=f"{store.address}/x", digest="d")},
+            lambda store: {"source": a_checkout()},
             "source: HTTP 404",
         ),
         (lambda store: {"workdir": "nowhere"}, "there is no folder nowhere in the source"),
         (lambda store: {"workdir": ".."}, "'..' lies outside of the job's folder"),
-        (lambda store: {"inputs": (store.download(b"", "1", "../x"),)}, "'../x' lies outside"),
+        (lambda store: {"inputs": (store.download(b"", "../x"),)}, "'../x' lies outside"),
         (
-            lambda store: {"inputs": (store.download(b"", "1", "x/"),)},
+            lambda store: {"inputs": (store.download(b"", "x/"),)},
             "input x/: the archive cannot",
         ),
     ],
@@ -427,7 +464,7 @@ def test_a_job_that_cannot_be_furnished_says_why_and_leaves_nothing(
     workshop: FolderWorkshop,
     store: Store,
 ) -> None:
-    source = store.download(a_tar(a_file("README")))
+    source = store.source(a_tar(a_file("README")))
     values: dict[str, Any] = {"source": source, **given(store)}
     job = a_job(**values)
 
@@ -438,14 +475,12 @@ def test_a_job_that_cannot_be_furnished_says_why_and_leaves_nothing(
     assert list(workshop.folder.iterdir()) == []
 
 
-def test_a_damaged_source_is_fetched_anew_next_time(workshop: FolderWorkshop, store: Store) -> None:
-    source = store.download(b"damaged", digest="same")
-    with pytest.raises(JobError), workshop.site(a_job(source=source), StopSignal()):
-        pass
+def test_a_source_that_is_no_archive_fails_the_job(workshop: FolderWorkshop, store: Store) -> None:
+    job = a_job(source=store.source(b"damaged"))
 
-    whole = store.download(a_tar(a_file("README")), digest="same")
-    with workshop.site(a_job(source=whole), StopSignal()) as site:
-        assert (site.source / "README").exists()
+    refused = pytest.raises(JobError, match="source: the archive cannot be unpacked")
+    with refused, workshop.site(job, StopSignal()):
+        pass
 
 
 def test_what_a_dead_runner_left_is_cleared_up(tmp_path: Path) -> None:
@@ -472,7 +507,7 @@ def kept(
     workshop: FolderWorkshop, store: Store, prepare: Callable[[Path], None], *uploads: Upload
 ) -> Kept:
     job: Job = a_job(
-        source=store.download(a_tar(a_file("sub/README"))), workdir="sub", outputs=uploads
+        source=store.source(a_tar(a_file("sub/README"))), workdir="sub", outputs=uploads
     )
     with workshop.site(job, StopSignal()) as site:
         prepare(site.workdir)
@@ -492,7 +527,7 @@ def test_outputs_are_uploaded_with_what_names_their_content(
 
     assert result.problems == []
     (output,) = result.outputs
-    assert (output.name, output.key, output.size) == ("bundle", "key/bundle", 3)
+    assert (output.name, output.key, output.size) == ("bundle", "bundle", 3)
     assert output.sha256 == hashlib.sha256(b"zip").hexdigest()
     assert store.objects["/bundle"] == b"zip"
 

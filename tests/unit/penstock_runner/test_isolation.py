@@ -28,6 +28,7 @@ SETTINGS = {
     "TABLE_NAME": "jobs",
     "TOPIC_ARN_PREFIX": "arn:",
     "QUEUE_URL_PREFIX": "http://",
+    "ARTIFACT_BUCKET": "artifacts",
     "JOB_LOG_GROUP": "/jobs",
     "PENSTOCK_RUNNER_WORKDIR": "/somewhere",
 }

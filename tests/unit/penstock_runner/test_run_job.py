@@ -107,7 +107,7 @@ def test_a_result_tells_all_of_an_attempt(bench: Bench) -> None:
 
 
 def test_a_command_gets_an_environment_of_its_own(bench: Bench, tmp_path: Path) -> None:
-    bench.run(bench.lease(run="make", timeout=7, environment={"MODE": "fast", "LANG": "de"}))
+    bench.run(bench.lease(run="make", timeout=7, variables={"MODE": "fast", "LANG": "de"}))
 
     (command,) = bench.shell.ran
     assert (command.script, command.folder, command.timeout) == ("make", tmp_path, 7)

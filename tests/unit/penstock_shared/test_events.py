@@ -5,11 +5,26 @@ from typing import Any, ClassVar
 
 import pytest
 
+from penstock_shared.contracts.change import Forge
 from penstock_shared.contracts.event import EventData, Queue, decode, encode, make_event
-from penstock_shared.contracts.events import BuildRequested, FlowFailed, JobFinished
+from penstock_shared.contracts.events import (
+    BuildRequested,
+    FlowFailed,
+    JobFinished,
+    TestsPassed,
+)
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.identifiers import flow_id_for
-from tests.support.builders import FLOW_ID, NOW, a_cause, a_change, a_result
+from tests.support.builders import (
+    BEFORE,
+    FLOW_ID,
+    NOW,
+    SHA,
+    a_cause,
+    a_change,
+    a_flow_ref,
+    a_result,
+)
 
 
 def an_event(data: EventData) -> dict[str, Any]:
@@ -106,8 +121,36 @@ def test_control_characters_do_not_reach_those_who_read() -> None:
 
 
 def test_a_flow_is_known_by_what_changed_and_not_by_its_delivery() -> None:
-    flow_id = flow_id_for("acme/shop", "refs/heads/main", "a" * 40)
+    def flow(**given: Any) -> str:
+        change = a_change(**given)
+        return flow_id_for(change.forge, change.repository, change.ref, change.before, change.sha)
 
-    assert flow_id == flow_id_for("acme/shop", "refs/heads/main", "a" * 40)
-    assert flow_id != flow_id_for("acme/shop", "refs/heads/dev", "a" * 40)
-    assert flow_id != flow_id_for("acme/shop", "refs/heads/main", "a" * 40, attempt=2)
+    assert flow() == flow(delivery_id="another")
+    others = [
+        flow(forge=Forge.GITLAB),
+        flow(repository="acme/other"),
+        flow(ref="refs/heads/dev"),
+        flow(before="c" * 40),
+        flow(sha="c" * 40),
+        flow_id_for("github", "acme/shop", "refs/heads/main", BEFORE, SHA, attempt=2),
+    ]
+    assert len({flow(), *others}) == 1 + len(others)
+
+
+def test_what_version_1_said_is_read_without_what_it_did_not_know() -> None:
+    raw = an_event(TestsPassed(flow=a_flow_ref(), reused=(0, 2)))
+    raw["dataversion"] = 1
+    raw["data"]["reused"] = ["lint (orders)"]
+    del raw["data"]["flow"]["forge"]
+
+    event = decode(json.dumps(raw))
+
+    assert event.data == TestsPassed(flow=a_flow_ref())
+
+
+def test_a_job_of_version_1_is_refused_since_nothing_says_what_its_source_must_be() -> None:
+    raw = an_event(FlowFailed(reason="x"))
+    raw |= {"type": "job-requested", "dataversion": 1}
+
+    with pytest.raises(RefusedMessageError, match="older version of Penstock"):
+        decode(json.dumps(raw))

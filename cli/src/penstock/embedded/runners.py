@@ -75,6 +75,7 @@ def _environment(home: Home, stack: Stack, name: str, slots: int) -> dict[str, s
     inherited = _inherited_environment()
     return {
         **inherited,
+        "ARTIFACT_BUCKET": f"{prefix}artifacts-{stack.account_id}",
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": KEY,
         "AWS_REGION": stack.region,

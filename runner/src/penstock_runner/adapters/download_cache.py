@@ -1,4 +1,4 @@
-"""Downloads, kept by the digest of their content.
+"""Downloads, kept by the SHA-256 of their content.
 
 Safe for several runners with one cache: a file appears whole under its name or not at all, and
 one that is removed while somebody reads it stays readable for them.
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from penstock_runner.adapters.transfer import Transfer
+from penstock_runner.adapters.bucket import Bucket
 from penstock_runner.domain.interruption import StopSignal
-from penstock_shared.contracts.jobs import Download
+from penstock_runner.errors import JobError
+from penstock_shared.contracts.jobs import Download, Job
 
 DOWNLOAD_LIMIT = 1 << 30
 """Bytes; the largest source or input."""
@@ -31,22 +32,17 @@ class DownloadCache:
     folder: Path
     incoming: Path
     limit: int
-    transfer: Transfer
+    bucket: Bucket
 
     @contextmanager
-    def open(self, download: Download, stop: StopSignal) -> Iterator[IO[bytes]]:
-        """The content, from the cache or else from its address. Raises JobError."""
-        path = self._path(download)
-        with self._cached(path) or self._fetched(path, download, stop) as content:
+    def open(self, download: Download, job: Job, stop: StopSignal) -> Iterator[IO[bytes]]:
+        """The content, from the cache or else from the bucket.
+
+        Raises JobError, also when what the bucket holds is not what was meant.
+        """
+        path = self.folder / download.sha256
+        with self._cached(path) or self._fetched(path, download, job, stop) as content:
             yield content
-
-    def discard(self, download: Download) -> None:
-        """Forget a download that turned out to be damaged."""
-        self._path(download).unlink(missing_ok=True)
-
-    def _path(self, download: Download) -> Path:
-        # Hashed, since a digest is a text from outside and this is a file's name.
-        return self.folder / hashlib.sha256(download.digest.encode()).hexdigest()
 
     def _cached(self, path: Path) -> IO[bytes] | None:
         try:
@@ -56,13 +52,14 @@ class DownloadCache:
         os.utime(content.fileno())
         return content
 
-    def _fetched(self, path: Path, download: Download, stop: StopSignal) -> IO[bytes]:
+    def _fetched(self, path: Path, download: Download, job: Job, stop: StopSignal) -> IO[bytes]:
         self.folder.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=self.incoming, prefix="download-")
         content = os.fdopen(descriptor, "w+b")
         try:
-            self.transfer.fetch(download.url, content, DOWNLOAD_LIMIT, stop)
+            self.bucket.fetch(download.key, job, content, DOWNLOAD_LIMIT, stop)
             content.flush()
+            _verify(content, download)
             Path(name).replace(path)
         except BaseException:
             content.close()
@@ -84,3 +81,12 @@ class DownloadCache:
             with suppress(FileNotFoundError):
                 found = path.stat()
                 yield found.st_mtime, found.st_size, path
+
+
+def _verify(content: IO[bytes], download: Download) -> None:
+    content.seek(0)
+    found = hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]  # a file
+    if found != download.sha256:
+        raise JobError(
+            f"{download.key} is not what was meant: its sha256 is {found}, not {download.sha256}"
+        )

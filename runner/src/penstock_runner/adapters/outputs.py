@@ -8,26 +8,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from penstock_runner.adapters.bucket import Bucket
 from penstock_runner.adapters.paths import inside
-from penstock_runner.adapters.transfer import CHUNK, Transfer
+from penstock_runner.adapters.transfer import CHUNK
 from penstock_runner.domain.interruption import StopSignal
 from penstock_runner.domain.ports import Kept, Site
 from penstock_runner.errors import JobError, UnsafePathError
-from penstock_shared.contracts.jobs import JobOutput, Upload
+from penstock_shared.contracts.jobs import Job, JobOutput, Upload
 
 
-def keep_outputs(
-    uploads: tuple[Upload, ...], site: Site, transfer: Transfer, limit: int, stop: StopSignal
-) -> Kept:
+def keep_outputs(job: Job, site: Site, bucket: Bucket, limit: int, stop: StopSignal) -> Kept:
     """Upload every output that is there; `limit` is the most that one may weigh, in bytes.
 
     Output paths are relative to the working directory. A problem is a required output that is
     missing, or any that is there and cannot be kept.
     """
     outputs, problems = [], []
-    for upload in uploads:
+    for upload in job.outputs:
         try:
-            outputs.append(_keep(upload, site, transfer, limit, stop))
+            outputs.append(_keep(upload, job, site, bucket, limit, stop))
         except FileNotFoundError:
             if upload.required:
                 problems.append(f"the command left no {upload.path}, the output {upload.name!r}")
@@ -37,14 +36,14 @@ def keep_outputs(
 
 
 def _keep(
-    upload: Upload, site: Site, transfer: Transfer, limit: int, stop: StopSignal
+    upload: Upload, job: Job, site: Site, bucket: Bucket, limit: int, stop: StopSignal
 ) -> JobOutput:
     with _opened(_find(upload, site)) as descriptor:
         size = os.fstat(descriptor).st_size
         if size > limit:
             raise JobError(f"{size:,} bytes, the limit is {limit:,}")
         body = _Body(descriptor, size)
-        transfer.store(upload.url, body.chunks, size, upload.content_type, stop)
+        bucket.store(upload, job, body.chunks, size, stop)
     return JobOutput(name=upload.name, key=upload.key, sha256=body.sha256.hexdigest(), size=size)
 
 

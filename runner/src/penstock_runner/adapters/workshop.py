@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import IO
 
 from penstock_runner.adapters.archive import unpack
+from penstock_runner.adapters.bucket import Bucket
 from penstock_runner.adapters.download_cache import DownloadCache
 from penstock_runner.adapters.outputs import keep_outputs
 from penstock_runner.adapters.paths import inside, remove_tree
-from penstock_runner.adapters.transfer import Transfer
 from penstock_runner.domain.interruption import StopSignal
 from penstock_runner.domain.ports import Kept, Site
 from penstock_runner.errors import JobError
-from penstock_shared.contracts.jobs import Download, Job
+from penstock_shared.contracts.jobs import Checkout, Download, Job
 
 _LOCK = "lock"
 
@@ -33,7 +33,7 @@ class FolderWorkshop:
 
     folder: Path
     cache: DownloadCache
-    transfer: Transfer
+    bucket: Bucket
     output_limit: int
 
     @contextmanager
@@ -47,36 +47,39 @@ class FolderWorkshop:
 
     def keep(self, job: Job, site: Site, stop: StopSignal) -> Kept:
         """Upload those of the job's outputs that exist."""
-        return keep_outputs(job.outputs, site, self.transfer, self.output_limit, stop)
+        return keep_outputs(job, site, self.bucket, self.output_limit, stop)
 
     def _furnished(self, root: Path, job: Job, stop: StopSignal) -> Site:
         source, home, temporary = root / "source", root / "home", root / "tmp"
         for folder in (source, home, temporary):
             folder.mkdir()
-        self._unpack(job.source, source, stop, "source")
+        self._unpack(_download_of(job.source), job, source, stop, "source")
         for download in job.inputs:
-            self._bring(download, source, stop)
+            self._bring(download, job, source, stop)
         return Site(source, _workdir(source, job.workdir), home, temporary)
 
-    def _bring(self, download: Download, source: Path, stop: StopSignal) -> None:
+    def _bring(self, download: Download, job: Job, source: Path, stop: StopSignal) -> None:
         if download.path == "." or download.path.endswith("/"):
-            self._unpack(download, source, stop, f"input {download.path}")
+            self._unpack(download, job, source, stop, f"input {download.path}")
             return
         target = inside(source, download.path)
-        with _named(f"input {download.path}"), self.cache.open(download, stop) as content:
+        with _named(f"input {download.path}"), self.cache.open(download, job, stop) as content:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("wb") as file:
                 shutil.copyfileobj(content, file)
 
-    def _unpack(self, download: Download, source: Path, stop: StopSignal, name: str) -> None:
+    def _unpack(
+        self, download: Download, job: Job, source: Path, stop: StopSignal, name: str
+    ) -> None:
         target = inside(source, download.path)
-        with _named(name), self.cache.open(download, stop) as archive:
+        with _named(name), self.cache.open(download, job, stop) as archive:
             target.mkdir(parents=True, exist_ok=True)
-            try:
-                unpack(archive, target)
-            except JobError:
-                self.cache.discard(download)
-                raise
+            unpack(archive, target)
+
+
+def _download_of(source: Checkout) -> Download:
+    snapshot = source.snapshot
+    return Download(key=snapshot.key, sha256=snapshot.sha256)
 
 
 @contextmanager

@@ -36,5 +36,5 @@ def environment_of(job: Job, flow_id: str, attempt: int, site: Site, host: Host)
         "PENSTOCK_COMPONENT": job.component or "",
         "PENSTOCK_ATTEMPT": str(attempt),
         "PENSTOCK_SOURCE": str(site.source),
-        **job.environment,
+        **job.variables,
     }

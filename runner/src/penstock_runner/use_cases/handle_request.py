@@ -166,8 +166,10 @@ def started_event(lease: Lease) -> Event[EventData]:
     data = JobStarted(
         job_id=job.job_id,
         owner=job.owner,
+        position=job.position,
         name=job.name,
         component=job.component,
+        environment=job.environment,
         attempt=lease.attempt,
         started_at=lease.started_at,
         log_stream=stream_of(lease),

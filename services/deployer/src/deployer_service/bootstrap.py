@@ -46,7 +46,7 @@ def telemetry() -> Telemetry:
 @cache
 def ledger() -> Ledger:
     """The deployments table, with its outbox, and the drivers."""
-    drivers: dict[str, Driver] = {"command": CommandDriver(_objects()), "lambda": LambdaDriver()}
+    drivers: dict[str, Driver] = {"command": CommandDriver(), "lambda": LambdaDriver()}
     return Ledger(
         flows=Records(_store(Flow), publisher(), SOURCE),
         # Most often the container that started a component hears of its end too.

@@ -7,6 +7,16 @@ from pydantic import Field
 from penstock_shared.contracts.model import Contract, Moment, Sha, Text
 
 
+class Forge(StrEnum):
+    """Where a repository is hosted. Two forges may each have a repository of the same name."""
+
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    GITEA = "gitea"
+    BITBUCKET = "bitbucket"
+    GIT = "git"
+
+
 class Intent(StrEnum):
     """What a flow is for."""
 
@@ -16,8 +26,10 @@ class Intent(StrEnum):
 
 
 class Change(Contract):
-    """What was pushed, as the provider told it."""
+    """What was pushed, as its forge reports it."""
 
+    # What was written before there was a second forge came from GitHub.
+    forge: Forge = Forge.GITHUB
     repository: str = Field(min_length=1, max_length=200, description="owner/name")
     ref: str = Field(min_length=1, max_length=500, description="the full ref, refs/heads/main")
     before: Sha
@@ -27,6 +39,7 @@ class Change(Contract):
     clone_url: str
     delivery_id: str = ""
     pushed_at: Moment
+    pull_request: int | None = Field(default=None, ge=1)
 
     @property
     def branch(self) -> str:

@@ -1,20 +1,22 @@
 """Everything that can be said, and on which topic or queue it is said."""
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from penstock_shared.contracts.change import Change, Intent
+from penstock_shared.contracts.change import Change, Forge, Intent
 from penstock_shared.contracts.event import EventData, Queue, Topic
 from penstock_shared.contracts.jobs import Job, JobResult
 from penstock_shared.contracts.model import Contract, Moment, Name, Text
 from penstock_shared.contracts.plan import ObjectRef
+from penstock_shared.errors import RefusedMessageError
 
 
 class FlowRef(Contract):
     """What every stage needs to know of its flow, small enough to travel with each event."""
 
+    forge: Forge = Forge.GITHUB
     repository: str
     ref: str
     sha: str
@@ -27,6 +29,7 @@ class BuildRequested(EventData):
     """A change should flow."""
 
     type: ClassVar = "build-requested"
+    data_version: ClassVar = 2
     channel: ClassVar = Topic("build-requested")
     change: Change
     attempt: int = 1
@@ -36,18 +39,28 @@ class BuildCompleted(EventData):
     """The plan and its artifacts are ready."""
 
     type: ClassVar = "build-completed"
+    data_version: ClassVar = 2
     channel: ClassVar = Topic("build-completed")
     flow: FlowRef
 
 
 class TestsPassed(EventData):
-    """Every gate that had to pass has passed."""
+    """Every gate that had to pass has passed.
+
+    `reused` are the positions, in the plan's gates, of those whose verdict was known already.
+    """
 
     __test__: ClassVar = False  # not a test class, whatever pytest thinks of its name
     type: ClassVar = "tests-passed"
+    data_version: ClassVar = 2
     channel: ClassVar = Topic("tests-passed")
     flow: FlowRef
-    reused: tuple[str, ...] = ()
+    reused: tuple[int, ...] = ()
+
+    @classmethod
+    def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Version 1 named the reused gates; only the plan knows their positions."""
+        return {name: value for name, value in data.items() if name != "reused"}
 
 
 class DeployedComponent(Contract):
@@ -72,6 +85,7 @@ class DeployDone(EventData):
     """An environment now runs this. `token` orders the deployments of one environment."""
 
     type: ClassVar = "deploy-done"
+    data_version: ClassVar = 2
     channel: ClassVar = Topic("deploy-done")
     flow: FlowRef
     deployment_id: str
@@ -103,6 +117,7 @@ class ReleasePromoted(EventData):
     """The bake is over: go to production."""
 
     type: ClassVar = "release-promoted"
+    data_version: ClassVar = 2
     channel: ClassVar = Topic("release-promoted")
     flow: FlowRef
     version: str
@@ -138,18 +153,21 @@ class FlowFailed(FlowStopped):
     """Something in the flow did not pass."""
 
     type: ClassVar = "flow-failed"
+    data_version: ClassVar = 2
 
 
 class FlowAborted(FlowStopped):
     """Somebody, or an alarm, stopped the release."""
 
     type: ClassVar = "flow-aborted"
+    data_version: ClassVar = 2
 
 
 class FlowSuperseded(FlowStopped):
     """A newer change overtook this one."""
 
     type: ClassVar = "flow-superseded"
+    data_version: ClassVar = 2
 
 
 class RolledBack(EventData):
@@ -173,6 +191,7 @@ class JobRequested(EventData):
     """Run this. Goes straight to the runners' queue."""
 
     type: ClassVar = "job-requested"
+    data_version: ClassVar = 2
     channel: ClassVar = Queue("jobs")
     advances: ClassVar = False
     job: Job
@@ -181,17 +200,28 @@ class JobRequested(EventData):
         """One request per job."""
         return self.job.job_id
 
+    @classmethod
+    def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Version 1 carried addresses, and no digest by which its source could be verified."""
+        raise RefusedMessageError(
+            "this job was requested by an older version of Penstock, which named its source by an "
+            "address; push again, and its flow starts anew"
+        )
+
 
 class JobStarted(EventData):
     """A runner has been at this for a moment. Only said of jobs that last."""
 
     type: ClassVar = "job-started"
+    data_version: ClassVar = 2
     channel: ClassVar = Topic("job-finished")
     advances: ClassVar = False
     job_id: str
     owner: Name
+    position: int = Field(default=0, ge=0)
     name: Name
     component: Name | None = None
+    environment: Name | None = None
     attempt: int = Field(ge=1)
     started_at: Moment
     log_stream: str = ""
@@ -205,6 +235,7 @@ class JobFinished(EventData):
     """A job's result, for the service that asked."""
 
     type: ClassVar = "job-finished"
+    data_version: ClassVar = 2
     channel: ClassVar = Topic("job-finished")
     advances: ClassVar = False
     result: JobResult

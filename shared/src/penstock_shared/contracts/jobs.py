@@ -2,9 +2,11 @@
 
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from penstock_shared.contracts.model import Contract, Moment, Name, Text
+from penstock_shared.contracts.change import Forge
+from penstock_shared.contracts.model import Contract, Moment, Name, Sha, Sha256, Text
+from penstock_shared.contracts.plan import History, ObjectRef
 
 TAIL_CHARACTERS = 4000
 """How much of a log's end travels with a job's result; the rest is in the log itself."""
@@ -27,39 +29,66 @@ class JobState(StrEnum):
         return self not in {JobState.WAITING, JobState.RUNNING}
 
 
-class Download(Contract):
-    """Something a job needs: a presigned GET, unpacked or stored at `path` in its folder."""
+class Checkout(Contract):
+    """The source of a job: a snapshot of one commit, and what the commit is."""
 
-    url: str
-    digest: str = Field(description="names the content: equal digests are equal bytes")
+    snapshot: ObjectRef
+    forge: Forge
+    repository: str
+    ref: str
+    before: Sha
+    sha: Sha
+    pull_request: int | None = None
+    committed_at: Moment | None = None
+    history: History = History.COMMIT
+
+    @field_validator("snapshot")
+    @classmethod
+    def _can_be_verified(cls, snapshot: ObjectRef) -> ObjectRef:
+        if not snapshot.sha256:
+            raise ValueError("a snapshot without its sha256 cannot be verified")
+        return snapshot
+
+
+class Download(Contract):
+    """An object that a job needs: unpacked if `path` is `.` or ends in `/`, else stored there."""
+
+    key: str
+    sha256: Sha256
     path: str = "."
 
 
 class Upload(Contract):
-    """A file that a job leaves behind, for a presigned PUT; `required` unless said otherwise."""
+    """A file that a job leaves behind, and the key to store it under."""
 
     name: Name
     path: str
-    url: str
     key: str
     required: bool = True
     content_type: str = "application/octet-stream"
 
 
 class Job(Contract):
-    """What to run. `owner` is the service that asked and `record` the key it asked for."""
+    """What to run. A job carries keys of objects, never addresses: its runner makes those.
+
+    `owner` is the service that asked, `record` the key of the record that it asked for, and
+    `position` the job's number among the jobs of that record.
+    """
 
     job_id: str = Field(pattern=r"^[0-9a-f]{20}$")
     owner: Name
     record: str
+    position: int = Field(default=0, ge=0)
     name: Name
     component: Name | None = None
+    environment: Name | None = Field(default=None, description="that a deployment's job works for")
+    token: int | None = Field(default=None, description="the deployment's fencing token")
     run: str
     workdir: str = "."
-    source: Download
+    source: Checkout
     inputs: tuple[Download, ...] = ()
     outputs: tuple[Upload, ...] = ()
-    environment: dict[str, str] = {}
+    variables: dict[str, str] = {}
     timeout: int = Field(ge=1, le=12 * 3600, description="seconds")
     despite_stop: bool = Field(
         default=False, description="runs although its flow was stopped: it undoes what that did"
@@ -81,8 +110,10 @@ class JobResult(Contract):
     job_id: str
     owner: Name
     record: str
+    position: int = Field(default=0, ge=0)
     name: Name
     component: Name | None = None
+    environment: Name | None = None
     state: JobState
     exit_code: int | None = None
     attempt: int = 1

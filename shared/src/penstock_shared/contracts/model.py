@@ -21,6 +21,7 @@ def clean(text: str) -> str:
 
 FlowId = Annotated[str, Field(pattern=r"^[0-9a-f]{20}$")]
 Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Text = Annotated[str, AfterValidator(clean)]
 Moment = AwareDatetime

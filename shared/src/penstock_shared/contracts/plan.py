@@ -19,6 +19,15 @@ class ObjectRef(Contract):
     size: int = 0
 
 
+class History(StrEnum):
+    """How much of its git history a job finds in `.git`."""
+
+    NONE = "none"
+    COMMIT = "commit"
+    TAGS = "tags"
+    FULL = "full"
+
+
 class LambdaDeploy(Contract):
     """Deploy as a Lambda function, named `<function>-<stage of the environment>`."""
 
@@ -87,6 +96,11 @@ class PlannedGate(Contract):
     junit: str = ""
     coverage: Coverage | None = None
 
+    @property
+    def label(self) -> str:
+        """The gate as people name it, for example `unit (orders)`."""
+        return f"{self.name} ({self.component})" if self.component else self.name
+
 
 class EnvironmentMode(StrEnum):
     """What happens when two deployments want one environment."""
@@ -122,6 +136,8 @@ class Plan(Contract):
     started_at: Moment
     snapshot: ObjectRef
     tree: str
+    committed_at: Moment | None = None
+    history: History = History.COMMIT
     components: tuple[PlannedComponent, ...]
     gates: tuple[PlannedGate, ...]
     release: PlannedRelease | None = None

@@ -6,6 +6,7 @@ import stat
 import tarfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from dulwich.client import get_transport_and_path
@@ -54,7 +55,7 @@ class GitSourceRepository:
             raise SourceUnavailableError(f"cannot fetch {change.clone_url}: {error}") from error
         if not isinstance(found, Commit):
             raise SourceError(f"{change.sha} of {change.repository} is no commit")
-        return _Snapshot(repository, found.tree).tree()
+        return _Snapshot(repository, found).tree()
 
     def _check_scheme(self, change: Change) -> None:
         scheme = urlsplit(change.clone_url).scheme
@@ -75,15 +76,16 @@ def _only(commit: ObjectID) -> Callable[..., list[ObjectID]]:
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """The fetched objects of one tree."""
+    """The fetched objects of one commit."""
 
     repository: MemoryRepo
-    root: ObjectID
+    commit: Commit
 
     def tree(self) -> SourceTree:
         files: dict[str, str] = {}
-        folders = {".": self.root.decode()}
-        entries = iter_tree_contents(self.repository.object_store, self.root, include_trees=True)
+        root = self.commit.tree
+        folders = {".": root.decode()}
+        entries = iter_tree_contents(self.repository.object_store, root, include_trees=True)
         for entry in entries:
             path = entry.path.decode(errors="surrogateescape")
             if stat.S_ISDIR(entry.mode):
@@ -92,7 +94,8 @@ class _Snapshot:
                 files[path] = f"{entry.mode:o} {entry.sha.decode()}"
         self._check_size(files.values())
         return SourceTree(
-            tree_id=self.root.decode(),
+            tree_id=root.decode(),
+            committed_at=datetime.fromtimestamp(self.commit.commit_time, UTC),
             files=files,
             folders=folders,
             read=lambda path: self._content(files[path]),

@@ -171,6 +171,7 @@ def flow_ref(build: Build) -> FlowRef:
         raise ValueError(f"build {build.flow_id} has no plan")
     change = build.plan.change
     return FlowRef(
+        forge=change.forge,
         repository=change.repository,
         ref=change.ref,
         sha=change.sha,

@@ -37,11 +37,12 @@ PRESET_ARTIFACT = ".penstock-artifact.zip"
 
 @dataclass(frozen=True)
 class Planner:
-    """Plans one change, from its tree and what its `penstock.yml` says."""
+    """Plans one change, from its tree, the tree's snapshot and what its `penstock.yml` says."""
 
     change: Change
     configuration: Configuration
     tree: SourceTree
+    snapshot: ObjectRef
 
     def plan(self, flow_id: str, started_at: datetime) -> Plan:
         """The plan, with the keys of all artifacts and verdicts but not knowing any.
@@ -55,8 +56,9 @@ class Planner:
             change=self.change,
             intent=intent,
             started_at=started_at,
-            snapshot=ObjectRef(key=f"snapshots/{self.tree.tree_id}.tar.gz"),
+            snapshot=self.snapshot,
             tree=self.tree.tree_id,
+            committed_at=self.tree.committed_at,
             components=tuple(
                 self._component(name, section)
                 for name, section in self.configuration.components.items()
@@ -137,9 +139,9 @@ def with_known_artifacts(plan: Plan, known: Mapping[str, dict[str, Any]]) -> Pla
     return plan.model_copy(update={"components": components})
 
 
-def to_build(plan: Plan) -> list[PlannedComponent]:
-    """The components that need a build job."""
-    return [component for component in plan.components if component.built]
+def to_build(plan: Plan) -> list[int]:
+    """The positions of the components that need a build job."""
+    return [number for number, component in enumerate(plan.components) if component.built]
 
 
 def _with_known(component: PlannedComponent, known: dict[str, Any] | None) -> PlannedComponent:

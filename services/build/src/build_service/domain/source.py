@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Protocol
 
@@ -20,6 +21,7 @@ class SourceTree:
     """
 
     tree_id: str
+    committed_at: datetime
     files: Mapping[str, str]
     folders: Mapping[str, str]
     read: Callable[[str], bytes]

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import from_json
 
 from build_service.domain.errors import WebhookError
-from penstock_shared.contracts.change import Change
+from penstock_shared.contracts.change import Change, Forge
 
 NO_COMMIT = "0" * 40
 SIGNATURE_HEADER = "x-hub-signature-256"
@@ -108,6 +108,7 @@ def _reason_to_ignore(push: _Push) -> Ignored | None:
 
 def _change(push: _Push, delivery_id: str, now: datetime) -> Change:
     return Change(
+        forge=Forge.GITHUB,
         repository=push.repository.full_name,
         ref=push.ref,
         before=push.before,

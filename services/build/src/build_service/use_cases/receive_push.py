@@ -39,7 +39,9 @@ class ReceivePush:
         return delivery if isinstance(delivery, Ignored) else self._start(delivery)
 
     def _start(self, change: Change) -> Received:
-        flow_id = flow_id_for(change.repository, change.ref, change.sha)
+        flow_id = flow_id_for(
+            change.forge, change.repository, change.ref, change.before, change.sha
+        )
         now = self.clock()
 
         def decide(known: Build | None) -> Decision[Build]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 
 from build_service.domain import build
 from build_service.domain.build import Build, BuildState
@@ -22,16 +23,15 @@ from penstock_shared.configuration import (
 )
 from penstock_shared.contracts.change import Change
 from penstock_shared.contracts.events import BuildRequested
-from penstock_shared.contracts.jobs import Download, Job, Upload
-from penstock_shared.contracts.plan import BuildRecipe, Plan, PlannedComponent
+from penstock_shared.contracts.jobs import Job
+from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.decisions import Cause, Decision, Outcome, already_done
-from penstock_shared.identifiers import job_id_for
+from penstock_shared.jobs import build_job
 from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import store_plan
 from penstock_shared.storage import ObjectStore
 
-OWNER = "build"
 SMALL_ARCHIVE = 1024 * 1024
 """Bytes; writing such a snapshot again is cheaper than asking whether it is there."""
 
@@ -75,12 +75,15 @@ class StartBuild:
     def _plan(self, flow_id: str, change: Change) -> tuple[Plan, list[Job]]:
         tree = self.sources.fetch(change)
         configuration = read_configuration(_configuration_of(tree, change))
-        plan = Planner(change, configuration, tree).plan(flow_id, change.pushed_at)
+        archive = tree.archive()
+        planner = Planner(change, configuration, tree, _snapshot_of(archive))
+        plan = planner.plan(flow_id, change.pushed_at)
         keys = [artifact_memo_key(component) for component in plan.components]
         plan = with_known_artifacts(plan, self.artifacts.recall(keys))
-        if to_build(plan) or plan.gates or plan.release:
-            self._store_snapshot(plan, tree)
-        return plan, [self._job(plan, component) for component in to_build(plan)]
+        positions = to_build(plan)
+        if positions or plan.gates or plan.release:
+            self._store_snapshot(plan.snapshot.key, archive)
+        return plan, [build_job(plan, position) for position in positions]
 
     def _begin(self, known: Build, plan: Plan, jobs: list[Job]) -> Decision[Build]:
         change = build.begin(known, plan, jobs, self.clock())
@@ -88,42 +91,14 @@ class StartBuild:
             store_plan(self.objects, plan)
         return change
 
-    def _store_snapshot(self, plan: Plan, tree: SourceTree) -> None:
-        archive = tree.archive()
-        key = plan.snapshot.key
+    def _store_snapshot(self, key: str, archive: bytes) -> None:
         if len(archive) <= SMALL_ARCHIVE or not self.objects.exists(key):
             self.objects.put(key, archive, content_type="application/gzip")
 
-    def _job(self, plan: Plan, component: PlannedComponent) -> Job:
-        recipe = component.build or BuildRecipe(run="")
-        return Job(
-            job_id=job_id_for(plan.flow_id, OWNER, component.name),
-            owner=OWNER,
-            record=plan.flow_id,
-            name="build",
-            component=component.name,
-            run=recipe.run,
-            workdir=component.path,
-            source=Download(
-                url=self.objects.url_to_get(plan.snapshot.key), digest=plan.snapshot.key
-            ),
-            outputs=self._outputs(component),
-            environment=recipe.environment,
-            timeout=recipe.timeout,
-        )
 
-    def _outputs(self, component: PlannedComponent) -> tuple[Upload, ...]:
-        if component.artifact is None or component.build is None:
-            return ()
-        key = component.artifact.key
-        return (
-            Upload(
-                name=component.name,
-                path=component.build.artifact,
-                url=self.objects.url_to_put(key),
-                key=key,
-            ),
-        )
+def _snapshot_of(archive: bytes) -> ObjectRef:
+    digest = sha256(archive).hexdigest()
+    return ObjectRef(key=f"snapshots/{digest}.tar.gz", sha256=digest, size=len(archive))
 
 
 def _configuration_of(tree: SourceTree, change: Change) -> bytes:

@@ -1,6 +1,5 @@
 """Driver `command`: anything that a runner can do, with a command of its own to undo it."""
 
-import posixpath
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,23 +8,16 @@ from deployer_service.domain.errors import DeployerError
 from deployer_service.domain.messages import Direction
 from penstock_shared.contracts.event import EventData
 from penstock_shared.contracts.events import JobRequested
-from penstock_shared.contracts.jobs import Download, Job
 from penstock_shared.contracts.plan import CommandDeploy, ObjectRef
-from penstock_shared.identifiers import job_id_for
-from penstock_shared.storage import ObjectStore
+from penstock_shared.jobs import DeploymentCommand, deployment_job
 
-OWNER = "deployer"
 QUEUE_PATIENCE = timedelta(hours=1)
 """How long a job may wait for a free runner, on top of what it may run."""
-FOLDER = ".penstock"
-"""Where a job finds its artifact, inside its component's folder."""
 
 
 @dataclass(frozen=True)
 class CommandDriver:
-    """Makes jobs. They reach the bucket by presigned addresses only."""
-
-    objects: ObjectStore
+    """Makes jobs."""
 
     def deploy(self, deployment: Deployment, step: Step) -> EventData:
         """The job that runs the deploy command."""
@@ -55,42 +47,34 @@ class CommandDriver:
         version: str,
         artifact: ObjectRef | None,
     ) -> JobRequested:
-        if deployment.snapshot is None:
-            raise DeployerError(f"deployment {deployment.id} has no source snapshot")
-        path = posixpath.join(FOLDER, posixpath.basename(artifact.key)) if artifact else ""
-        job = Job(
-            job_id=job_id_for(deployment.flow_id, OWNER, deployment.id, step.name, direction),
-            owner=OWNER,
-            record=deployment.id,
-            name=direction,
-            component=step.name,
+        if deployment.source is None:
+            raise DeployerError(f"deployment {deployment.id} has no source")
+        command = DeploymentCommand(
+            flow_id=deployment.flow_id,
+            deployment_id=deployment.id,
+            component=step.component,
+            position=deployment.position(step.name),
+            direction=direction,
+            source=deployment.source,
+            environment=deployment.environment.name,
+            token=deployment.token,
             run=run,
-            workdir=step.component.path,
-            source=self._download(deployment.snapshot, "."),
-            inputs=self._inputs(artifact, posixpath.join(step.component.path, path)),
-            environment=_environment(deployment, step, version, path),
+            artifact=artifact,
+            variables=_variables(deployment, step, version),
             timeout=_recipe(step).timeout,
             despite_stop=direction is Direction.ROLLBACK,
         )
-        return JobRequested(job=job)
-
-    def _inputs(self, artifact: ObjectRef | None, path: str) -> tuple[Download, ...]:
-        return (self._download(artifact, posixpath.normpath(path)),) if artifact else ()
-
-    def _download(self, thing: ObjectRef, path: str) -> Download:
-        digest = thing.sha256 or thing.key
-        return Download(url=self.objects.url_to_get(thing.key), digest=digest, path=path)
+        return JobRequested(job=deployment_job(command))
 
 
-def _environment(deployment: Deployment, step: Step, version: str, artifact: str) -> dict[str, str]:
-    told = {
+def _variables(deployment: Deployment, step: Step, version: str) -> dict[str, str]:
+    return {
         **deployment.told(step),
         "PENSTOCK_ENVIRONMENT": deployment.environment.name,
         "PENSTOCK_STAGE": deployment.environment.stage,
         "PENSTOCK_COMPONENT": step.name,
         "PENSTOCK_VERSION": version,
     }
-    return told | ({"PENSTOCK_ARTIFACT": artifact} if artifact else {})
 
 
 def _recipe(step: Step) -> CommandDeploy:

@@ -9,16 +9,16 @@ from deployer_service.domain.environment import Claim, Deployed, environment_key
 from deployer_service.domain.flow import Destination
 from deployer_service.domain.messages import Direction
 from penstock_shared.contracts.events import DeployedComponent, EnvironmentRole, FlowRef, Stage
-from penstock_shared.contracts.jobs import JobResult
+from penstock_shared.contracts.jobs import Checkout, JobResult
 from penstock_shared.contracts.model import Contract, Moment
 from penstock_shared.contracts.plan import (
     EnvironmentMode,
-    ObjectRef,
     Plan,
     PlannedComponent,
     PlannedEnvironment,
 )
 from penstock_shared.decisions import Cause, Record
+from penstock_shared.jobs import checkout_of
 
 VERSION_DIGITS = 12
 """How much of a sha people are shown."""
@@ -164,7 +164,7 @@ class Deployment(Record):
     hop: int = 0
     staging: str = ""
     """For a production deployment, the staging environment that its release came through."""
-    snapshot: ObjectRef | None = None
+    source: Checkout | None = None
     steps: tuple[Step, ...] = ()
     token: int = 0
     reason: str = ""
@@ -177,7 +177,7 @@ class Deployment(Record):
     @property
     def environment_key(self) -> str:
         """The key of its environment's record."""
-        return environment_key(self.flow.repository, self.environment.name)
+        return environment_key(self.flow.forge, self.flow.repository, self.environment.name)
 
     @property
     def version(self) -> str:
@@ -204,6 +204,10 @@ class Deployment(Record):
     def lasting(self) -> bool:
         """Whether what it leaves is good at once: nothing comes after it that could stop it."""
         return self.role is not EnvironmentRole.STAGING
+
+    def position(self, name: str) -> int:
+        """The number of the step of that component."""
+        return self.steps.index(self.step(name))
 
     def step(self, name: str) -> Step:
         """The step of that component. Raises KeyError when there is none."""
@@ -277,7 +281,7 @@ def new_deployment(
         traceparent=cause.traceparent,
         hop=cause.hop,
         staging=staging.name if staging and production else "",
-        snapshot=plan.snapshot,
+        source=checkout_of(plan),
         steps=tuple(
             Step(component=_deployable(plan, component))
             for component in plan.components

@@ -147,9 +147,9 @@ class Standing(StrEnum):
     RETIRED = "retired"
 
 
-def environment_key(repository: str, name: str) -> str:
+def environment_key(forge: str, repository: str, name: str) -> str:
     """The key of an environment's record."""
-    return f"environment#{repository}#{name}"
+    return f"environment#{forge}/{repository}#{name}"
 
 
 def standing_of(environment: Environment, deployment_id: str) -> Standing:

@@ -101,7 +101,7 @@ class Ledger:
     def _settle(self, ended: Deployment, cause: Cause) -> None:
         if ended.staging and ended.state is DeploymentState.DONE:
             self.environments.change(
-                environment_key(ended.flow.repository, ended.staging),
+                environment_key(ended.flow.forge, ended.flow.repository, ended.staging),
                 cause,
                 lambda known: environment.prove(known, ended.flow_id),
             )

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
-from penstock_shared.contracts.change import Intent
+from penstock_shared.contracts.change import Forge, Intent
 from penstock_shared.contracts.events import EnvironmentRole, Stage
 from penstock_shared.contracts.jobs import JobState
 from penstock_shared.contracts.model import Moment
@@ -46,6 +46,7 @@ class Requested(FactBody):
     """A change should flow."""
 
     kind: ClassVar = "requested"
+    forge: Forge = Forge.GITHUB
     repository: str
     ref: str
     before: str
@@ -58,6 +59,7 @@ class Requested(FactBody):
 class AboutFlow(FactBody):
     """A fact whose event carried what every stage needs to know of its flow."""
 
+    forge: Forge = Forge.GITHUB
     repository: str
     ref: str
     sha: str
@@ -73,10 +75,10 @@ class Planned(AboutFlow):
 
 
 class Tested(AboutFlow):
-    """Every gate passed; `reused` names those whose verdict was known already."""
+    """Every gate passed; the verdict of those at `reused_gates` in the plan was known already."""
 
     kind: ClassVar = "tested"
-    reused: tuple[str, ...] = ()
+    reused_gates: tuple[int, ...] = ()
 
 
 class ComponentThere(BaseModel):

@@ -60,6 +60,7 @@ def _requested(event: Event[Any]) -> Recording:
     change = event.data.change
     body = facts.Requested(
         at=event.time,
+        forge=change.forge,
         repository=change.repository,
         ref=change.ref,
         before=change.before,
@@ -77,7 +78,7 @@ def _planned(event: Event[Any]) -> Recording:
 
 def _tested(event: Event[Any]) -> Recording:
     return _about_flow(
-        facts.Tested(at=event.time, **_of(event.data.flow), reused=event.data.reused)
+        facts.Tested(at=event.time, **_of(event.data.flow), reused_gates=event.data.reused)
     )
 
 
@@ -167,6 +168,7 @@ def _about_flow(body: facts.FactBody, identity: str = "") -> Recording:
 
 def _of(flow: FlowRef) -> dict[str, Any]:
     return {
+        "forge": flow.forge,
         "repository": flow.repository,
         "ref": flow.ref,
         "sha": flow.sha,

@@ -44,7 +44,7 @@ def stages_of(facts: FlowFacts, plan: Plan | None, ending: Ending | None) -> tup
             started_at=course.began,
             finished_at=course.done,
             jobs=jobs[course.stage],
-            reused=facts.tested.reused if facts.tested and course.stage is Stage.TEST else (),
+            reused=_reused(facts, plan) if course.stage is Stage.TEST else (),
             deadline=facts.baking.deadline if facts.baking and course.stage is Stage.BAKE else None,
         )
         for course in (_roll_back(course, facts) for course in courses)
@@ -59,6 +59,14 @@ def _course_of(stage: Stage, facts: FlowFacts, plan: Plan | None) -> _Course:
     if skipped:
         return _Course(stage, StageState.SKIPPED, reason=skipped)
     return _Course(stage, StageState.RUNNING if began else StageState.WAITING, began)
+
+
+def _reused(facts: FlowFacts, plan: Plan | None) -> tuple[str, ...]:
+    """The gates whose verdict was known already, as people name them."""
+    if facts.tested is None or plan is None:
+        return ()
+    reused = set(facts.tested.reused_gates)
+    return tuple(gate.label for number, gate in enumerate(plan.gates) if number in reused)
 
 
 _Span = tuple[datetime | None, datetime | None]

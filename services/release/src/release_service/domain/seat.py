@@ -28,9 +28,9 @@ class Seat(Record):
     previous: str = ""
 
 
-def seat_key(repository: str, environment: str) -> str:
+def seat_key(forge: str, repository: str, environment: str) -> str:
     """The key of an environment's seat."""
-    return f"seat#{repository}#{environment}"
+    return f"seat#{forge}/{repository}#{environment}"
 
 
 def take(seat: Seat | None, flow_id: str, token: int) -> Decision[Seat]:

@@ -57,7 +57,7 @@ class BeginBake:
         return planned.bake > 0 and mode is EnvironmentMode.SUPERSEDE
 
     def _take_seat(self, flow_id: str, done: DeployDone, cause: Cause) -> Outcome[Seat]:
-        key = seat_key(done.flow.repository, done.environment)
+        key = seat_key(done.flow.forge, done.flow.repository, done.environment)
         return self.seats.change(key, cause, lambda seat: take(seat, flow_id, done.token))
 
     def _wait(self, known: Release | None) -> None:

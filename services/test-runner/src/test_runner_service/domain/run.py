@@ -57,7 +57,7 @@ class TestRun(Record):
     flow: FlowRef | None = None
     gates: dict[str, GateRun] = {}
     """By the id of the job that is at it."""
-    reused: tuple[str, ...] = ()
+    reused: tuple[int, ...] = ()
     reason: str = ""
 
     def finished(self, state: RunState, reason: str = "") -> "TestRun":
@@ -74,7 +74,7 @@ def begin(
     flow_id: str,
     flow: FlowRef,
     jobs: Sequence[tuple[PlannedGate, Job]],
-    reused: Iterable[PlannedGate],
+    reused: Iterable[int],
     now: datetime,
 ) -> Change[TestRun]:
     """Run the gates that no earlier flow has passed; pass at once when there are none."""
@@ -83,7 +83,7 @@ def begin(
         state=RunState.RUNNING,
         flow=flow,
         gates={job.job_id: GateRun(gate=gate, tries_left=gate.retries) for gate, job in jobs},
-        reused=tuple(label_of(gate) for gate in reused),
+        reused=tuple(reused),
     )
     if not jobs:
         return _pass(run)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.contracts.plan import PlannedGate
 from penstock_shared.decisions import Cause, Decision, Outcome
+from penstock_shared.jobs import COVERAGE, gate_job
 from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import load_plan
@@ -12,7 +13,6 @@ from penstock_shared.storage import ObjectStore
 from test_runner_service.domain import run
 from test_runner_service.domain.coverage import ReportError, shortfall
 from test_runner_service.domain.run import TestRun
-from test_runner_service.use_cases.gate_jobs import COVERAGE, GateJobs
 from test_runner_service.use_cases.start_run import verdict_key
 
 
@@ -60,9 +60,8 @@ class RecordJob:
     def _again(self, known: TestRun | None, result: JobResult) -> Job | None:
         if known is None or known.flow is None or not run.may_retry(known, result):
             return None
-        gate = known.gates[result.job_id]
         plan = load_plan(self.objects, known.flow.plan)
-        return GateJobs(self.objects).job(known.flow_id, plan.snapshot, gate.gate, gate.tried + 1)
+        return gate_job(plan, result.position, known.gates[result.job_id].tried + 1)
 
     def _remember(self, known: TestRun, result: JobResult) -> None:
         gate = known.gates.get(result.job_id)

@@ -7,13 +7,13 @@ from penstock_shared.clock import Clock
 from penstock_shared.contracts.events import BuildCompleted
 from penstock_shared.contracts.plan import PlannedGate
 from penstock_shared.decisions import Cause, Change, Decision, Outcome, already_done
+from penstock_shared.jobs import gate_job
 from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import load_plan
 from penstock_shared.storage import ObjectStore
 from test_runner_service.domain import run
 from test_runner_service.domain.run import TestRun
-from test_runner_service.use_cases.gate_jobs import GateJobs
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class StartRun:
 
     def _prepare(self, flow_id: str, completed: BuildCompleted) -> Change[TestRun]:
         plan = load_plan(self.objects, completed.flow.plan)
-        known = self.verdicts.recall(verdict_key(gate) for gate in plan.gates)
-        to_run = [gate for gate in plan.gates if verdict_key(gate) not in known]
-        reused = [gate for gate in plan.gates if verdict_key(gate) in known]
-        make = GateJobs(self.objects)
-        jobs = [(gate, make.job(flow_id, plan.snapshot, gate, 1)) for gate in to_run]
+        keys = [verdict_key(gate) for gate in plan.gates]
+        known = self.verdicts.recall(keys)
+        to_run = [number for number, key in enumerate(keys) if key not in known]
+        reused = [number for number, key in enumerate(keys) if key in known]
+        jobs = [(plan.gates[number], gate_job(plan, number)) for number in to_run]
         return run.begin(flow_id, completed.flow, jobs, reused, self.clock())
 
 

@@ -1,0 +1,162 @@
+"""Makes jobs: the one place that turns what was planned into what a runner is asked to do."""
+
+import posixpath
+from dataclasses import dataclass
+
+from penstock_shared.contracts.jobs import Checkout, Download, Job, Upload
+from penstock_shared.contracts.plan import ObjectRef, Plan, PlannedComponent, PlannedGate
+from penstock_shared.identifiers import job_id_for
+
+BUILD_SERVICE = "build"
+TEST_SERVICE = "test-runner"
+DEPLOY_SERVICE = "deployer"
+
+BUILD = "build"
+"""The name of every build job."""
+COVERAGE = "coverage"
+JUNIT = "junit"
+ARTIFACT_FOLDER = ".penstock"
+"""Where a deployment's job finds its artifact, inside its component's folder."""
+
+
+def checkout_of(plan: Plan) -> Checkout:
+    """The source of every job of a plan."""
+    change = plan.change
+    return Checkout(
+        snapshot=plan.snapshot,
+        forge=change.forge,
+        repository=change.repository,
+        ref=change.ref,
+        before=change.before,
+        sha=change.sha,
+        pull_request=change.pull_request,
+        committed_at=plan.committed_at,
+        history=plan.history,
+    )
+
+
+def build_job(plan: Plan, position: int) -> Job:
+    """The job that builds the component at that position.
+
+    Raises ValueError for a component that has nothing to build.
+    """
+    component = plan.components[position]
+    if component.build is None:
+        raise ValueError(f"{component.name} has nothing to build")
+    return Job(
+        job_id=job_id_for(plan.flow_id, BUILD_SERVICE, component.name),
+        owner=BUILD_SERVICE,
+        record=plan.flow_id,
+        position=position,
+        name=BUILD,
+        component=component.name,
+        run=component.build.run,
+        workdir=component.path,
+        source=checkout_of(plan),
+        outputs=_artifact(component),
+        variables=component.build.environment,
+        timeout=component.build.timeout,
+    )
+
+
+def gate_job(plan: Plan, position: int, tried: int = 1) -> Job:
+    """The job of the first, second, ... try of the gate at that position."""
+    gate = plan.gates[position]
+    job_id = gate_job_id(plan.flow_id, gate, tried)
+    return Job(
+        job_id=job_id,
+        owner=TEST_SERVICE,
+        record=plan.flow_id,
+        position=position,
+        name=gate.name,
+        component=gate.component,
+        run=gate.run,
+        workdir=gate.workdir,
+        source=checkout_of(plan),
+        outputs=_reports(plan.flow_id, job_id, gate),
+        variables=gate.environment,
+        timeout=gate.timeout,
+    )
+
+
+def gate_job_id(flow_id: str, gate: PlannedGate, tried: int) -> str:
+    """The id of that try of a gate."""
+    return job_id_for(flow_id, TEST_SERVICE, gate.name, gate.component or "", str(tried))
+
+
+@dataclass(frozen=True)
+class DeploymentCommand:
+    """A command of a deployment; `direction` names its job, and `position` is the component's
+    number in the deployment. The command finds `artifact` at `PENSTOCK_ARTIFACT`.
+    """
+
+    flow_id: str
+    deployment_id: str
+    component: PlannedComponent
+    position: int
+    direction: str
+    environment: str
+    token: int
+    source: Checkout
+    run: str
+    artifact: ObjectRef | None
+    variables: dict[str, str]
+    timeout: int
+    despite_stop: bool = False
+
+
+def deployment_job(command: DeploymentCommand) -> Job:
+    """The job that runs a deployment's command."""
+    component, record = command.component, command.deployment_id
+    path = _artifact_path(command.artifact)
+    return Job(
+        job_id=job_id_for(
+            command.flow_id, DEPLOY_SERVICE, record, component.name, command.direction
+        ),
+        owner=DEPLOY_SERVICE,
+        record=record,
+        position=command.position,
+        name=command.direction,
+        component=component.name,
+        environment=command.environment,
+        token=command.token,
+        run=command.run,
+        workdir=component.path,
+        source=command.source,
+        inputs=_input(command.artifact, posixpath.join(component.path, path)),
+        variables=command.variables | ({"PENSTOCK_ARTIFACT": path} if path else {}),
+        timeout=command.timeout,
+        despite_stop=command.despite_stop,
+    )
+
+
+def _artifact_path(artifact: ObjectRef | None) -> str:
+    return posixpath.join(ARTIFACT_FOLDER, posixpath.basename(artifact.key)) if artifact else ""
+
+
+def _artifact(component: PlannedComponent) -> tuple[Upload, ...]:
+    if component.artifact is None or component.build is None:
+        return ()
+    path, key = component.build.artifact, component.artifact.key
+    return (Upload(name=component.name, path=path, key=key),)
+
+
+def _reports(flow_id: str, job_id: str, gate: PlannedGate) -> tuple[Upload, ...]:
+    coverage = gate.coverage.report if gate.coverage else ""
+    return tuple(
+        Upload(
+            name=name,
+            path=path,
+            key=f"reports/{flow_id}/{job_id}/{name}.xml",
+            content_type="application/xml",
+        )
+        for name, path in ((JUNIT, gate.junit), (COVERAGE, coverage))
+        if path
+    )
+
+
+def _input(artifact: ObjectRef | None, path: str) -> tuple[Download, ...]:
+    if artifact is None:
+        return ()
+    key, sha256 = artifact.key, artifact.sha256
+    return (Download(key=key, sha256=sha256, path=posixpath.normpath(path)),)
