@@ -10,12 +10,11 @@ import urllib.request
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bench.errors import SubjectError
+from penstock_shared.github import NO_COMMIT, commit_object, delivery_headers, push_event
 
 REF = "refs/heads/main"
-NO_COMMIT = "0" * 40
 AUTHOR = {"name": "Bench", "email": "bench@example.test"}
 ANSWER_SECONDS = 30
 
@@ -111,48 +110,25 @@ def _inline(path: str, content: str) -> str:
 
 def payload(push: Push) -> bytes:
     """Return the body of GitHub's push event, as far as any subject reads it."""
-    commit = _commit_object(push)
-    event: dict[str, Any] = {
-        "ref": REF,
-        "before": push.before,
-        "after": push.after,
-        "created": push.before == NO_COMMIT,
-        "deleted": False,
-        "forced": False,
-        "head_commit": commit,
-        "commits": [commit],
-        "pusher": AUTHOR,
-        "sender": {"login": AUTHOR["name"]},
-        "repository": _repository_object(push),
-    }
-    return json.dumps(event).encode()
-
-
-def _commit_object(push: Push) -> dict[str, Any]:
-    return {
-        "id": push.after,
-        "message": "Change",
-        "timestamp": "2026-11-01T12:00:00+00:00",
+    commit = commit_object(
+        push.after, message="Change", timestamp="2026-11-01T12:00:00+00:00", **AUTHOR
+    ) | {
         "url": f"{push.clone_url}/commit/{push.after}",
-        "author": AUTHOR,
-        "committer": AUTHOR,
         "distinct": True,
         "added": [],
         "removed": [],
         "modified": ["app/change.txt"],
     }
-
-
-def _repository_object(push: Push) -> dict[str, Any]:
-    owner, _, name = push.repository.partition("/")
-    return {
-        "name": name,
-        "full_name": push.repository,
-        "owner": {"login": owner},
-        "html_url": push.clone_url,
-        "clone_url": push.clone_url,
-        "default_branch": "main",
-    }
+    event = push_event(
+        push.repository,
+        push.clone_url,
+        REF,
+        push.before,
+        push.after,
+        commit,
+        pusher=AUTHOR["name"],
+    )
+    return json.dumps(event | {"forced": False, "pusher": AUTHOR}).encode()
 
 
 def post(url: str, body: bytes, secret: str) -> bytes:
@@ -172,10 +148,7 @@ def post(url: str, body: bytes, secret: str) -> bytes:
 
 
 def _headers(body: bytes, secret: str) -> dict[str, str]:
-    return {
-        "Content-Type": "application/json",
-        "X-GitHub-Event": "push",
-        "X-GitHub-Delivery": str(uuid.uuid4()),
-        "X-Hub-Signature": f"sha1={hmac.digest(secret.encode(), body, hashlib.sha1).hex()}",
-        "X-Hub-Signature-256": f"sha256={hmac.digest(secret.encode(), body, hashlib.sha256).hex()}",
+    old_signature = hmac.digest(secret.encode(), body, hashlib.sha1).hex()
+    return delivery_headers(secret, body, str(uuid.uuid4())) | {
+        "X-Hub-Signature": f"sha1={old_signature}"
     }

@@ -1,7 +1,5 @@
 """The product as its users have it: push with git, look with HTTP, speak with SNS."""
 
-import hashlib
-import hmac
 import json
 import re
 import time
@@ -13,6 +11,7 @@ from typing import Any, TypeVar
 import httpx
 
 from penstock.embedded import Stack
+from penstock_shared.github import NO_COMMIT, commit_object, delivery_headers, push_event
 from tests.support.git import WorkTree
 
 T = TypeVar("T")
@@ -98,13 +97,8 @@ class Product:
 
 def signed(stack: Stack, body: bytes) -> dict[str, str]:
     """The headers of a delivery of this body."""
-    digest = hmac.new(stack.webhook_secret.encode(), body, hashlib.sha256).hexdigest()
-    return {
-        "content-type": "application/json",
-        "x-github-event": "push",
-        "x-github-delivery": "d-1",
-        "x-hub-signature-256": f"sha256={digest}",
-    }
+    headers = delivery_headers(stack.webhook_secret, body, "d-1")
+    return {name.lower(): value for name, value in headers.items()}
 
 
 @dataclass(frozen=True)
@@ -131,15 +125,15 @@ class Repository:
         """Commit and push; returns the payload that GitHub would deliver."""
         sha = self.work.commit(files)
         self.work.push(branch)
-        return {
-            "ref": f"refs/heads/{branch}",
-            "before": "0" * 40,
-            "after": sha,
-            "deleted": False,
-            "repository": {"full_name": self.name, "clone_url": self.work.remote},
-            "head_commit": {"id": sha, "message": "Change", "author": {"name": "Ada"}},
-            "pusher": {"name": "ada"},
-        }
+        return push_event(
+            self.name,
+            self.work.remote,
+            f"refs/heads/{branch}",
+            NO_COMMIT,
+            sha,
+            commit_object(sha, message="Change", name="Ada"),
+            pusher="ada",
+        )
 
 
 def flow_in(text: str) -> str:

@@ -1,46 +1,40 @@
 """Webhooks: who may start a flow, what starts one, and what is said to those who may not."""
 
-import hashlib
-import hmac
 import json
+import random
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from build_service import bootstrap
+from build_service.adapters.forges import FORGES
 from build_service.domain.build import Build, BuildState
 from build_service.domain.errors import WebhookError
-from build_service.domain.webhook import Ignored
+from build_service.domain.push import Ignored
+from build_service.handlers import webhook
 from build_service.use_cases.receive_push import Received, ReceivePush
-from penstock_shared.contracts.events import BuildRequested
+from build_service.use_cases.stop_build import StopBuild
+from penstock_shared.contracts.events import BuildRequested, FlowAborted
+from penstock_shared.github import commit_object, delivery_headers, push_event, signature_of
+from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.testing.fakes import FakeClock, RecordingPublisher, fake_records
-from tests.support.builders import BEFORE, SHA
+from tests.support.builders import BEFORE, SHA, a_cause
 
 SECRET = "it's a secret"  # of this test
 
 
 def a_push(**given: Any) -> dict[str, Any]:
-    return {
-        "ref": "refs/heads/main",
-        "before": BEFORE,
-        "after": SHA,
-        "deleted": False,
-        "repository": {"full_name": "acme/shop", "clone_url": "https://host.invalid/shop.git"},
-        "head_commit": {"id": SHA, "message": "Sell more", "author": {"name": "Ada"}},
-        "pusher": {"name": "ada"},
-        **given,
-    }
+    commit = commit_object(SHA, message="Sell more", name="Ada")
+    url, ref = "https://host.invalid/shop.git", "refs/heads/main"
+    return push_event("acme/shop", url, ref, BEFORE, SHA, commit, pusher="ada") | given
 
 
 def headers_for(body: bytes, **given: str) -> dict[str, str]:
-    signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
-    return {
-        "x-github-event": "push",
-        "x-github-delivery": "d-1",
-        "x-hub-signature-256": f"sha256={signature}",
-        **given,
-    }
+    headers = delivery_headers(SECRET, body, "d-1")
+    return {name.lower(): value for name, value in headers.items()} | given
 
 
 @pytest.fixture
@@ -50,7 +44,7 @@ def records() -> Records[Build]:
 
 @pytest.fixture
 def receive(records: Records[Build]) -> ReceivePush:
-    return ReceivePush(records, FakeClock())
+    return ReceivePush(records, FORGES, FakeClock())
 
 
 def send(receive: ReceivePush, push: Any, **headers: str) -> Received | Ignored:
@@ -152,6 +146,9 @@ def test_garbage_is_400(receive: ReceivePush) -> None:
         (a_push(after="short"), "after"),
         (a_push(repository={}), "repository.full_name"),
         (a_push(repository={"full_name": "../x y", "clone_url": "u"}), "repository.full_name"),
+        (a_push(ref="refs/heads/a b"), "ref"),
+        (a_push(ref="refs/heads//a"), "ref"),
+        (a_push(ref="refs/heads/"), "ref"),
     ],
 )
 def test_json_that_is_no_push_is_422_and_names_the_field(
@@ -162,3 +159,104 @@ def test_json_that_is_no_push_is_422_and_names_the_field(
 
     assert error.status == 422
     assert f"not a push: {field}" in str(error)
+
+
+def test_a_flow_that_was_aborted_before_its_push_is_seen_and_stays_stopped(
+    receive: ReceivePush, records: Records[Build]
+) -> None:
+    expected = send(ReceivePush(fake_records(), FORGES, FakeClock()), a_push())
+    assert isinstance(expected, Received)
+    flow_id = expected.flow_id
+    StopBuild(records)(flow_id, FlowAborted(reason="not today", by="grace"), a_cause(flow_id))
+
+    answer = send(receive, a_push())
+
+    assert answer == Received(flow_id, started=False, stopped="not today (by grace)")
+    assert send(receive, a_push()) == answer
+    assert isinstance(records.publisher, RecordingPublisher)
+    # The monitor lists a flow by its request.
+    assert [request.change.sha for request in records.publisher.only(BuildRequested)] == [SHA]
+    known = records.get(flow_id)
+    assert known
+    assert known.state is BuildState.STOPPED
+
+
+@pytest.fixture
+def service(receive: ReceivePush, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The handler over records in memory."""
+    given = {
+        "receive_push": lambda: receive,
+        "webhook_secret": lambda: SECRET,
+        "telemetry": lambda: Telemetry("build"),
+    }
+    monkeypatch.setattr(webhook, "bootstrap", SimpleNamespace(**vars(bootstrap) | given))
+
+
+@pytest.mark.usefixtures("service")
+def test_the_handler_tells_what_became_of_the_push() -> None:
+    body = json.dumps(a_push())
+    event = {"headers": headers_for(body.encode()), "body": body}
+
+    answers = [json.loads(webhook.handler(event, None)["body"]) for _ in range(2)]
+
+    assert [answer["status"] for answer in answers] == ["started", "already started"]
+    assert answers[0]["flow_id"] == answers[1]["flow_id"]
+
+
+ODDITIES: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    10**30,
+    1.5,
+    float("nan"),
+    "",
+    "x" * 3000,
+    "\ud800",
+    "\0",
+    "\u2028",
+    "refs/heads/\u2028",
+    [],
+    [[]],
+    {},
+    {"name": None},
+    "0" * 40,
+    "é" * 40,
+    "file:///etc/passwd",
+]
+BODIES = [b"", b"\xff", b"{", b"[" * 5000, b"9" * 5000, b'"\\ud800"', b"null", b"NaN", b"{}"]
+
+
+def accident(chance: random.Random) -> dict[str, Any]:
+    """A request that something went wrong with. Half of them are signed all the same."""
+    push: dict[str, Any] = a_push()
+    for _ in range(chance.randint(1, 3)):
+        place = chance.choice([push, push["repository"], push["head_commit"], push["pusher"]])
+        if isinstance(place, dict) and place:
+            place[chance.choice(list(place))] = chance.choice(ODDITIES)
+        if not all(isinstance(push[part], dict) for part in ("repository", "pusher")):
+            break
+    body = json.dumps(push).encode() if chance.random() < 0.8 else chance.choice(BODIES)
+    headers: dict[str, Any] = {"X-GitHub-Event": "push", "X-GitHub-Delivery": "d"}
+    if chance.random() < 0.7:
+        headers["X-Hub-Signature-256"] = signature_of(SECRET, body)
+    if chance.random() < 0.3:
+        headers[chance.choice(list(headers))] = chance.choice(["", "é", "\ud800", "x" * 9000])
+    encoded = chance.random() < 0.2
+    event = {"headers": headers, "body": body.decode(errors="surrogateescape")}
+    return {**event, "isBase64Encoded": True} if encoded else event
+
+
+@pytest.mark.usefixtures("service")
+def test_no_body_and_no_header_is_a_fault_of_ours() -> None:
+    chance = random.Random(20261124)  # accidents, not secrets
+    seen = set()
+    for number in range(5_000):
+        request = accident(chance)
+        answer = webhook.handler(request, None)
+        assert answer["statusCode"] < 500, (number, request)
+        assert json.loads(answer["body"])
+        seen.add(answer["statusCode"])
+    assert seen == {202, 400, 401, 422}
+    assert webhook.handler({"headers": None}, None)["statusCode"] == 400

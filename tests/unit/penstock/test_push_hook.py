@@ -1,10 +1,11 @@
 """The post-receive hook, run by real git on a real push, against a listener in this process."""
 
-import hashlib
-import hmac
+import io
 import json
+import os
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,6 +17,7 @@ import pytest
 from penstock.embedded import hook
 from penstock.embedded.home import Home
 from penstock.embedded.repository import ensure_repository
+from penstock_shared.github import NO_COMMIT, signature_of
 from tests.unit.penstock.test_stack_file import STACK
 
 AUTHOR = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
@@ -92,9 +94,9 @@ def push(folder: Path, *refs: str) -> str:
 def test_a_push_is_told_with_githubs_own_signature(clone: Path, listener: Listener) -> None:
     push(clone, "main")
 
-    expected = hmac.new(STACK.webhook_secret.encode(), listener.bodies[0], hashlib.sha256)
     headers = listener.headers[0]
-    assert headers["x-hub-signature-256"] == f"sha256={expected.hexdigest()}"
+    expected = signature_of(STACK.webhook_secret, listener.bodies[0])
+    assert headers["x-hub-signature-256"] == expected
     assert headers["x-github-event"] == "push"
     assert headers["x-github-delivery"]
 
@@ -137,7 +139,7 @@ def test_a_deleted_branch_is_told_as_deleted(clone: Path, listener: Listener) ->
     said = push(clone, ":feature")
 
     told = json.loads(listener.bodies[1])
-    assert (told["deleted"], told["after"], told["head_commit"]) == (True, hook.NO_COMMIT, None)
+    assert (told["deleted"], told["after"], told["head_commit"]) == (True, NO_COMMIT, None)
     assert "penstock: there is nothing to build" in said
 
 
@@ -175,8 +177,92 @@ def test_the_hook_says_how_to_tell_the_push_again(
 def test_without_a_stack_the_hook_gives_up_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hook, "PATIENCE", 0.1)
     monkeypatch.setattr(hook, "RETRY_AFTER", 0.01)
 
     with pytest.raises(hook.NotDeliveredError, match="does not answer"):
-        hook.tell(tmp_path / "stack.json", {})
+        hook.tell(tmp_path / "stack.json", {}, time.monotonic() + 0.1)
+
+
+def test_a_push_that_was_told_before_names_the_way_to_run_it_again(
+    clone: Path, listener: Listener
+) -> None:
+    listener.answers = [(202, {"flow_id": "0123456789abcdef0123", "status": "already started"})]
+
+    said = push(clone, "main")
+
+    assert "0123456789abcdef0123 already started. To run it again: penstock retry 01234567" in said
+
+
+def test_a_flow_that_was_aborted_before_its_push_says_by_whom(
+    clone: Path, listener: Listener
+) -> None:
+    status = {"status": "stopped before it began", "reason": "not today (by grace)"}
+    listener.answers = [(202, {"flow_id": "f1", **status})]
+
+    assert "stopped before it began: not today (by grace). To run it" in push(clone, "main")
+
+
+@pytest.mark.parametrize("name", ["main\u2028x", "it's", "a\u0085b", "weiß"])
+def test_a_branch_keeps_its_whole_name(clone: Path, listener: Listener, name: str) -> None:
+    push(clone, f"main:refs/heads/{name}")
+
+    assert json.loads(listener.bodies[0])["ref"] == f"refs/heads/{name}"
+
+
+def test_a_branch_whose_name_is_no_text_is_named(clone: Path, listener: Listener) -> None:
+    folder = os.fsencode(clone)
+    command = [b"git", b"-C", folder, b"push", b"origin", b"main:refs/heads/\xff"]
+    done = subprocess.run(command, capture_output=True, check=True)
+
+    assert b"started no flow: its name is not UTF-8" in done.stderr
+    assert listener.bodies == []
+
+
+def test_a_message_that_is_not_utf_8_is_told_as_far_as_it_is(
+    clone: Path, listener: Listener
+) -> None:
+    # `git commit` would guess an encoding; other tools write what they have.
+    first = subprocess.run(
+        ["git", "-C", str(clone), "cat-file", "commit", "HEAD"], capture_output=True, check=True
+    )
+    store = ["git", "-C", str(clone), "hash-object", "-t", "commit", "-w", "--stdin"]
+    raw = first.stdout.replace(b"First", b"caf\xe9")
+    sha = subprocess.run(store, input=raw, capture_output=True, check=True).stdout.decode().strip()
+    push(clone, f"{sha}:refs/heads/main")
+
+    assert json.loads(listener.bodies[0])["head_commit"]["message"] == "caf\ufffd"
+
+
+def test_what_a_pusher_asks_of_git_log_is_not_in_the_payload(
+    clone: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"log.showSignature": "true", "color.ui": "always", "format.pretty": "oneline"}
+    monkeypatch.setenv("GIT_CONFIG_COUNT", str(len(asked)))
+    for number, (key, value) in enumerate(asked.items()):
+        monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", key)
+        monkeypatch.setenv(f"GIT_CONFIG_VALUE_{number}", value)
+    push(clone, "main")
+
+    assert json.loads(listener.bodies[0])["head_commit"]["message"] == "First"
+
+
+def test_a_stack_that_is_gone_is_waited_for_once_and_not_for_every_ref(
+    clone: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[float] = []
+
+    def nobody(_file: Path, _payload: dict[str, Any], deadline: float) -> str:
+        calls.append(deadline)
+        raise hook.NotDeliveredError("the stack does not answer")
+
+    sha = git("-C", str(clone), "rev-parse", "HEAD").strip()
+    lines = b"".join(b"%s %s refs/heads/%d\n" % (b"0" * 40, sha.encode(), n) for n in range(3))
+    monkeypatch.setattr(hook, "tell", nobody)
+    monkeypatch.setattr("sys.argv", ["hook.py", str(home.stack_file)])
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines)))
+    monkeypatch.setenv("GIT_DIR", str(clone / ".git"))
+
+    hook.main()
+
+    assert len(calls) == 3
+    assert len(set(calls)) == 1

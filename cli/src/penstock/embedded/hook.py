@@ -1,16 +1,15 @@
 """The post-receive hook: sends the webhook that GitHub would send, and shows the flow's page.
 
 Runs in the pusher's terminal, inside the bare repository, with one line a ref on its stdin:
-`<before> <after> <ref>`. It uses the standard library alone, so that a push does not wait for
-imports. Whatever goes wrong, the push stands; the hook says what to do.
+`<before> <after> <ref>`. It imports little, so that a push does not wait for it. Whatever goes
+wrong, the push stands; the hook says what came of it, and what to do.
 
 Usage: hook.py STACK_JSON
 """
 
-import hashlib
-import hmac
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -20,12 +19,12 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-NO_COMMIT = "0" * 40
+from penstock_shared.github import NO_COMMIT, commit_object, delivery_headers, push_event
+
 PATIENCE = 15.0
-"""Seconds for which a stack that is just restarting is waited for."""
+"""Seconds for which a stack that is just restarting is waited for, by all refs of a push."""
 RETRY_AFTER = 0.3
-_SEPARATOR = "\x1f"
-_COMMIT_FORMAT = _SEPARATOR.join(("%H", "%T", "%aI", "%an", "%ae", "%B"))
+_COMMIT_FORMAT = "%x00".join(("%H", "%aI", "%an", "%ae", "%B"))
 
 
 class NotDeliveredError(Exception):
@@ -33,67 +32,73 @@ class NotDeliveredError(Exception):
 
 
 def main() -> None:
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # it is a file
     stack_file = Path(sys.argv[1])
     repository = Path(os.environ.get("GIT_DIR", ".")).resolve()
-    for line in sys.stdin.read().splitlines():
-        before, after, ref = line.split(maxsplit=2)
-        try:
-            say(tell(stack_file, payload_of(repository, before, after, ref)))
-        except (NotDeliveredError, OSError, LookupError, ValueError) as error:
-            say(f"{ref} is pushed, but started no flow: {error}")
-            say(f"Run `penstock up`, then: cd {repository} && echo '{line}' | hooks/post-receive")
+    deadline = time.monotonic() + PATIENCE
+    # Lines end where git ends them: a ref's name may hold what else Python calls a line's end.
+    for line in sys.stdin.buffer.read().splitlines():
+        if line:
+            _forward(line, stack_file, repository, deadline)
+
+
+def _forward(line: bytes, stack_file: Path, repository: Path, deadline: float) -> None:
+    before, after, name = line.split(b" ", 2)
+    try:
+        ref = name.decode()
+        payload = payload_of(repository, before.decode(), after.decode(), ref)
+        say(tell(stack_file, payload, deadline))
+    except UnicodeDecodeError:
+        say(f"{name!r} is pushed, but started no flow: its name is not UTF-8. Rename the branch.")
+    except (NotDeliveredError, OSError, LookupError, ValueError) as error:
+        again = f"cd {shlex.quote(str(repository))} && echo {shlex.quote(line.decode())}"
+        say(f"{ref} is pushed, but started no flow: {error}")
+        say(f"Run `penstock up`, then: {again} | hooks/post-receive")
 
 
 def say(text: str) -> None:
-    print(f"penstock: {text}", flush=True)
+    shown = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    print(f"penstock: {shown}", flush=True)
 
 
 def payload_of(repository: Path, before: str, after: str, ref: str) -> dict[str, Any]:
-    """GitHub's push event: https://docs.github.com/en/webhooks/webhook-events-and-payloads#push."""
-    deleted = after == NO_COMMIT
-    commit = None if deleted else _commit(repository, after)
-    return {
-        "ref": ref,
-        "before": before,
-        "after": after,
-        "created": before == NO_COMMIT,
-        "deleted": deleted,
-        "forced": False,
-        "repository": {
-            "name": repository.stem,
-            "full_name": repository.stem,
-            "clone_url": repository.as_uri(),
-            "default_branch": "main",
-        },
-        "head_commit": commit,
-        "commits": [commit] if commit else [],
-        "pusher": {"name": os.environ.get("USER", "unknown")},
-    }
+    """The push event that GitHub would send."""
+    commit = None if after == NO_COMMIT else _commit(repository, after)
+    pusher = os.environ.get("USER", "unknown")
+    return push_event(
+        repository.stem, repository.as_uri(), ref, before, after, commit, pusher=pusher
+    )
 
 
 def _commit(repository: Path, sha: str) -> dict[str, Any] | None:
     """The commit, or the one that a tag names; None when the object is neither."""
-    command = ["git", "-C", str(repository), "log", "-1", f"--format={_COMMIT_FORMAT}", sha]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    # What the pusher's environment or configuration asks of `git log` is not for this output.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "--git-dir", str(repository), "-c", "log.showSignature=false", "log", "-1"]
+    options = ["--no-color", "--no-notes", "--no-patch", "--encoding=UTF-8"]
+    found = subprocess.run(
+        [*command, *options, f"--format={_COMMIT_FORMAT}", sha],
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
     if found.returncode:
         return None
-    commit, tree, timestamp, name, email, message = found.stdout.split(_SEPARATOR, 5)
-    person = {"name": name, "email": email}
-    return {
-        "id": commit,
-        "tree_id": tree,
-        "message": message.strip(),
-        "timestamp": timestamp,
-        "author": person,
-        "committer": person,
-    }
+    # Old commits may be in any encoding, and say so or not.
+    parts = found.stdout.decode(errors="replace").split("\0", 4)
+    commit, timestamp, name, email, message = parts
+    return commit_object(
+        commit, message=message.strip(), timestamp=timestamp, name=name, email=email
+    )
 
 
-def tell(stack_file: Path, payload: dict[str, Any]) -> str:
-    """Deliver the event; returns what to tell the pusher. Raises NotDeliveredError."""
+def tell(stack_file: Path, payload: dict[str, Any], deadline: float) -> str:
+    """Deliver the event; returns what to tell the pusher. Raises NotDeliveredError.
+
+    A stack that does not answer is tried again until the deadline, and once at least.
+    """
     body = json.dumps(payload).encode()
     delivery = str(uuid.uuid4())
-    deadline = time.monotonic() + PATIENCE
     while True:
         try:
             # Read again each time: a stack that restarts may come back at another address.
@@ -106,20 +111,13 @@ def tell(stack_file: Path, payload: dict[str, Any]) -> str:
 
 
 def _post(stack: dict[str, Any], body: bytes, delivery: str) -> dict[str, Any]:
-    signature = hmac.new(stack["webhook_secret"].encode(), body, hashlib.sha256).hexdigest()
-    headers = {
-        "Content-Type": "application/json",
-        "User-Agent": "GitHub-Hookshot/penstock",
-        "X-GitHub-Delivery": delivery,
-        "X-GitHub-Event": "push",
-        "X-Hub-Signature-256": f"sha256={signature}",
-    }
+    headers = delivery_headers(stack["webhook_secret"], body, delivery)
     request = urllib.request.Request(stack["webhook_url"], body, headers)  # noqa: S310  # `up` wrote it
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=PATIENCE) as answer:
-            told: dict[str, Any] = json.loads(answer.read())
-            return told
+            received: dict[str, Any] = json.loads(answer.read())
+            return received
     except urllib.error.HTTPError as error:
         if error.code >= 500 or error.code == 404:  # 404: the API is not deployed yet
             raise
@@ -133,7 +131,12 @@ def _text_of(error: urllib.error.HTTPError) -> str:
 def _answer_in_words(answer: dict[str, Any], stack: dict[str, Any]) -> str:
     if "flow_id" not in answer:
         return str(answer.get("reason") or answer)
-    return f"flow {answer['flow_id']} {stack['page_url']}flows/{answer['flow_id']}"
+    flow_id, status = answer["flow_id"], answer.get("status", "started")
+    flow = f"flow {flow_id} {stack['page_url']}flows/{flow_id}"
+    if status == "started":
+        return flow
+    because = f": {answer['reason']}" if answer.get("reason") else ""
+    return f"{flow} {status}{because}. To run it again: penstock retry {flow_id[:8]}"
 
 
 if __name__ == "__main__":

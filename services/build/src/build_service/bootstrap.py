@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from build_service.adapters.forges import FORGES
 from build_service.domain.build import Build
 from build_service.settings import settings
 from build_service.use_cases.receive_push import ReceivePush
@@ -65,7 +66,7 @@ def webhook_secret() -> str:
 @cache
 def receive_push() -> ReceivePush:
     """The use case behind the webhook."""
-    return ReceivePush(records(), utc_now)
+    return ReceivePush(records(), FORGES, utc_now)
 
 
 @cache

@@ -11,6 +11,7 @@ from penstock_shared.contracts.events import (
     BuildRequested,
     FlowFailed,
     FlowRef,
+    FlowStopped,
     JobRequested,
     Stage,
 )
@@ -33,12 +34,15 @@ class BuildState(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     STOPPED = "stopped"
+    STOPPED_EARLY = "stopped-early"
+    """Stopped before its change was known."""
 
 
 class Build(Record):
     """The build of one flow. A build that was stopped before it was asked for has no change."""
 
     transitions: ClassVar[Mapping[BuildState, frozenset[BuildState]]] = {
+        BuildState.STOPPED_EARLY: frozenset({BuildState.STOPPED}),
         BuildState.REQUESTED: frozenset(
             {BuildState.BUILDING, BuildState.COMPLETED, BuildState.FAILED, BuildState.STOPPED}
         ),
@@ -54,6 +58,8 @@ class Build(Record):
     plan: Plan | None = None
     jobs: dict[str, JobState] = {}
     reason: str = ""
+    stopped_early: str = ""
+    """Why the flow was stopped, and by whom, if that came before its change."""
 
     def finished(self, state: BuildState, reason: str = "") -> "Build":
         """The build in a final state."""
@@ -70,6 +76,20 @@ def request(flow_id: str, change: PushedChange, now: datetime, attempt: int = 1)
         deadline=now + PLANNING_PATIENCE,
     )
     return Change(build, [BuildRequested(change=change, attempt=attempt)])
+
+
+def receive(
+    flow_id: str, build: Build | None, change: PushedChange, now: datetime
+) -> Decision[Build]:
+    """A push was delivered. A flow that was stopped before it takes the change in, and ends."""
+    if build is None:
+        return request(flow_id, change, now)
+    if build.state is not BuildState.STOPPED_EARLY:
+        return already_done(f"the build is {build.state}")
+    stopped = build.model_copy(
+        update={"state": BuildState.STOPPED, "change": change, "stopped_early": build.reason}
+    )
+    return Change(stopped, [BuildRequested(change=change, attempt=build.attempt)])
 
 
 def begin(build: Build, plan: Plan, jobs: Sequence[Job], now: datetime) -> Change[Build]:
@@ -106,13 +126,14 @@ def job_finished(build: Build | None, result: JobResult) -> Decision[Build]:
     return _complete(built) if all(state.final for state in jobs.values()) else Change(built)
 
 
-def stop(flow_id: str, build: Build | None, reason: str) -> Decision[Build]:
+def stop(flow_id: str, build: Build | None, stopped: FlowStopped) -> Decision[Build]:
     """The flow was stopped. A build that is not there yet is marked, so that it never starts."""
     if build is None:
-        return Change(Build(flow_id=flow_id, state=BuildState.STOPPED, reason=reason))
-    if build.state not in Build.transitions:
+        reason = f"{stopped.reason} (by {stopped.by})" if stopped.by else stopped.reason
+        return Change(Build(flow_id=flow_id, state=BuildState.STOPPED_EARLY, reason=reason))
+    if build.state not in (BuildState.REQUESTED, BuildState.BUILDING):
         return already_done(f"the build is {build.state}")
-    return Change(build.finished(BuildState.STOPPED, reason))
+    return Change(build.finished(BuildState.STOPPED, stopped.reason))
 
 
 def overdue(build: Build | None, now: datetime) -> Decision[Build]:

@@ -1,4 +1,4 @@
-"""`POST /webhooks/github`: answers within a second; the work happens behind the queue."""
+"""`POST /webhook`: answers within a second; the work happens behind the queue."""
 
 import json
 from base64 import b64decode
@@ -6,18 +6,16 @@ from typing import Any
 
 from build_service import bootstrap
 from build_service.domain.errors import WebhookError
-from build_service.domain.webhook import Ignored
+from build_service.domain.push import Ignored
 from build_service.use_cases.receive_push import Received
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """An HTTP API event (payload 2.0) in, its response out."""
-    body = event.get("body") or ""
-    raw = b64decode(body) if event.get("isBase64Encoded") else body.encode()
-    headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     with bootstrap.telemetry().message("webhook", "") as span:
         try:
-            received = bootstrap.receive_push()(bootstrap.webhook_secret(), raw, headers)
+            received = bootstrap.receive_push()(bootstrap.webhook_secret(), _body(event), headers)
         except WebhookError as error:
             span.outcome(f"answered {error.status}", str(error))
             return _answer(error.status, {"error": str(error)})
@@ -25,9 +23,23 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         return _answer(202, _told(received))
 
 
+def _body(event: dict[str, Any]) -> bytes:
+    """What was sent. Raises WebhookError when the gateway's own wrapping is broken."""
+    body = event.get("body") or ""
+    try:
+        if event.get("isBase64Encoded"):
+            return b64decode(body)
+        return str(body).encode(errors="surrogatepass")
+    except ValueError as error:
+        raise WebhookError(400, f"the body cannot be decoded: {error}") from error
+
+
 def _told(received: Received | Ignored) -> dict[str, Any]:
     if isinstance(received, Ignored):
         return {"status": "ignored", "reason": received.reason}
+    if received.stopped:
+        status = "stopped before it began"
+        return {"flow_id": received.flow_id, "status": status, "reason": received.stopped}
     status = "started" if received.started else "already started"
     return {"flow_id": received.flow_id, "status": status}
 

@@ -1,14 +1,15 @@
 """A webhook arrives: start one flow for one change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from build_service.domain import build
 from build_service.domain.build import Build
-from build_service.domain.webhook import Ignored, check_signature, read_delivery
+from build_service.domain.errors import WebhookError
+from build_service.domain.push import ForgeWebhook, Ignored
 from penstock_shared.clock import Clock
 from penstock_shared.contracts.change import Change
-from penstock_shared.decisions import Cause, Decision, already_done
+from penstock_shared.decisions import Cause
 from penstock_shared.identifiers import flow_id_for
 from penstock_shared.observability import new_traceparent
 from penstock_shared.persistence.outbox import Records
@@ -16,10 +17,14 @@ from penstock_shared.persistence.outbox import Records
 
 @dataclass(frozen=True)
 class Received:
-    """The answer to a webhook: the flow, and whether this delivery is the one that started it."""
+    """The answer to a webhook: the flow, and whether this delivery is the one that started it.
+
+    `stopped` says by whom and why the flow was stopped before its push arrived; empty otherwise.
+    """
 
     flow_id: str
     started: bool
+    stopped: str = ""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class ReceivePush:
     """Checks a delivery and starts its flow."""
 
     records: Records[Build]
+    forges: Sequence[ForgeWebhook]
     clock: Clock
 
     def __call__(self, secret: str, body: bytes, headers: Mapping[str, str]) -> Received | Ignored:
@@ -34,19 +40,29 @@ class ReceivePush:
 
         `headers` have names in lower case. Raises WebhookError.
         """
-        check_signature(secret, body, headers)
-        delivery = read_delivery(body, headers, self.clock())
+        forge = self._sender(headers)
+        forge.verify(secret, headers, body)
+        delivery = forge.read(headers, body, self.clock())
         return delivery if isinstance(delivery, Ignored) else self._start(delivery)
+
+    def _sender(self, headers: Mapping[str, str]) -> ForgeWebhook:
+        for forge in self.forges:
+            if headers.get(forge.event_header):
+                return forge
+        known = " or ".join(forge.event_header for forge in self.forges)
+        raise WebhookError(400, f"not a webhook: it has no {known} header")
 
     def _start(self, change: Change) -> Received:
         flow_id = flow_id_for(
             change.forge, change.repository, change.ref, change.before, change.sha
         )
         now = self.clock()
-
-        def decide(known: Build | None) -> Decision[Build]:
-            return already_done() if known else build.request(flow_id, change, now)
-
         cause = Cause(flow_id, new_traceparent(flow_id, now))
-        outcome = self.records.change(flow_id, cause, decide, expect_new=True)
-        return Received(flow_id, outcome.applied)
+        outcome = self.records.change(
+            flow_id,
+            cause,
+            lambda known: build.receive(flow_id, known, change, now),
+            expect_new=True,
+        )
+        stopped = outcome.record.stopped_early if outcome.record else ""
+        return Received(flow_id, outcome.applied and not stopped, stopped)

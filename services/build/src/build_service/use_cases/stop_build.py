@@ -18,5 +18,5 @@ class StopBuild:
     def __call__(self, flow_id: str, stopped: FlowStopped, cause: Cause) -> Outcome[Build]:
         """Stop it, once."""
         return self.records.change(
-            flow_id, cause, lambda known: build.stop(flow_id, known, stopped.reason)
+            flow_id, cause, lambda known: build.stop(flow_id, known, stopped)
         )
