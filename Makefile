@@ -29,7 +29,8 @@ export UV_NO_PROGRESS := 1
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-setup: $(VENV)/.members.stamp $(TOOLS)/emulator/.stamp node_modules/.stamp ## Install everything, from lock files
+setup: $(VENV)/.members.stamp $(TOOLS)/emulator/.stamp $(TOOLS)/presets/.stamp $(TOOLS)/shop/.stamp \
+	node_modules/.stamp ## Install everything, from lock files
 
 demo: setup ## Push a real project through the whole product, twice
 	$(BIN)/penstock demo
@@ -95,6 +96,23 @@ $(TOOLS)/%/.stamp: requirements/%.txt | $(VENV)/.uv.stamp
 	$(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes $<
 	@touch $@
 
+# Jobs build with presets on an interpreter of its own: what they install there is not Penstock's.
+$(TOOLS)/presets/.stamp: requirements/uv.txt runner/pyproject.toml $(shell find runner/src -name '*.py') | $(VENV)/.uv.stamp
+	@echo "Creating $(@D) from $<"
+	$(UV) venv --quiet --allow-existing --python $(BIN)/python $(@D)
+	$(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes $<
+	rm -rf $(@D)/wheel
+	$(UV) build --quiet --wheel --no-build-logs --python $(BIN)/python --out-dir $(@D)/wheel runner
+	$(UV) pip install --quiet --python $(@D)/bin/python --no-deps --reinstall $(@D)/wheel/*.whl
+	@touch $@
+
+# What the gates of examples/shop call, from the shop's own lock file; only its demo uses it.
+$(TOOLS)/shop/.stamp: examples/shop/requirements-dev.txt | $(VENV)/.uv.stamp
+	@echo "Creating $(@D) from $<"
+	$(UV) venv --quiet --allow-existing --python $(BIN)/python $(@D)
+	$(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes $<
+	@touch $@
+
 node_modules/.stamp: package-lock.json $(VENV)/.dev.stamp
 	@echo "Installing osls with the Node of $(VENV)"
 	@mkdir -p $(TOOLS)
@@ -112,6 +130,8 @@ lock: setup ## Resolve every lock file anew (UPGRADE=--upgrade for the newest ve
 	$(COMPILE) $(UPGRADE) requirements/dev.in $(MEMBERS:%=%/pyproject.toml) -o requirements/dev.txt
 	$(COMPILE) $(UPGRADE) requirements/emulator.in -o requirements/emulator.txt
 	$(COMPILE) $(UPGRADE) requirements/buildbot.in -o requirements/buildbot.txt
+	$(COMPILE) $(UPGRADE) -c requirements/dev.txt examples/shop/requirements-dev.in \
+		-o examples/shop/requirements-dev.txt
 	$(foreach member,$(LAMBDA_MEMBERS),$(COMPILE) $(RUNTIME_HAS:%=--no-emit-package %) -c requirements/dev.txt \
 		$(member)/pyproject.toml -o requirements/lambda-$(notdir $(member)).txt &&) true
 	$(NPM) install --package-lock-only --ignore-scripts --loglevel=error

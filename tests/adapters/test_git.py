@@ -86,6 +86,15 @@ def test_a_mode_changes_the_key_and_a_touched_file_does_not(work: WorkTree) -> N
     assert before.files["run.sh"] != moded.files["run.sh"]
 
 
+def test_a_repository_whose_path_has_a_space_is_fetched(tmp_path: Path) -> None:
+    folder = tmp_path / "my projects \u2013 50%"
+    folder.mkdir()
+    work = WorkTree.create(folder, (folder / "origin.git").as_uri())
+    work.git("init", "--quiet", "--bare", str(folder / "origin.git"))
+
+    assert fetch(work, pushed(work)).read("a.txt") == b"a"
+
+
 def test_a_commit_that_is_not_there_is_named(work: WorkTree) -> None:
     pushed(work)
 

@@ -1,7 +1,6 @@
 """Builds the runner from its settings: makes all its clients, folders and guards."""
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from penstock_runner.adapters.bucket import Bucket
 from penstock_runner.adapters.download_cache import DownloadCache
 from penstock_runner.adapters.guard import ProcessGuard
 from penstock_runner.adapters.http import Connections
+from penstock_runner.adapters.interpreter import Interpreter
 from penstock_runner.adapters.job_log import ShippedLog
 from penstock_runner.adapters.linux import refuse_inspection
 from penstock_runner.adapters.log_stream import CloudWatchStream
@@ -98,7 +98,7 @@ def _agent(told: RunnerSettings, clients: Clients, folder: Path) -> Agent:
         workshop=_workshop(told, clients, folder),
         shell=PosixShell(ProcessGuard.on_duty()),
         open_log=_log_opener(told, clients),
-        host=Host(told.penstock_runner_path, sys.executable, passed_on(told)),
+        host=Host(told.penstock_runner_path, told.penstock_runner_presets, passed_on(told)),
         clock=utc_now,
     )
     handle = _handler(told, clients, queue, run_job, shutdown)
@@ -137,7 +137,9 @@ def _workshop(told: RunnerSettings, clients: Clients, folder: Path) -> FolderWor
     bucket = Bucket(ObjectStore(clients.s3, told.artifact_bucket), transfer)
     shared = told.penstock_runner_workdir / "cache"
     cache = DownloadCache(shared, folder, told.penstock_runner_cache_bytes, bucket)
-    return FolderWorkshop(folder, cache, bucket, told.penstock_runner_output_bytes)
+    interpreter = Interpreter.on(told.penstock_runner_path)
+    limit = told.penstock_runner_output_bytes
+    return FolderWorkshop(folder, cache, bucket, limit, interpreter)
 
 
 def _log_opener(told: RunnerSettings, clients: Clients) -> OpenLog:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from penstock_shared.passing import PASSED, passed_from
 from penstock_shared.settings import Settings, read_settings
-
-_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 class RunnerSettings(Settings):
@@ -23,13 +22,15 @@ class RunnerSettings(Settings):
     penstock_runner_workdir: Path
     penstock_runner_name: str = ""
     penstock_runner_slots: int = Field(default=2, ge=1, le=64)
-    penstock_runner_path: str = f"{Path(sys.executable).parent}:{_SYSTEM_PATH}"
+    penstock_runner_path: str = "/usr/local/bin:/usr/bin:/bin"
+    penstock_runner_presets: str = sys.executable
+    """A Python whose environment has the presets; jobs run it, and nothing is installed into it."""
     penstock_runner_lease_seconds: int = Field(default=10, ge=1, le=3600)
     penstock_runner_cache_bytes: int = Field(default=2 << 30, ge=0)
     penstock_runner_log_bytes: int = Field(default=8 << 20, ge=1 << 10)
     penstock_runner_output_bytes: int = Field(default=250 << 20, ge=1)
     """Bytes of the largest output: 250 MiB is what Lambda takes, unpacked."""
-    penstock_runner_passes: str = ""
+    penstock_runner_passes: str = ",".join(PASSED)
     """Comma-separated names of the runner's own variables that jobs are given too."""
     aws_ca_bundle: str = ""
 
@@ -54,5 +55,4 @@ def runner_settings() -> RunnerSettings:
 
 def passed_on(told: RunnerSettings) -> dict[str, str]:
     """Those of the runner's own variables that jobs are given, as far as they are set."""
-    names = [name.strip() for name in told.penstock_runner_passes.split(",")]
-    return {name: os.environ[name] for name in names if name in os.environ}
+    return passed_from(os.environ, told.penstock_runner_passes.split(","))

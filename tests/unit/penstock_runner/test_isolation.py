@@ -61,13 +61,16 @@ def settings_from(monkeypatch: pytest.MonkeyPatch, **given: str) -> RunnerSettin
 
 
 def test_settings_have_sensible_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "an index")
+    monkeypatch.setenv("GITHUB_TOKEN", "a secret")
     told = settings_from(monkeypatch)
 
     assert told.penstock_runner_slots == 2
     assert told.penstock_runner_lease_seconds == 10
-    own_bin = str(Path(sys.executable).parent)
-    assert told.penstock_runner_path == f"{own_bin}:/usr/local/bin:/usr/bin:/bin"
-    assert passed_on(told) == {}
+    assert told.penstock_runner_path == "/usr/local/bin:/usr/bin:/bin"
+    assert told.penstock_runner_presets == sys.executable
+    assert passed_on(told)["PIP_INDEX_URL"] == "an index"
+    assert "GITHUB_TOKEN" not in passed_on(told)
 
 
 def test_jobs_are_given_what_the_machine_s_owner_names(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,7 +104,8 @@ def test_two_files_of_one_name_are_an_error(
             ["--source", ".cache", "--output", "x.zip", "--include", "gone"],
             "there is no folder gone",
         ),
-        (["--source", "tests", "--output", "x.zip"], "there is nothing in "),
+        (["--source", "tests", "--output", "x.zip"], "there is no Python code in "),
+        (["--source", "pricing", "--output", "x.zip"], "there is no Python code in "),
     ],
 )
 def test_what_cannot_be_made_is_explained(

@@ -20,6 +20,7 @@ from penstock.commands.output import console
 from penstock.connection import embedded as connect
 from penstock.demo.story import Story
 from penstock.embedded.processes import ProcessBook
+from penstock.project import SHOP_TOOLS
 from penstock.words import span
 
 
@@ -55,7 +56,7 @@ def _stack(home: Path | None, out: Console, *, keep: bool) -> Iterator[tuple[Pat
     if own:
         embedded.down(folder, forget=True)  # what a demo that was killed has left behind
     try:
-        yield folder, embedded.up(folder, report=report)
+        yield folder, embedded.up(folder, embedded.Wishes(tools=(SHOP_TOOLS,)), report)
     finally:
         if own:
             embedded.down(folder, report, forget=True)

@@ -1,6 +1,7 @@
 """`penstock up`: the whole product on this machine."""
 
 import signal
+from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
@@ -17,11 +18,22 @@ def up(
     runners: Annotated[int, typer.Option(min=0, help="How many runners to run.")] = RUNNERS,
     slots: Annotated[int, typer.Option(min=1, help="Jobs that each runs at once.")] = SLOTS,
     repository: Annotated[str, typer.Option(help="The repository to push to.")] = REPOSITORY,
+    tools: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            resolve_path=True,
+            help="A folder of programs that jobs find before the machine's own, such as a "
+            "virtual environment's bin. May be given several times.",
+        ),
+    ] = None,
 ) -> None:
     """Start the embedded stack, or mend the one that runs."""
     signal.signal(signal.SIGTERM, _interrupt)
     report = embedded.ConsoleReport(Console())
-    stack = embedded.up(home, embedded.Wishes(runners, slots, repository), report)
+    wishes = embedded.Wishes(runners, slots, repository, tuple(tools or ()))
+    stack = embedded.up(home, wishes, report)
     report.say(f"  page     {stack.page_url}")
     report.say(f"  push to  {stack.git_url}")
     report.say(f"  webhook  {stack.webhook_url}")

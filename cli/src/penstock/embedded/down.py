@@ -29,7 +29,8 @@ def down(home: Path | None = None, report: Report | None = None, *, forget: bool
         else:
             report.say("No stack runs.")
         place.stack_file.unlink(missing_ok=True)
+        place.work.remove()
         if forget:
-            for folder in (place.emulator, place.logs, place.repositories, place.runners):
+            for folder in (place.emulator, place.logs, place.repositories):
                 shutil.rmtree(folder, ignore_errors=True)
             report.say("Its state is forgotten.")

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from penstock.embedded.work import WorkFolder, work_folder_of
 from penstock.project import PROJECT_ROOT
 
 
@@ -43,16 +44,18 @@ class Home:
         return self.folder / "git"
 
     @property
-    def runners(self) -> Path:
-        return self.folder / "runners"
+    def work(self) -> WorkFolder:
+        """Where jobs run: outside of this folder, which may lie in somebody's checkout."""
+        return work_folder_of(self.folder)
 
     def has_state(self) -> bool:
         """Whether an emulator has saved something here before."""
         return (self.emulator / "snapshots" / "current").exists()
 
     def make(self) -> None:
-        for folder in (self.emulator, self.logs, self.repositories, self.runners):
+        for folder in (self.emulator, self.logs, self.repositories):
             folder.mkdir(parents=True, exist_ok=True)
+        self.work.make()
 
 
 def find_home(folder: Path | None = None) -> Home:

@@ -3,48 +3,55 @@
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from penstock.embedded.errors import RunnerError
 from penstock.embedded.home import Home
 from penstock.embedded.processes import Process, ProcessBook
 from penstock.embedded.stack import KEY, Stack
 from penstock.packaging.digests import digest_of_folders
-from penstock.project import PROJECT_ROOT, VENV_BIN
+from penstock.project import PRESETS_PYTHON, PROJECT_ROOT
+from penstock_shared.passing import passed_from
 
 _COMMAND = (sys.executable, "-m", "penstock_runner")
 _NAME = "runner-"
 _SOURCES = (PROJECT_ROOT / "runner" / "src", PROJECT_ROOT / "shared" / "src")
 STOP_PATIENCE = 10.0
-# Of the shell, what a job's own tools may need. Nothing of AWS: it would reach the wrong one.
-_INHERITED = (
-    "ALL_PROXY", "HOME", "HTTPS_PROXY", "HTTP_PROXY", "LANG", "LC_ALL", "NO_PROXY",
-    "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE", "TERM", "TMPDIR", "TZ", "USER",
-)  # fmt: skip
-# Each job has its own of these.
-_JOBS_OWN = {"HOME", "PATH", "TMPDIR"}
-_INHERITED_PREFIXES = ("PIP_", "UV_")
+# Of the shell, what the runner itself needs. Nothing of AWS: it would reach the wrong one.
+_INHERITED = ("HOME", "LANG", "LC_ALL", "TMPDIR", "USER")
 
 
-def ensure_runners(
-    home: Home, book: ProcessBook, stack: Stack, count: int, slots: int
-) -> list[str]:
-    """Make exactly `count` runners run. Returns the names of those that were started."""
-    wanted = [f"{_NAME}{number}" for number in range(1, count + 1)]
+@dataclass(frozen=True)
+class Crew:
+    """How many runners there shall be, of how many jobs at once, and which folders of tools their
+    jobs find before the machine's own.
+    """
+
+    runners: int
+    slots: int
+    tools: tuple[Path, ...] = ()
+
+
+def ensure_runners(home: Home, book: ProcessBook, stack: Stack, crew: Crew) -> list[str]:
+    """Make exactly these runners run. Returns the names of those that were started."""
+    wanted = [f"{_NAME}{number}" for number in range(1, crew.runners + 1)]
     stop_runners(book, except_for=wanted)
     missing = [name for name in wanted if name not in book.alive()]
     for name in missing:
-        book.start(name, _COMMAND, _environment(home, stack, name, slots))
+        book.start(name, _COMMAND, _environment(home, stack, name, crew))
     return missing
 
 
-def runners_are_outdated(home: Home) -> bool:
-    """Whether the runners that may run were started from other code than there is now.
+def runners_are_outdated(home: Home, crew: Crew) -> bool:
+    """Whether the runners that may run were started from other code, or with other tools.
 
-    Remembers the code that there is now as theirs.
+    Remembers what there is now as theirs.
     """
-    stamp, code = home.runners / "code.txt", digest_of_folders(_SOURCES)
-    outdated = stamp.is_file() and stamp.read_text() != code
-    stamp.write_text(code)
+    stamp = home.folder / "runners.txt"
+    now = "\n".join([digest_of_folders(_SOURCES), *map(str, crew.tools)])
+    outdated = stamp.is_file() and stamp.read_text() != now
+    stamp.write_text(now)
     return outdated
 
 
@@ -68,13 +75,12 @@ def _runners_in(processes: dict[str, Process]) -> dict[str, Process]:
     return {name: process for name, process in processes.items() if name.startswith(_NAME)}
 
 
-def _environment(home: Home, stack: Stack, name: str, slots: int) -> dict[str, str]:
+def _environment(home: Home, stack: Stack, name: str, crew: Crew) -> dict[str, str]:
     prefix = f"penstock-{stack.stage}-"
     topic = next(iter(stack.topics.values()))
     queue = stack.queues["jobs"]
-    inherited = _inherited_environment()
     return {
-        **inherited,
+        **_inherited_environment(),
         "ARTIFACT_BUCKET": f"{prefix}artifacts-{stack.account_id}",
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": KEY,
@@ -83,10 +89,10 @@ def _environment(home: Home, stack: Stack, name: str, slots: int) -> dict[str, s
         "AWS_ENDPOINT_URL": stack.endpoint_url,
         "JOB_LOG_GROUP": f"/penstock/{stack.stage}/jobs",
         "PENSTOCK_RUNNER_NAME": name,
-        "PENSTOCK_RUNNER_PASSES": ",".join(sorted(inherited.keys() - _JOBS_OWN)),
-        "PENSTOCK_RUNNER_PATH": inherited["PATH"],
-        "PENSTOCK_RUNNER_SLOTS": str(slots),
-        "PENSTOCK_RUNNER_WORKDIR": str(home.runners),
+        "PENSTOCK_RUNNER_PATH": path_of_jobs(crew.tools),
+        "PENSTOCK_RUNNER_PRESETS": str(PRESETS_PYTHON),
+        "PENSTOCK_RUNNER_SLOTS": str(crew.slots),
+        "PENSTOCK_RUNNER_WORKDIR": str(home.work.path),
         "PENSTOCK_STAGE": stack.stage,
         "QUEUE_URL_PREFIX": f"{queue.rpartition('/')[0]}/{prefix}",
         "TABLE_NAME": stack.tables["jobs"],
@@ -94,13 +100,24 @@ def _environment(home: Home, stack: Stack, name: str, slots: int) -> dict[str, s
     }
 
 
+def path_of_jobs(tools: Sequence[Path] = ()) -> str:
+    """The tools that were asked for, then the shell's PATH without any folder of Penstock's."""
+    ours = (PROJECT_ROOT, Path(sys.prefix))
+    shell = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    theirs = [name for name in shell if name and not _is_below(Path(name), ours)]
+    return os.pathsep.join([*map(str, tools), *theirs])
+
+
+def _is_below(folder: Path, tops: Sequence[Path]) -> bool:
+    places = (Path(os.path.normpath(folder)), folder.resolve())
+    return any(place.is_relative_to(top) for place in places for top in tops)
+
+
 def _inherited_environment() -> dict[str, str]:
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name.upper() in _INHERITED or name.startswith(_INHERITED_PREFIXES)
-    }
-    # Jobs find this project's own tools, so that the example needs nothing else installed.
-    path = f"{VENV_BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    without_proxy = ",".join(filter(None, (kept.get("NO_PROXY"), "127.0.0.1,localhost")))
-    return {**kept, "PATH": path, "NO_PROXY": without_proxy, "no_proxy": without_proxy}
+    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    passed = passed_from(os.environ)
+    spellings = [passed[name] for name in ("no_proxy", "NO_PROXY") if passed.get(name)]
+    direct = ",".join([*spellings[:1], "127.0.0.1,localhost"])
+    # The runner finds its own interpreter by its address; this PATH is for git and the like.
+    path = os.environ.get("PATH", os.defpath)
+    return {**kept, **passed, "PATH": path, "NO_PROXY": direct, "no_proxy": direct}

@@ -16,6 +16,7 @@ from penstock.embedded.processes import ProcessBook
 from penstock.embedded.report import Report
 from penstock.embedded.repository import ensure_repository
 from penstock.embedded.runners import (
+    Crew,
     check_runners,
     ensure_runners,
     runners_are_outdated,
@@ -38,11 +39,13 @@ _PATIENCE = 10.0
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the stack shall have: how many runners, of how many jobs at once, what repository."""
+    """What the stack shall have: runners, and a repository to push to."""
 
     runners: int = RUNNERS
     slots: int = SLOTS
     repository: str = REPOSITORY
+    tools: tuple[Path, ...] = ()
+    """Folders of programs that jobs find before the machine's own."""
 
 
 def up(
@@ -97,10 +100,13 @@ class _Climb:
             return deploy_stacks(address, stacks)
 
     def _ensure_runners(self, stack: Stack) -> list[str]:
-        if self._address_before() != stack.endpoint_url or runners_are_outdated(self.home):
-            stop_runners(self.book)
         wishes = self.wishes
-        return ensure_runners(self.home, self.book, stack, wishes.runners, wishes.slots)
+        crew = Crew(wishes.runners, wishes.slots, wishes.tools)
+        # Both are asked: the second also remembers.
+        outdated = runners_are_outdated(self.home, crew)
+        if outdated or self._address_before() != stack.endpoint_url:
+            stop_runners(self.book)
+        return ensure_runners(self.home, self.book, stack, crew)
 
     def _address_before(self) -> str:
         try:

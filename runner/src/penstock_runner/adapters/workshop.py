@@ -17,6 +17,7 @@ from typing import IO
 from penstock_runner.adapters.archive import unpack
 from penstock_runner.adapters.bucket import Bucket
 from penstock_runner.adapters.download_cache import DownloadCache
+from penstock_runner.adapters.interpreter import Interpreter
 from penstock_runner.adapters.outputs import keep_outputs
 from penstock_runner.adapters.paths import inside, remove_tree
 from penstock_runner.domain.interruption import StopSignal
@@ -25,6 +26,8 @@ from penstock_runner.errors import JobError
 from penstock_shared.contracts.jobs import Checkout, Download, Job
 
 _LOCK = "lock"
+_LAYER = ".python"
+"""Where in its home a job's own Python packages are."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,12 @@ class FolderWorkshop:
     cache: DownloadCache
     bucket: Bucket
     output_limit: int
+    interpreter: Interpreter | None = None
 
     @contextmanager
     def site(self, job: Job, stop: StopSignal) -> Iterator[Site]:
         """Fresh folders with the job's source and inputs in place. Raises JobError."""
+        self.folder.mkdir(parents=True, exist_ok=True)  # tidy-up of temporary files may take it
         root = Path(tempfile.mkdtemp(dir=self.folder, prefix=f"{job.name}-"))
         try:
             yield self._furnished(root, job, stop)
@@ -56,7 +61,13 @@ class FolderWorkshop:
         self._unpack(_download_of(job.source), job, source, stop, "source")
         for download in job.inputs:
             self._bring(download, job, source, stop)
-        return Site(source, _workdir(source, job.workdir), home, temporary)
+        return Site(source, _workdir(source, job.workdir), home, temporary, self._python(home))
+
+    def _python(self, home: Path) -> Path | None:
+        if self.interpreter is None:
+            return None
+        self.interpreter.add_layer(home / _LAYER)
+        return home / _LAYER
 
     def _bring(self, download: Download, job: Job, source: Path, stop: StopSignal) -> None:
         if download.path == "." or download.path.endswith("/"):

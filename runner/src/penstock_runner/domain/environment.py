@@ -8,15 +8,25 @@ from dataclasses import dataclass, field
 from penstock_runner.domain.ports import Site
 from penstock_shared.contracts.jobs import Job
 
+_FOR_ALL = {
+    "CI": "true",
+    "COLUMNS": "120",
+    "FORCE_COLOR": "1",
+    "LANG": "C.UTF-8",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "TERM": "xterm-256color",
+}
+
 
 @dataclass(frozen=True)
 class Host:
-    """What jobs may know of the machine: their PATH, the runner's own Python, and the variables
-    that its owner lets them have.
+    """What jobs may know of the machine: its PATH, and the variables that its owner lets them have.
+
+    `presets` is a Python whose environment has the presets.
     """
 
     path: str
-    python: str
+    presets: str
     passed_on: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -24,12 +34,11 @@ def environment_of(job: Job, flow_id: str, attempt: int, site: Site, host: Host)
     """All variables of one attempt. What the job asks for wins."""
     return {
         **host.passed_on,
-        "PATH": host.path,
+        **_programs(site, host),
         "HOME": str(site.home),
         "TMPDIR": str(site.temporary),
-        "LANG": "C.UTF-8",
-        "CI": "true",
-        "PENSTOCK_PYTHON": host.python,
+        **_FOR_ALL,
+        "PENSTOCK_PYTHON": host.presets,
         "PENSTOCK_FLOW_ID": flow_id,
         "PENSTOCK_JOB_ID": job.job_id,
         "PENSTOCK_JOB_NAME": job.name,
@@ -38,3 +47,9 @@ def environment_of(job: Job, flow_id: str, attempt: int, site: Site, host: Host)
         "PENSTOCK_SOURCE": str(site.source),
         **job.variables,
     }
+
+
+def _programs(site: Site, host: Host) -> dict[str, str]:
+    if site.python is None:
+        return {"PATH": host.path}
+    return {"PATH": f"{site.python / 'bin'}:{host.path}", "VIRTUAL_ENV": str(site.python)}

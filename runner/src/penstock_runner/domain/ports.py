@@ -38,12 +38,16 @@ class JobQueue(Protocol):
 
 @dataclass(frozen=True)
 class Site:
-    """The folders of one job. `workdir` lies in `source`; all vanish with the job."""
+    """The folders of one job. `workdir` lies in `source`; all vanish with the job.
+
+    `python` is a virtual environment of the job's own, where the machine has a Python.
+    """
 
     source: Path
     workdir: Path
     home: Path
     temporary: Path
+    python: Path | None = None
 
 
 @dataclass(frozen=True)

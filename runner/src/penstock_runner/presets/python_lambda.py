@@ -10,12 +10,14 @@ folders, and the component's own files. The same input makes the same bytes.
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from penstock_runner.presets.bundle import component_files, merge, vendored_files, write_zip
 from penstock_runner.presets.errors import PresetError
 from penstock_runner.presets.vendoring import Machine, has_entries, vendor
+
+_CODE = (".py", ".so")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,10 +45,20 @@ def make(source: Path, include: Sequence[Path], output: Path, machine: Machine) 
             vendor(requirements, packages, machine)
         folders = [component_files(folder) for folder in (*include, source)]
         files = merge(vendored_files(packages), *folders)
-        if not files:
-            raise PresetError(f"there is nothing in {source.resolve()} to make a function of")
+        _check_code(files, source)
         write_zip(files, output)
     sys.stdout.write(f"{output}: {len(files)} files, {output.stat().st_size:,} bytes\n")
+
+
+def _check_code(files: Mapping[str, Path], source: Path) -> None:
+    if any(name.endswith(_CODE) for name in files):
+        return
+    found = f"only {', '.join(sorted(files)[:3])}" if files else "nothing"
+    raise PresetError(
+        f"there is no Python code in {source.resolve()} to make a function of: {found}. Point "
+        "`path` at the folder that holds the handler, name folders of libraries in `include`, and "
+        "packages in requirements.txt; a pyproject.toml is not read"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

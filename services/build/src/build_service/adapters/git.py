@@ -7,9 +7,9 @@ import tarfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from dulwich.client import get_transport_and_path
+from dulwich.client import GitClient, get_transport_and_path
 from dulwich.errors import GitProtocolError, NotGitRepository
 from dulwich.object_store import iter_tree_contents
 from dulwich.objects import S_ISGITLINK, Blob, Commit, ObjectID
@@ -42,7 +42,7 @@ class GitSourceRepository:
         commit = ObjectID(change.sha.encode())
         repository = MemoryRepo()
         try:
-            client, path = get_transport_and_path(change.clone_url)
+            client, path = _connection(change.clone_url)
             client.fetch(path, repository, determine_wants=_only(commit), depth=1)
             found = repository[commit]
         except KeyError as error:
@@ -65,6 +65,12 @@ class GitSourceRepository:
                 f"the clone URL {change.clone_url!r} is not one that this stack fetches from "
                 f"({allowed})"
             )
+
+
+def _connection(clone_url: str) -> tuple[GitClient, str]:
+    client, path = get_transport_and_path(clone_url)
+    # dulwich decodes the path of no file:// URL, and git does.
+    return client, unquote(path) if urlsplit(clone_url).scheme == "file" else path
 
 
 def _only(commit: ObjectID) -> Callable[..., list[ObjectID]]:
