@@ -152,7 +152,7 @@ def a_deploy_done(**given: Any) -> DeployDone:
             "role": EnvironmentRole.STAGING,
             "token": 1,
             "started_at": NOW,
-            "components": (),
+            "outcomes": (),
             **given,
         }
     )

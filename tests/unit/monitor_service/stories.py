@@ -20,6 +20,7 @@ from penstock_shared.contracts.events import (
     RolledBack,
     Stage,
     TestsPassed,
+    outcomes_of,
 )
 from penstock_shared.contracts.jobs import JobState
 from penstock_shared.identifiers import job_id_for
@@ -97,7 +98,7 @@ class Story:
                 environment=role,
                 role=EnvironmentRole(role),
                 started_at=self.now - timedelta(seconds=0.5),
-                components=components,
+                outcomes=outcomes_of(components),
             )
         )
 
@@ -120,7 +121,7 @@ class Story:
                 deployment_id=f"{self.flow_id}.{role}",
                 environment=role,
                 role=EnvironmentRole(role),
-                components=components,
+                outcomes=outcomes_of(components),
                 reason=reason,
             )
         )
@@ -168,9 +169,7 @@ class Story:
 
 def there(name: str = "orders", version: str = "3", *, deployed: bool = True) -> DeployedComponent:
     reason = "its input changed" if deployed else "the environment runs it already"
-    return DeployedComponent(
-        name=name, key=f"key-of-{name}", version=version, deployed=deployed, reason=reason
-    )
+    return DeployedComponent(name=name, version=version, deployed=deployed, reason=reason)
 
 
 def to_staging() -> Story:

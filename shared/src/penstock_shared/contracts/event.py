@@ -147,14 +147,14 @@ def decode(text: str | bytes) -> Event[EventData]:
     if data_class is None:
         raise RefusedMessageError(f"unknown event type {raw.get('type')!r}")
     version = raw.get("dataversion", 1)
-    if version == data_class.data_version - 1:
-        raw = raw | {"data": data_class.upcast(raw["data"]), "dataversion": data_class.data_version}
-    elif version != data_class.data_version:
+    if version not in {data_class.data_version, data_class.data_version - 1}:
         raise RefusedMessageError(
             f"version {version!r} of {data_class.type} is not accepted; "
             f"this service reads version {data_class.data_version} and the one before"
         )
     try:
+        if version != data_class.data_version:
+            raw |= {"data": data_class.upcast(raw["data"]), "dataversion": data_class.data_version}
         return Event[data_class].model_validate(raw)  # type: ignore[valid-type]  # chosen at run time
     except ValidationError as error:
         raise RefusedMessageError(f"not a valid {data_class.type}: {_first_of(error)}") from error

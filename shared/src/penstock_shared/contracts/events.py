@@ -1,5 +1,6 @@
 """Everything that can be said, and on which topic or queue it is said."""
 
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -63,16 +64,6 @@ class TestsPassed(EventData):
         return {name: value for name, value in data.items() if name != "reused"}
 
 
-class DeployedComponent(Contract):
-    """What an environment runs of one component, and why it was or was not deployed."""
-
-    name: Name
-    key: str
-    version: str = ""
-    deployed: bool
-    reason: Text = ""
-
-
 class EnvironmentRole(StrEnum):
     """What an environment is to a release."""
 
@@ -81,23 +72,93 @@ class EnvironmentRole(StrEnum):
     PREVIEW = "preview"
 
 
-class DeployDone(EventData):
-    """An environment now runs this. `token` orders the deployments of one environment."""
+class DeployedComponent(Contract):
+    """What an environment runs of one component, and why it was or was not deployed."""
 
-    type: ClassVar = "deploy-done"
+    name: Name
+    version: str = ""
+    deployed: bool
+    reason: Text = ""
+
+
+class DeploymentOutcome(Contract):
+    """Components of which one thing is to be said; `versions` by name, empty where nothing runs.
+
+    An environment's components are grouped so that 1,000 of them fit into a message of 100 KB.
+    """
+
+    deployed: bool
+    reason: Text = ""
+    versions: dict[Name, str]
+
+
+LONGEST_REASON = 300
+"""Characters of what is said of a component; its job's log has the rest."""
+MOST_REASONS = 50
+"""Distinct reasons in one event; components beyond share one."""
+OTHER_REASON = "for another reason: its job says which"
+
+
+def outcomes_of(components: Iterable[DeployedComponent]) -> tuple[DeploymentOutcome, ...]:
+    """The components grouped by what happened to them and why, in the order they come in."""
+    groups: dict[tuple[bool, str], dict[str, str]] = {}
+    for one in components:
+        group = (one.deployed, one.reason[:LONGEST_REASON])
+        if group not in groups and len(groups) >= MOST_REASONS:
+            group = (one.deployed, OTHER_REASON)
+        groups.setdefault(group, {})[one.name] = one.version
+    return tuple(
+        DeploymentOutcome(deployed=deployed, reason=reason, versions=versions)
+        for (deployed, reason), versions in groups.items()
+    )
+
+
+def _without(values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != name}
+
+
+class DeploymentEvent(EventData):
+    """What an environment runs once a deployment or a rollback is over."""
+
     data_version: ClassVar = 2
     channel: ClassVar = Topic("deploy-done")
-    flow: FlowRef
     deployment_id: str
     environment: Name
     role: EnvironmentRole
-    token: int
-    started_at: Moment
-    components: tuple[DeployedComponent, ...]
+    outcomes: tuple[DeploymentOutcome, ...]
+
+    @property
+    def components(self) -> tuple[DeployedComponent, ...]:
+        """Every component of the environment, group by group."""
+        return tuple(
+            DeployedComponent(
+                name=name, version=version, deployed=group.deployed, reason=group.reason
+            )
+            for group in self.outcomes
+            for name, version in group.versions.items()
+        )
 
     def identity(self) -> str:
         """One outcome per deployment."""
         return self.deployment_id
+
+    @classmethod
+    def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Version 1 listed its components one by one, each with its key."""
+        listed = [
+            DeployedComponent.model_validate(_without(one, "key"))
+            for one in data.get("components", ())
+        ]
+        return {**_without(data, "components"), "outcomes": outcomes_of(listed)}
+
+
+class DeployDone(DeploymentEvent):
+    """An environment now runs this. `token` orders the deployments of one environment."""
+
+    type: ClassVar = "deploy-done"
+    flow: FlowRef
+    token: int
+    started_at: Moment
 
     def strands(self, flow_id: str) -> str | None:
         """After staging comes a bake; elsewhere the flow has arrived."""
@@ -170,21 +231,12 @@ class FlowSuperseded(FlowStopped):
     data_version: ClassVar = 2
 
 
-class RolledBack(EventData):
+class RolledBack(DeploymentEvent):
     """An environment is back on the last good versions of what a stopped flow had changed."""
 
     type: ClassVar = "rolled-back"
-    channel: ClassVar = Topic("deploy-done")
     advances: ClassVar = False
-    deployment_id: str
-    environment: Name
-    role: EnvironmentRole
-    components: tuple[DeployedComponent, ...]
     reason: Text = ""
-
-    def identity(self) -> str:
-        """One outcome per deployment."""
-        return self.deployment_id
 
 
 class JobRequested(EventData):

@@ -11,7 +11,12 @@ from deployer_service.domain.deployment import (
 from deployer_service.domain.environment import Deployed, Environment, Place
 from deployer_service.domain.ports import Means
 from deployer_service.domain.rolling_back import earliest_deadline, wind_down
-from penstock_shared.contracts.events import DeployDone, FlowFailed, FlowSuperseded
+from penstock_shared.contracts.events import (
+    DeployDone,
+    FlowFailed,
+    FlowSuperseded,
+    outcomes_of,
+)
 from penstock_shared.contracts.jobs import JobResult
 from penstock_shared.decisions import Change, Decision, already_done, stale
 
@@ -113,7 +118,7 @@ def _done(deployment: Deployment) -> Change[Deployment]:
         role=deployment.role,
         token=deployment.token,
         started_at=deployment.started_at,
-        components=tuple(
+        outcomes=outcomes_of(
             step.describe(moved=step.state is StepState.SUCCEEDED) for step in deployment.steps
         ),
     )

@@ -101,7 +101,6 @@ class Step(Contract):
         runs = self.runs
         return DeployedComponent(
             name=self.name,
-            key=runs.key if runs else "",
             version=runs.version if runs else "",
             deployed=moved,
             reason=self.reason,

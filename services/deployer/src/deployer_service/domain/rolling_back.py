@@ -13,7 +13,7 @@ from deployer_service.domain.deployment import (
 from deployer_service.domain.environment import Environment, Place
 from deployer_service.domain.ports import Means
 from penstock_shared.contracts.event import EventData
-from penstock_shared.contracts.events import RolledBack
+from penstock_shared.contracts.events import RolledBack, outcomes_of
 from penstock_shared.decisions import Change, Decision, already_done, stale
 
 RECALL_PATIENCE = timedelta(hours=1)
@@ -145,7 +145,7 @@ def _is_back(deployment: Deployment) -> Change[Deployment]:
         deployment_id=deployment.id,
         environment=deployment.environment.name,
         role=deployment.role,
-        components=tuple(
+        outcomes=outcomes_of(
             step.describe(moved=step.undo is StepState.SUCCEEDED) for step in deployment.steps
         ),
         reason=_with_stuck(deployment.reason, stuck),
