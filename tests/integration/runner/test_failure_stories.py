@@ -87,8 +87,7 @@ def test_the_late_result_of_a_frozen_runner_is_ignored(
     start_runner(world, PENSTOCK_RUNNER_SLOTS="1", **SHORT_LEASE)
     assert world.result(job).attempt > 1
     frozen.signal(signal.SIGCONT)
-    put_away = "ignored: finished by attempt "
-    eventually(lambda: put_away in frozen.log.read_text(), "it has put its result away")
+    eventually(lambda: "let go: " in frozen.log.read_text(), "it has let go of the job")
 
     (outcome,) = outcomes_of(world, job)
     assert outcome.state is JobState.SUCCEEDED
@@ -108,6 +107,26 @@ def test_a_frozen_runner_kills_its_job_when_it_wakes_up_without_a_lease(
     frozen.signal(signal.SIGCONT)
 
     assert is_gone(pid)
+    assert len(outcomes_of(world, job)) == 1
+
+
+def test_the_command_of_a_frozen_runner_takes_effect_once(
+    world: World, start_runner: StartRunner, pids: Path
+) -> None:
+    """The first attempt would end while its runner is frozen, and beside the second."""
+    frozen = start_runner(world, PENSTOCK_RUNNER_SLOTS="1", **SHORT_LEASE)
+    script = 'echo $$ > "$PIDS/$PENSTOCK_ATTEMPT"; sleep 3; echo "$PENSTOCK_ATTEMPT" >> "$PIDS/all"'
+    job = a_job(world, pids, script)
+    world.request(job)
+    pid_of(pids, 1)
+
+    frozen.signal(signal.SIGSTOP)
+    start_runner(world, PENSTOCK_RUNNER_SLOTS="1", **SHORT_LEASE)
+    result = world.result(job)
+    frozen.signal(signal.SIGCONT)
+    eventually(lambda: "let go: " in frozen.log.read_text(), "it has let go of the job")
+
+    assert (pids / "all").read_text() == f"{result.attempt}\n"
     assert len(outcomes_of(world, job)) == 1
 
 

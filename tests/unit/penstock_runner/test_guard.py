@@ -14,6 +14,7 @@ from tests.unit.penstock_runner.test_shell import is_gone
 RUNNER = """
 import sys
 from pathlib import Path
+from time import monotonic
 from penstock_runner.adapters.guard import ProcessGuard
 from penstock_runner.adapters.shell import PosixShell
 from penstock_runner.domain.interruption import StopSignal
@@ -23,15 +24,19 @@ shell = PosixShell(ProcessGuard.on_duty())
 for line in sys.stdin:
     environment = {"PATH": "/usr/bin:/bin", "PENSTOCK_JOB_ID": "a-job"}
     command = Command(line, Path.cwd(), environment, 60)
-    print(shell.run(command, lambda _: None, StopSignal()).state, flush=True)
+    stop = StopSignal(lease_ends=monotonic() + float(sys.argv[1]))
+    try:
+        print(shell.run(command, lambda _: None, stop).state, flush=True)
+    except Exception as error:
+        print(type(error).__name__, flush=True)
 """
 
 
 class Runner:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, term: float = 1000) -> None:
         self.folder = folder
         self.process = subprocess.Popen(
-            [sys.executable, "-c", RUNNER],
+            [sys.executable, "-c", RUNNER, str(term)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=folder,
@@ -45,6 +50,9 @@ class Runner:
 
     def run(self, script: str) -> str:
         self.begin(script)
+        return self.answer()
+
+    def answer(self) -> str:
         assert self.process.stdout
         return self.process.stdout.readline().strip()
 
@@ -110,3 +118,19 @@ def test_the_runner_keeps_no_dead_children(runner: Runner) -> None:
         runner.run("sleep 1000 & (setsid true &)")
 
     assert len(runner.children()) == 1  # the watchman
+
+
+def test_a_frozen_runner_s_job_ends_with_its_lease(tmp_path: Path) -> None:
+    runner = Runner(tmp_path, term=1)
+    runner.begin("sleep 1000 & echo $! > pid; wait; touch effect")
+    pid = runner.pid_in("pid")
+
+    runner.process.send_signal(signal.SIGSTOP)
+    ended = is_gone(pid)
+    runner.process.send_signal(signal.SIGCONT)
+
+    assert ended
+    assert runner.answer() == "JobInterruptedError"
+    assert not (tmp_path / "effect").exists()
+    runner.process.kill()
+    runner.process.communicate()

@@ -56,3 +56,24 @@ def test_a_shutdown_reaches_the_jobs_that_run_and_those_to_come() -> None:
         assert running.order is not None
     with shutdown.signal() as late:
         assert late.order is not None
+
+
+def test_a_lease_that_has_run_out_is_not_revived() -> None:
+    stop = StopSignal(lease_ends=10.0)
+
+    stop.hold_until(20.0, now=11.0)
+
+    assert stop.lease_ends == 10.0
+    assert stop.order is not None
+    assert stop.order.why is Why.LEASE_LOST
+
+
+def test_who_holds_by_the_lease_hears_of_its_end_and_of_every_move() -> None:
+    stop = StopSignal(lease_ends=10.0)
+    heard: list[float] = []
+
+    with stop.holding(heard.append):
+        stop.hold_until(20.0, now=5.0)
+    stop.hold_until(30.0, now=6.0)
+
+    assert heard == [10.0, 20.0]

@@ -225,7 +225,7 @@ def test_a_lease_that_ends_is_an_order_too(run: Callable[..., Ending]) -> None:
 
 def test_a_lease_that_is_extended_in_time_is_none(run: Callable[..., Ending]) -> None:
     stop = StopSignal(lease_ends=monotonic() + 0.3)
-    extend = threading.Timer(0.1, lambda: setattr(stop, "lease_ends", monotonic() + 60))
+    extend = threading.Timer(0.1, lambda: stop.hold_until(monotonic() + 60, monotonic()))
     extend.start()
 
     assert run("sleep 0.6", stop).state is JobState.SUCCEEDED

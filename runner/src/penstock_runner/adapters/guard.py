@@ -1,33 +1,27 @@
-"""Sees to it that no process of a job outlives the job, or the runner.
+"""Sees to it that no process of a job outlives the job, its lease or the runner.
 
-Three nets. The job's process group is killed when its command has ended. What left the group
-(`setsid`, a daemon) becomes the runner's own child, since the runner adopts orphans, and is
-killed then too. And a small shell, told of every group, kills them when the runner itself is
-killed: it notices by the end of its input.
+Three nets. The job's processes are killed when its command has ended. What left them without a
+sandbox (`setsid`, a daemon) becomes the runner's own child, since the runner adopts orphans, and is
+killed then too. And the watchman, a process of its own, kills the process groups of jobs when
+the runner is dead, or frozen for longer than its lease.
 """
 
 import os
 import select
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+from typing import Protocol, TypeVar
 
+from penstock_runner.adapters import watchman
 from penstock_runner.adapters.linux import adopt_orphans
+from penstock_runner.domain.interruption import StopSignal
 
-_WATCHMAN = """
-groups=' '
-while read -r sign group; do
-  case $sign in
-    +) groups="$groups$group " ;;
-    -) groups="${groups%% $group *} ${groups#* $group }" ;;
-  esac
-done
-for group in $groups; do kill -s KILL -- "-$group"; done
-"""
 _GENERATIONS = 20
 """Each round of killing orphans may orphan their own children in turn."""
 _DEATH_PATIENCE = 100
@@ -36,10 +30,70 @@ _DEATH_PATIENCE = 100
 Process = subprocess.Popen[bytes]
 
 
+class Led(Protocol):
+    """Something whose processes are led by one process."""
+
+    @property
+    def process(self) -> Process:
+        """The leader of a process group."""
+        ...
+
+
+L = TypeVar("L", bound=Led)
+
+
 def signal_group(group: int, number: signal.Signals) -> None:
     """Send a signal to every process of a group, if there is any left."""
-    with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
+
+
+@dataclass
+class Watchman:
+    """The watchman's process, as the runner sees it: it is told of each group and its lease."""
+
+    process: Process
+    _groups: set[int] = field(default_factory=set)
+    _lock: Lock = field(default_factory=Lock)
+
+    @classmethod
+    def post(cls) -> "Watchman":
+        """Start the process."""
+        return cls(
+            subprocess.Popen(
+                [sys.executable, "-I", "-S", watchman.__file__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={},
+                cwd="/",
+                bufsize=0,
+                start_new_session=True,
+            )
+        )
+
+    def watch(self, group: int) -> None:
+        """Kill this group when the runner is dead."""
+        with self._lock:
+            self._groups.add(group)
+            self._order(f"+ {group} inf")
+
+    def hold(self, group: int, moment: float) -> None:
+        """Kill it at that moment of the monotonic clock, too; does nothing once it is forgotten."""
+        with self._lock:
+            if group in self._groups:
+                self._order(f"+ {group} {moment}")
+
+    def forget(self, group: int) -> None:
+        """The group has ended; its number may be another's from now on."""
+        with self._lock:
+            self._groups.discard(group)
+            self._order(f"- {group}")
+
+    def _order(self, order: str) -> None:
+        if self.process.stdin:
+            with suppress(BrokenPipeError):
+                self.process.stdin.write(f"{order}\n".encode())
 
 
 @dataclass
@@ -47,10 +101,11 @@ class ProcessGuard:
     """Starts the leaders of process groups, one at a time, so that it knows its own children.
 
     A guard that was made `on_duty` has the other two nets as well; it takes every other child of
-    this process for an orphan, so it is for a process that has no other children.
+    this process for an orphan, except for the `helpers` that it was told of.
     """
 
-    _watchman: Process | None = None
+    watchman: Watchman | None = None
+    helpers: set[int] = field(default_factory=set)
     _leaders: set[int] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
 
@@ -58,45 +113,43 @@ class ProcessGuard:
     def on_duty(cls) -> "ProcessGuard":
         """A guard that adopts orphans and has its watchman posted."""
         adopt_orphans()
-        watchman = subprocess.Popen(
-            ["/bin/sh", "-c", _WATCHMAN],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={},
-            cwd="/",
-            bufsize=0,
-            start_new_session=True,
-        )
-        return cls(watchman)
+        watchman = Watchman.post()
+        return cls(watchman, {watchman.process.pid})
 
     @contextmanager
-    def guarding(self, start: Callable[[], Process], mark: str) -> Iterator[Process]:
-        """Start the leader of a group; whoever uses it sees to the end of that group.
+    def guarding(self, start: Callable[[], L], mark: str, stop: StopSignal) -> Iterator[L]:
+        """Start the leader of a group, which ends with its lease; the caller ends the group.
 
-        `mark` is a variable of its environment, NAME=value, that tells its descendants.
+        `mark` is a variable of its environment, NAME=value, that identifies its descendants.
         """
         with self._lock:
-            process = start()
-            self._leaders.add(process.pid)
-            self._report("+", process.pid)
+            led = start()
+            self._leaders.add(led.process.pid)
         try:
-            yield process
+            with self._watching(led.process.pid, stop):
+                yield led
         finally:
             with self._lock:
-                self._report("-", process.pid)
-                self._leaders.remove(process.pid)
-                if self._watchman:
-                    self._end_orphans(self._watchman.pid, mark.encode())
+                self._leaders.remove(led.process.pid)
+                if self.watchman:
+                    self._end_orphans(mark.encode())
 
-    def _report(self, sign: str, group: int) -> None:
-        if self._watchman and self._watchman.stdin:
-            with suppress(BrokenPipeError):
-                self._watchman.stdin.write(f"{sign} {group}\n".encode())
+    @contextmanager
+    def _watching(self, group: int, stop: StopSignal) -> Iterator[None]:
+        if self.watchman is None:
+            yield
+            return
+        watchman = self.watchman
+        watchman.watch(group)
+        with stop.holding(lambda moment: watchman.hold(group, moment)):
+            try:
+                yield
+            finally:
+                watchman.forget(group)
 
-    def _end_orphans(self, watchman: int, mark: bytes) -> None:
+    def _end_orphans(self, mark: bytes) -> None:
         for _ in range(_GENERATIONS):
-            orphans = _children() - self._leaders - {watchman}
+            orphans = _children() - self._leaders - self.helpers
             doomed = [pid for pid in orphans if not _reap(pid) and self._is_over(pid, mark)]
             if not doomed:
                 return

@@ -1,10 +1,16 @@
-"""The few calls of Linux that Python has no function for."""
+"""The few calls of Linux that Python has no function for. Elsewhere they do nothing."""
 
 import ctypes
 import os
+import sys
 
 _SET_DUMPABLE = 4
 _SET_CHILD_SUBREAPER = 36
+
+
+def is_linux() -> bool:
+    """Whether this machine has /proc, process file descriptors and namespaces."""
+    return sys.platform == "linux"
 
 
 def refuse_inspection() -> None:
@@ -21,6 +27,8 @@ def adopt_orphans() -> None:
 
 
 def _prctl(option: int, value: int) -> None:
+    if not is_linux():
+        return
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(option, value, 0, 0, 0) != 0:
         number = ctypes.get_errno()

@@ -1,32 +1,39 @@
-"""Runs a job's command in a process group of its own, and sees to it that the group ends.
+"""Runs a job's command in a sandbox, reads its output, and makes it end when it is time.
 
-Linux only: a process file descriptor tells of the command's end while its pipe may stay open.
+On Linux a process file descriptor announces the command's end, since its pipe may stay open for
+longer. Elsewhere the shell looks several times a second.
 """
 
 import os
 import select
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
-from functools import partial
 from math import ceil, inf
 from time import monotonic
 
-from penstock_runner.adapters.guard import ProcessGuard, signal_group
-from penstock_runner.domain.interruption import StopSignal
+from penstock_runner.adapters.guard import ProcessGuard
+from penstock_runner.adapters.linux import is_linux
+from penstock_runner.domain.interruption import StopSignal, Why
 from penstock_runner.domain.ports import Command
 from penstock_runner.domain.results import Ending, ending_of
 from penstock_runner.errors import JobError, JobInterruptedError
+from penstock_runner.sandbox.cell import Cell, Sandbox
+from penstock_runner.sandbox.unconfined import Unconfined
 from penstock_shared.contracts.jobs import JobState
 
 GRACE = 2.0
-"""Seconds between asking a group of processes to end and killing it."""
+"""Seconds between asking processes to end and killing them."""
 DRAIN = 0.5
 """Seconds for which output is read on after everything was killed. Only a process that left the
 group can still hold the pipe open then."""
+LOOK_EVERY = 0.1
+"""Seconds between two looks at what the command takes, and as a share of a look's own duration."""
+LOOK_SHARE = 10
+END_LOOK = 0.02
+"""Seconds between two looks whether the command has ended, where nothing announces that."""
 CHUNK = 1 << 16
 SIGNAL_EXIT = 128
 MARK = "PENSTOCK_JOB_ID"
@@ -39,39 +46,28 @@ class PosixShell:
     """Runs commands with `/bin/sh -e`: a script ends at its first failing command."""
 
     guard: ProcessGuard
+    sandbox: Sandbox = field(default_factory=Unconfined)
 
     def run(self, command: Command, write: Write, stop: StopSignal) -> Ending:
         """Run to the end, a timeout or an order to stop; nothing of the command survives it.
 
-        Raises JobError if the command cannot be started, JobInterruptedError if it was stopped.
+        Raises JobError if the command cannot be started, JobInterruptedError if it was stopped or
+        its lease has run out, however it ended: what became of it is not this runner's to say.
         """
         stop.check(monotonic())
         mark = f"{MARK}={command.environment.get(MARK, '')}"
-        with self.guard.guarding(lambda: _start(command), mark) as process:
-            attendance = _Attendance(process, write, stop, monotonic() + command.timeout)
+        with self.guard.guarding(lambda: self.sandbox.start(command), mark, stop) as cell:
+            attendance = _Attendance(cell, write, stop, monotonic() + command.timeout)
             how = attendance.attend()
-        if how is _How.STOPPED:
+        if how is _How.STOPPED or stop.has_run_out(monotonic()):
             raise JobInterruptedError(stop.order.reason if stop.order else "stopped")
         if how is _How.TIMED_OUT:
             return Ending(JobState.TIMED_OUT, reason=f"timed out after {command.timeout:g} s")
-        return ending_of(_exit_code(process.returncode))
-
-
-def _start(command: Command) -> subprocess.Popen[bytes]:
-    try:
-        # No preexec_fn: with one, Popen would have to copy the runner's page tables each time.
-        return subprocess.Popen(
-            ["/bin/sh", "-e", "-c", command.script],
-            cwd=command.folder,
-            env=command.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            bufsize=0,
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:
-        raise JobError(f"the command could not be started: {error}") from error
+        if how is _How.EXCEEDED:
+            return Ending(JobState.FAILED, reason=f"killed: {attendance.excess}")
+        if failure := cell.failure():
+            raise JobError(failure)
+        return ending_of(_exit_code(cell.process.returncode))
 
 
 def _exit_code(returncode: int) -> int:
@@ -82,18 +78,21 @@ class _How(Enum):
     ENDED = auto()
     TIMED_OUT = auto()
     STOPPED = auto()
+    EXCEEDED = auto()
 
 
 @dataclass
 class _Attendance:
-    """Reads a process's output until it ends, and makes it end when it is time."""
+    """Reads a command's output until it ends, and makes it end when it is time."""
 
-    process: subprocess.Popen[bytes]
+    cell: Cell
     write: Write
     stop: StopSignal
     deadline: float
     how: _How = _How.ENDED
     kill_at: float = inf
+    look_at: float = field(default_factory=lambda: monotonic() + LOOK_EVERY)
+    excess: str = ""
     exited: bool = False
     output_open: bool = True
 
@@ -113,18 +112,29 @@ class _Attendance:
     @contextmanager
     def _watched(self) -> Iterator[tuple[select.poll, dict[int, Callable[[int], bool]]]]:
         with ExitStack() as opened:
-            ended = os.pidfd_open(self.process.pid)
-            opened.callback(os.close, ended)
-            ordered = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            ordered, order = os.pipe()
             opened.callback(os.close, ordered)
-            wake = partial(os.eventfd_write, ordered, 1)
+            opened.callback(os.close, order)
+
+            def wake() -> None:
+                os.write(order, b"!")
+
             self.stop.listen(wake)
             opened.callback(self.stop.forget, wake)
-            handlers = {self._output: self._read, ended: self._note_exit, ordered: _once}
+            handlers: dict[int, Callable[[int], bool]] = {self._output: self._read, ordered: _once}
+            if is_linux():
+                ended = os.pidfd_open(self.process.pid)
+                opened.callback(os.close, ended)
+                handlers[ended] = self._note_exit
             poller = select.poll()
             for descriptor in handlers:
                 poller.register(descriptor, select.POLLIN)
             yield poller, handlers
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process whose end is the command's."""
+        return self.cell.process
 
     @property
     def _output(self) -> int:
@@ -139,7 +149,9 @@ class _Attendance:
         """Milliseconds until something must be done even if nothing happens."""
         moment = self.kill_at
         if self.how is _How.ENDED:
-            moment = min(self.deadline, self.stop.lease_ends)
+            moment = min(self.deadline, self.stop.lease_ends, self.look_at)
+        if not is_linux():
+            moment = min(moment, monotonic() + END_LOOK)
         return None if moment == inf else max(0, ceil((moment - monotonic()) * 1000))
 
     def _read(self, descriptor: int) -> bool:
@@ -154,6 +166,8 @@ class _Attendance:
         return False
 
     def _enforce(self) -> None:
+        if not is_linux():
+            self.exited = self.process.poll() is not None
         if self.exited or self.how is not _How.ENDED:
             return
         try:
@@ -163,16 +177,26 @@ class _Attendance:
         else:
             if monotonic() >= self.deadline:
                 self._ask_to_end(_How.TIMED_OUT)
+            elif monotonic() >= self.look_at:
+                self._look()
+
+    def _look(self) -> None:
+        begun = monotonic()
+        self.excess = self.cell.excess()
+        self.look_at = monotonic() + max(LOOK_EVERY, LOOK_SHARE * (monotonic() - begun))
+        if self.excess:
+            self.how, self.kill_at = _How.EXCEEDED, begun
 
     def _ask_to_end(self, how: _How) -> None:
         self.how = how
+        if self.stop.order and self.stop.order.why is Why.LEASE_LOST:
+            self.kill_at = monotonic()  # another runner may start it at this moment
+            return
         self.kill_at = monotonic() + GRACE
-        signal_group(self.process.pid, signal.SIGTERM)
+        self.cell.ask_to_end()
 
     def _finish(self) -> None:
-        # Killed before it is reaped: until then the number of the group cannot be another's.
-        signal_group(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.cell.kill()
         self._drain()
         if self.process.stdout:
             self.process.stdout.close()

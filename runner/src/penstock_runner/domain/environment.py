@@ -2,8 +2,9 @@
 owner says.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from penstock_runner.domain.ports import Site
 from penstock_shared.contracts.jobs import Job
@@ -22,12 +23,14 @@ _FOR_ALL = {
 class Host:
     """What jobs may know of the machine: its PATH, and the variables that its owner lets them have.
 
-    `presets` is a Python whose environment has the presets.
+    `presets` is a Python whose environment has the presets. `folders` are those that a job may
+    read besides the system's own and those of its PATH.
     """
 
     path: str
     presets: str
     passed_on: Mapping[str, str] = field(default_factory=dict)
+    folders: Sequence[Path] = ()
 
 
 def environment_of(job: Job, flow_id: str, attempt: int, site: Site, host: Host) -> dict[str, str]:
@@ -45,6 +48,7 @@ def environment_of(job: Job, flow_id: str, attempt: int, site: Site, host: Host)
         "PENSTOCK_COMPONENT": job.component or "",
         "PENSTOCK_ATTEMPT": str(attempt),
         "PENSTOCK_SOURCE": str(site.source),
+        **({} if job.token is None else {"PENSTOCK_DEPLOYMENT_TOKEN": str(job.token)}),
         **job.variables,
     }
 

@@ -30,12 +30,13 @@ class StopSignal:
     """The stop order of one job: the first one given counts.
 
     `lease_ends` is when, on the monotonic clock in seconds, the job is nobody's any more unless
-    somebody moves it: whoever works for the job treats that moment as an order.
+    the lease is extended before: whoever works for the job treats that moment as an order.
     """
 
     lease_ends: float = float("inf")
     order: StopOrder | None = None
     _listeners: list[Callable[[], None]] = field(default_factory=list)
+    _holders: list[Callable[[float], None]] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
     def give(self, why: Why, reason: str) -> None:
@@ -61,10 +62,44 @@ class StopSignal:
         with self._lock:
             self._listeners.remove(listener)
 
-    def check(self, now: float) -> None:
-        """Raise JobInterruptedError if the job must stop. `now` is the monotonic clock's time."""
+    def hold_until(self, moment: float, now: float) -> None:
+        """Move the end of the lease, unless it has passed: an ended lease is not revived.
+
+        Both are times of the monotonic clock. A runner that was frozen beyond the end of its
+        lease would else take up again what the watchman has ended.
+        """
+        if self.has_run_out(now):
+            return
+        with self._lock:
+            self.lease_ends = moment
+            holders = list(self._holders)
+        for holder in holders:
+            holder(moment)
+
+    @contextmanager
+    def holding(self, holder: Callable[[float], None]) -> Iterator[None]:
+        """Have `holder` called, from any thread, with the end of the lease: now, and when it
+        moves.
+        """
+        with self._lock:
+            self._holders.append(holder)
+        holder(self.lease_ends)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._holders.remove(holder)
+
+    def has_run_out(self, now: float) -> bool:
+        """Whether the lease has ended at that time of the monotonic clock, which is an order."""
         if now >= self.lease_ends:
             self.give(Why.LEASE_LOST, "the lease could not be extended in time")
+            return True
+        return False
+
+    def check(self, now: float) -> None:
+        """Raise JobInterruptedError if the job must stop. `now` is the monotonic clock's time."""
+        self.has_run_out(now)
         if self.order:
             raise JobInterruptedError(self.order.reason)
 

@@ -52,12 +52,23 @@ class Site:
 
 @dataclass(frozen=True)
 class Command:
-    """A shell script to run with this environment and no other; `timeout` in seconds."""
+    """A shell script to run with this environment and no other; `timeout` in seconds.
+
+    It may write the `site`, and reaches what deployments reach if it `deploys`.
+    """
 
     script: str
     folder: Path
     environment: Mapping[str, str]
     timeout: float
+    site: Site | None = None
+    deploys: bool = False
+
+    @property
+    def writable(self) -> tuple[Path, ...]:
+        """The folders that the script may write."""
+        site = self.site
+        return (site.source, site.home, site.temporary) if site else (self.folder,)
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,9 @@ class LeaseKeeper:
         return self.lease.term.total_seconds() / BEATS_PER_TERM
 
     def _extend(self) -> None:
+        if self.lease.stop.has_run_out(monotonic()):
+            self._over.set()
+            return
         outcome = self.lease.extend()
         if not outcome.applied:
             self.lease.stop.give(Why.LEASE_LOST, outcome.reason)

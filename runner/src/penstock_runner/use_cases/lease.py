@@ -64,7 +64,7 @@ class Lease:
         )
 
     def _holds_from(self, moment: float) -> None:
-        self.stop.lease_ends = moment + self.term.total_seconds()
+        self.stop.hold_until(moment + self.term.total_seconds(), monotonic())
 
 
 def is_told(outcome: Outcome[JobRun]) -> bool:

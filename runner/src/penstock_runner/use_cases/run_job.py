@@ -62,7 +62,8 @@ class RunJob:
     def _command(self, lease: Lease, site: Site) -> Command:
         job = lease.job
         environment = environment_of(job, lease.cause.flow_id, lease.attempt, site, self.host)
-        return Command(job.run, site.workdir, environment, job.timeout)
+        deploys = job.environment is not None
+        return Command(job.run, site.workdir, environment, job.timeout, site, deploys=deploys)
 
 
 def stream_of(lease: Lease) -> str:

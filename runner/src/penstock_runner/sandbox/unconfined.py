@@ -1,0 +1,34 @@
+"""No sandbox: for machines that cannot make one, and macOS."""
+
+import subprocess
+from dataclasses import dataclass, field
+
+from penstock_runner.domain.ports import Command
+from penstock_runner.errors import JobError
+from penstock_runner.sandbox.cell import Cell, Group
+from penstock_runner.sandbox.limits import Limits, Meter
+
+
+@dataclass(frozen=True)
+class Unconfined:
+    """Runs commands as the runner's user; `/bin/sh -e` ends them at their first failure."""
+
+    limits: Limits = field(default_factory=Limits)
+
+    def start(self, command: Command) -> Cell:
+        """Start the command. Raises JobError."""
+        try:
+            # No preexec_fn: with one, Popen would have to copy the runner's page tables each time.
+            process = subprocess.Popen(
+                ["/bin/sh", "-e", "-c", command.script],
+                cwd=command.folder,
+                env=command.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            raise JobError(f"the command could not be started: {error}") from error
+        return Group(process, Meter(process.pid, self.limits, command.writable))
