@@ -1,7 +1,7 @@
 """Events out, and a batch in: a bad record never blocks its neighbours, and nothing is lost."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from penstock_shared.contracts.commands import ReleaseCommand
+from penstock_shared.contracts.commands import AbortRelease
 from penstock_shared.contracts.event import (
     MAX_ROUNDS,
     Event,
@@ -30,6 +30,7 @@ from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.messaging.consumer import Consumer
 from penstock_shared.messaging.giving_up import FailFlow
 from penstock_shared.messaging.publisher import AwsPublisher
+from penstock_shared.messaging.routes import Routes, Together
 from penstock_shared.observability import Telemetry
 from tests.support.builders import FLOW_ID, NOW, a_cause, a_checkout, a_result
 
@@ -49,7 +50,7 @@ class Wires:
         }
         self.topics = {
             name: self.sns.create_topic(Name=f"{self.prefix}{name}")["TopicArn"]
-            for name in ("flow-stopped", "job-finished", "abort-release")
+            for name in ("flow-stopped", "job-finished", "abort-release", "promote-release")
         }
 
     @property
@@ -162,7 +163,8 @@ class Service:
 
     def __post_init__(self) -> None:
         self.handled: list[str] = []
-        self.commands: list[tuple[str, ReleaseCommand]] = []
+        self.commands: list[tuple[AbortRelease, Cause]] = []
+        self.recorded: list[list[str]] = []
 
     def handle(self, event: Event[EventData], _cause: Cause) -> Outcome[Any] | None:
         name = event.data.reason if isinstance(event.data, FlowFailed) else event.type
@@ -171,8 +173,15 @@ class Service:
         self.handled.append(name)
         return None
 
-    def obey(self, topic: str, command: ReleaseCommand) -> Outcome[Any] | None:
-        self.commands.append((topic, command))
+    def obey(self, command: AbortRelease, cause: Cause) -> Outcome[Any] | None:
+        self.commands.append((command, cause))
+        return None
+
+    def record(self, events: Sequence[Event[JobFinished]], _cause: Cause) -> Outcome[Any] | None:
+        names = [event.data.result.job_id for event in events]
+        if self.fails_on in names:
+            raise ConnectionError("the table throttles")
+        self.recorded.append(names)
         return None
 
     def deliver(self, *bodies: str, time: int = 1) -> list[str]:
@@ -183,13 +192,17 @@ class Service:
 
     def deliver_waiting(self, time: int = 1) -> list[str]:
         messages = self.wires.receive("build")
-        consumer = Consumer.of_queue(
+        routes: Routes = {
+            EventData: lambda: self.handle,
+            AbortRelease: lambda: self.obey,
+            JobFinished: Together(lambda: self.record, lambda done: str(done.result.record)),
+        }
+        consumer = Consumer(
             self.wires.sqs,
-            self.wires.queue_url_prefix,
-            "build",
+            self.wires.urls["build"],
+            self.wires.urls["build-dlq"],
             Telemetry("test"),
-            self.handle,
-            self.obey,
+            routes,
             FailFlow(publisher(self.wires), "test", Stage.BUILD) if self.ends_flows else None,
         )
         answer = consumer({"Records": [_record(message, time) for message in messages]}, None)
@@ -353,7 +366,42 @@ def test_a_person_s_message_is_told_by_its_topic(wires: Wires) -> None:
     )
 
     assert service.deliver_waiting() == []
-    assert service.commands == [("abort-release", ReleaseCommand(flow_id=FLOW_ID))]
+    ((command, cause),) = service.commands
+    assert command == AbortRelease(flow_id=FLOW_ID)
+    assert cause.flow_id == FLOW_ID
+
+
+def finished(job_id: str, record: str) -> str:
+    return encode(wrap(JobFinished(result=a_result(job_id, record=record))))
+
+
+def test_results_for_one_record_are_recorded_together(wires: Wires) -> None:
+    service = Service(wires)
+
+    service.deliver(finished("1" * 20, "a"), finished("2" * 20, "b"), finished("3" * 20, "a"))
+
+    assert sorted(map(sorted, service.recorded)) == [["1" * 20, "3" * 20], ["2" * 20]]
+
+
+def test_a_result_that_fails_among_others_of_its_record_fails_alone(wires: Wires) -> None:
+    service = Service(wires, fails_on="2" * 20)
+
+    came_back = service.deliver(*(finished(f"{n}" * 20, "a") for n in (1, 2, 3)))
+
+    assert sorted(service.recorded) == [["1" * 20], ["3" * 20]]
+    assert came_back == [finished("2" * 20, "a")]
+
+
+def test_what_a_queue_has_no_route_for_is_refused_by_name(wires: Wires) -> None:
+    wires.subscribe("promote-release", {}, raw=False)
+    wires.sns.publish(
+        TopicArn=wires.topics["promote-release"], Message=json.dumps({"flow_id": FLOW_ID})
+    )
+
+    Service(wires).deliver_waiting()
+
+    ((_, reason),) = dead(wires)
+    assert reason == "this queue is not for promote-release"
 
 
 @pytest.mark.parametrize("text", ["stop!", "{}", '{"flow_id": "all of them"}', '{"flow": "x"}'])

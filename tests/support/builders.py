@@ -1,9 +1,10 @@
 """Values for tests: each with sensible defaults, so that a test names only what it is about."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from penstock_shared.contracts.change import Change, Forge, Intent
+from penstock_shared.contracts.event import Event, EventData, make_event
 from penstock_shared.contracts.events import DeployDone, EnvironmentRole, FlowRef
 from penstock_shared.contracts.jobs import Checkout, JobOutput, JobResult, JobState
 from penstock_shared.contracts.plan import (
@@ -17,6 +18,8 @@ from penstock_shared.contracts.plan import (
 )
 from penstock_shared.decisions import Cause
 from penstock_shared.observability import new_traceparent
+
+D = TypeVar("D", bound=EventData)
 
 FLOW_ID = "0123456789abcdef0123"
 OTHER_FLOW_ID = "f" * 20
@@ -155,4 +158,16 @@ def a_deploy_done(**given: Any) -> DeployDone:
             "outcomes": (),
             **given,
         }
+    )
+
+
+def an_event(data: D, flow_id: str = FLOW_ID, hop: int = 1) -> Event[D]:
+    """An event as a consumer reads it."""
+    return make_event(
+        data,
+        flow_id=flow_id,
+        source="penstock/test",
+        time=NOW,
+        traceparent=a_cause().traceparent,
+        hop=hop,
     )

@@ -23,7 +23,7 @@ from penstock_runner.adapters.shell import PosixShell
 from penstock_runner.adapters.transfer import Transfer
 from penstock_runner.adapters.workshop import FolderWorkshop, own_folder
 from penstock_runner.agent import Agent
-from penstock_runner.bootstrap import SOURCE, stop_marks, telemetry
+from penstock_runner.bootstrap import SERVICE, SOURCE, stop_marks
 from penstock_runner.domain.environment import Host
 from penstock_runner.domain.interruption import Shutdown
 from penstock_runner.domain.job_run import JobRun
@@ -104,7 +104,7 @@ def _agent(told: RunnerSettings, clients: Clients, folder: Path) -> Agent:
     handle = _handler(told, clients, queue, run_job, shutdown)
     until_heartbeat = told.penstock_runner_lease_seconds // BEATS_PER_TERM + 2
     slots = told.penstock_runner_slots
-    return Agent(queue, handle, shutdown, telemetry(), slots, hidden_for=until_heartbeat)
+    return Agent(queue, handle, shutdown, SERVICE.telemetry, slots, hidden_for=until_heartbeat)
 
 
 def _queue(told: RunnerSettings, clients: Clients) -> SqsJobQueue:
@@ -124,7 +124,7 @@ def _handler(
         publisher=publisher,
         run_job=run_job,
         stopped_because=FindStop(stop_marks(clients.dynamodb, told.table_name)),
-        telemetry=telemetry(),
+        telemetry=SERVICE.telemetry,
         shutdown=shutdown,
         runner=f"{told.penstock_runner_name or node()}-{uuid4().hex[:8]}",
         term=timedelta(seconds=told.penstock_runner_lease_seconds),

@@ -7,28 +7,23 @@ from functools import cache
 from typing import Any
 
 from penstock_runner.domain.stop import StopMark
-from penstock_runner.settings import settings
 from penstock_runner.use_cases.stop_jobs import StopJobs
 from penstock_shared import aws
 from penstock_shared.contracts.event import Event, EventData
-from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.dynamodb import DynamoRecordStore
 from penstock_shared.persistence.outbox import Records
+from penstock_shared.service import Service
+from penstock_shared.settings import Settings
 
-SERVICE = "runner"
-SOURCE = f"penstock/{SERVICE}"
-
-
-@cache
-def telemetry() -> Telemetry:
-    """The logs, metrics and traces of the runner and its function."""
-    return Telemetry(SERVICE)
+# Nothing waits for what its function does: a flow that is stopped has ended.
+SERVICE = Service("runner", Settings, ends_flows=False)
+SOURCE = f"penstock/{SERVICE.name}"
 
 
 @cache
 def stop_jobs() -> StopJobs:
     """The use case behind `flow-stopped`."""
-    return StopJobs(stop_marks(aws.client("dynamodb"), settings().table_name))
+    return StopJobs(stop_marks(aws.client("dynamodb"), SERVICE.settings.table_name))
 
 
 class _Mute:

@@ -1,8 +1,7 @@
-"""What the runner and its function are told by their environment: the only module that reads it."""
+"""What the runner is told by its environment: the only module of the runner that reads it."""
 
 import os
 import sys
-from functools import cache
 from pathlib import Path
 
 from pydantic import Field, field_validator
@@ -40,12 +39,6 @@ class RunnerSettings(Settings):
         if any(name.strip().upper().startswith("AWS_") for name in names.split(",")):
             raise ValueError("AWS settings are the runner's, and no job's")
         return names
-
-
-@cache
-def settings() -> Settings:
-    """The function's settings. Raises ConfigurationError, which names what is missing."""
-    return read_settings(Settings, os.environ)
 
 
 def runner_settings() -> RunnerSettings:

@@ -4,7 +4,7 @@ A domain decides with pure functions from a record, or None where there is none 
 `Decision`. `penstock_shared.persistence.outbox` carries decisions out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -48,15 +48,19 @@ class Result(StrEnum):
 
 @dataclass(frozen=True)
 class Change(Generic[R]):
-    """Write this record, and say these things."""
+    """Write this record, and say these things.
+
+    `by_way_of` are the records that several decisions in turn passed through on the way here.
+    """
 
     record: R
     says: Sequence[EventData] = ()
+    by_way_of: Sequence[R] = ()
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Write nothing, because."""
+    """Write nothing, for this reason."""
 
     result: Result
     reason: str = ""
@@ -73,6 +77,24 @@ def stale(reason: str) -> Refusal:
 
 
 Decision = Change[R] | Refusal
+
+
+def in_turn(known: R | None, steps: Iterable[Callable[[R | None], Decision[R]]]) -> Decision[R]:
+    """One decision made of several, each on what those before it left.
+
+    It is refused only if all of them are, as the last one was.
+    """
+    refusal: Refusal = already_done()
+    passed: list[R] = []
+    says: list[EventData] = []
+    for step in steps:
+        decision = step(passed[-1] if passed else known)
+        if isinstance(decision, Refusal):
+            refusal = decision
+        else:
+            passed += (*decision.by_way_of, decision.record)
+            says += decision.says
+    return Change(passed[-1], says, passed[:-1]) if passed else refusal
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from deployer_service import bootstrap
-from deployer_service import settings as deployer_settings
 from deployer_service.handlers import steps, sweep, worker
 from penstock_shared import aws
 from penstock_shared.contracts.event import Event, EventData, decode, encode, make_event
@@ -20,6 +19,7 @@ from penstock_shared.contracts.plan import EnvironmentMode, PlannedComponent
 from penstock_shared.identifiers import flow_id_for
 from penstock_shared.observability import new_traceparent
 from penstock_shared.plans import plan_reference, store_plan
+from penstock_shared.testing.fakes import forget
 from tests.integration.deployer.cloud import ROLE_ARN, Cloud
 from tests.support.builders import (
     BEFORE,
@@ -39,7 +39,8 @@ HANDLERS = {"deployer": worker.handler, "deployer-steps": steps.handler}
 
 def forget_everything() -> None:
     """Handlers keep what they made; the next test has other tables."""
-    for module in (bootstrap, deployer_settings, worker, steps, aws):
+    forget(bootstrap.SERVICE)
+    for module in (bootstrap, aws):
         for thing in vars(module).values():
             if hasattr(thing, "cache_clear"):
                 thing.cache_clear()
@@ -143,7 +144,7 @@ class Service:
         return list(HANDLERS[queue]({"Records": [record]}, None)["batchItemFailures"])
 
     def sweep(self) -> int:
-        return sweep.handler({}, None)["looked_at"]
+        return int(sweep.handler({}, None)["looked_at"])
 
     # What goes out
 

@@ -3,19 +3,20 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from penstock_runner import bootstrap, handlers
 from penstock_runner.domain.job_run import JobRun, key_of
-from penstock_runner.settings import settings
 from penstock_shared import aws
 from penstock_shared.contracts.event import encode, make_event
 from penstock_shared.contracts.events import FlowAborted, JobFinished
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.persistence.dynamodb import DynamoRecordStore
+from penstock_shared.testing.fakes import forget
 from tests.integration.runner.conftest import StartRunner, own_emulator
 from tests.integration.runner.world import World, eventually
 from tests.support.builders import FLOW_ID, NOW, a_cause
@@ -169,18 +170,20 @@ def function_settings(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
     kept = (
-        settings,
         bootstrap.stop_jobs,
-        handlers._consumer,
         aws._session,
         aws._origin,
         aws.client,
     )
-    for forget in kept:
-        forget.cache_clear()
+    forget_all(kept)
     yield
-    for forget in kept:
-        forget.cache_clear()
+    forget_all(kept)
+
+
+def forget_all(kept: Iterable[Any]) -> None:
+    forget(bootstrap.SERVICE)
+    for function in kept:
+        function.cache_clear()
 
 
 def stop_event(reason: str) -> dict[str, object]:

@@ -13,7 +13,7 @@ from deployer_service.domain.deployment import Deployment, DeploymentState, Step
 from deployer_service.domain.messages import DeployComponentRequested, DeploymentCalled
 from deployer_service.domain.ports import Performed
 from deployer_service.use_cases.perform_step import PerformStep
-from deployer_service.use_cases.record_result import RecordResult
+from deployer_service.use_cases.record_result import RecordResults
 from penstock_shared.contracts.event import Event, EventData
 from penstock_shared.contracts.events import (
     DeployDone,
@@ -146,7 +146,7 @@ def test_a_step_that_nobody_can_do_fails_its_flow_and_frees_the_environment() ->
     world.take_in()
     (asked,) = world.steps
     assert isinstance(asked.data, DeployComponentRequested)
-    perform = PerformStep(world.ledger, {}, RecordResult(world.ledger))
+    perform = PerformStep(world.ledger, {}, RecordResults(world.ledger))
 
     perform.give_up(
         asked.data, "KeyError: 'orders' (lambda_driver.py:7, in deploy)", Cause.of(asked)

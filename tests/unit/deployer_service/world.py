@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from deployer_service.adapters.command_driver import CommandDriver
@@ -18,7 +19,7 @@ from deployer_service.domain.ports import Driver, Performed
 from deployer_service.use_cases.call_deployment import CallDeployment
 from deployer_service.use_cases.ledger import Ledger
 from deployer_service.use_cases.perform_step import PerformStep
-from deployer_service.use_cases.record_result import RecordResult
+from deployer_service.use_cases.record_result import RecordJobs, RecordResults
 from deployer_service.use_cases.start_deployment import StartDeployment
 from deployer_service.use_cases.stop_flow import StopFlow
 from deployer_service.use_cases.sweep import Sweep
@@ -35,6 +36,7 @@ from penstock_shared.contracts.events import (
     JobRequested,
     ReleasePromoted,
     RolledBack,
+    Stage,
     TestsPassed,
 )
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
@@ -304,22 +306,18 @@ class World:
     def deliver(self, event: Event[EventData], process: int = 0) -> Any:
         """As the handlers do, in one of the processes: each remembers what it wrote itself."""
         ledger, cause = self.processes[process], Cause.of(event)
-        start = StartDeployment(ledger, lambda ref: load_plan(self.objects, ref))
-        record = RecordResult(ledger)
-        match event.data:
-            case TestsPassed(flow=flow):
-                return start.after_tests(event.subject, flow, cause)
-            case ReleasePromoted(flow=flow):
-                return start.after_bake(event.subject, flow, cause)
-            case JobFinished(result=result):
-                return record.of_job(result, cause)
-            case FlowStopped() as stopped:
-                return StopFlow(ledger)(event.subject, stopped, cause)
-            case DeploymentCalled(deployment_id=called):
-                return CallDeployment(ledger)(called, cause)
-            case DeployComponentRequested() as request:
-                return PerformStep(ledger, {"lambda": self.functions}, record)(request, cause)
-        raise AssertionError(event.type)
+        read_plan = partial(load_plan, self.objects)
+        record = RecordResults(ledger)
+        use_cases: dict[type[EventData], Callable[[Any, Cause], Any]] = {
+            TestsPassed: StartDeployment(ledger, read_plan, Stage.STAGING),
+            ReleasePromoted: StartDeployment(ledger, read_plan, Stage.PRODUCTION),
+            JobFinished: lambda event, cause: RecordJobs(record)([event], cause),
+            FlowStopped: StopFlow(ledger),
+            DeploymentCalled: CallDeployment(ledger),
+            DeployComponentRequested: PerformStep(ledger, {"lambda": self.functions}, record),
+        }
+        kind = next(kind for kind in type(event.data).__mro__ if kind in use_cases)
+        return use_cases[kind](event, cause)
 
     # What became of it
 

@@ -16,15 +16,15 @@ from monitor_service.adapters.plan_objects import REMEMBERED, PlanObjects
 from monitor_service.domain.errors import BadRequestError
 from monitor_service.domain.facts import FLOW, FlowFacts, facts_of
 from monitor_service.domain.ports import FactStore
-from monitor_service.use_cases.record_event import RETENTION, RecordEvent
+from monitor_service.use_cases.record_event import RETENTION, RecordEvent, RecordRequest
 from penstock_shared.clock import utc_now
-from penstock_shared.contracts.commands import ReleaseCommand
+from penstock_shared.contracts.commands import AbortRelease
 from penstock_shared.contracts.plan import ObjectRef
 from penstock_shared.decisions import Cause
 from penstock_shared.observability import Telemetry
 from penstock_shared.plans import plan_reference, store_plan
 from penstock_shared.storage import ObjectStore
-from tests.support.builders import FLOW_ID, NOW, a_plan
+from tests.support.builders import FLOW_ID, NOW, a_cause, a_plan
 from tests.support.objects import InMemoryBucket
 from tests.unit.monitor_service.fakes import InMemoryFacts
 from tests.unit.monitor_service.stories import Story, to_production, with_a_failing_gate
@@ -79,7 +79,7 @@ def store(request: pytest.FixtureRequest) -> FactStore:
 def tell(store: FactStore, *stories: Story) -> None:
     for story in stories:
         for event in story.events:
-            RecordEvent(store).event(event, Cause.of(event))
+            RecordEvent(store)(event, Cause.of(event))
 
 
 def known(store: FactStore) -> FlowFacts:
@@ -116,9 +116,9 @@ def test_parts_are_read_alone(store: FactStore) -> None:
 
 
 def test_a_request_to_abort_is_kept_beside_the_flow(store: FactStore) -> None:
-    command = ReleaseCommand(flow_id=FLOW_ID, by="grace", reason="no")
-    record = RecordEvent(store)
-    assert [record.request("abort-release", command).applied for _ in range(2)] == [True, False]
+    command = AbortRelease(flow_id=FLOW_ID, by="grace", reason="no")
+    record = RecordRequest(store)
+    assert [record(command, a_cause()).applied for _ in range(2)] == [True, False]
     assert known(store).asked[0].by == "grace"
 
 

@@ -8,13 +8,14 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from monitor_service import bootstrap, settings
+from monitor_service import bootstrap
 from monitor_service.domain.errors import NoSuchJobError
 from monitor_service.handlers import project
 from monitor_service.use_cases.list_flows import FlowFilter
 from penstock_shared import aws
 from penstock_shared.contracts.event import encode
 from penstock_shared.errors import ConfigurationError
+from penstock_shared.testing.fakes import forget
 from tests.support.builders import FLOW_ID
 from tests.unit.monitor_service.stories import Story, to_staging
 from tests.unit.monitor_service.test_adapters import TABLE, index, key
@@ -31,10 +32,15 @@ ENVIRONMENT = {
     "JOB_LOG_GROUP": "/penstock/test/jobs",
 }
 CACHED = (
-    settings.settings, bootstrap.telemetry, bootstrap.record_event, bootstrap.list_flows,
-    bootstrap.show_flow, bootstrap.read_log, bootstrap._facts, project._consumer, aws._session,
-    aws._origin, aws.client,
+    bootstrap.record_event, bootstrap.record_request, bootstrap.list_flows, bootstrap.show_flow,
+    bootstrap.read_log, bootstrap._facts, aws._session, aws._origin, aws.client,
 )  # fmt: skip
+
+
+def forget_everything() -> None:
+    forget(bootstrap.SERVICE)
+    for function in CACHED:
+        function.cache_clear()
 
 
 @pytest.fixture
@@ -45,8 +51,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(aws, "_LEAN", frozenset())
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    for function in CACHED:
-        function.cache_clear()
+    forget_everything()
     with mock_aws():
         for queue in ("monitor", "monitor-dlq"):
             boto3.client("sqs").create_queue(QueueName=f"penstock-test-{queue}")
@@ -62,8 +67,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             ],
         )
         yield
-    for function in CACHED:
-        function.cache_clear()
+    forget_everything()
 
 
 def deliver(*bodies: str) -> Any:
@@ -126,6 +130,6 @@ def test_every_reader_can_be_made() -> None:
 
 def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TABLE_NAME", raising=False)
-    settings.settings.cache_clear()
+    forget(bootstrap.SERVICE)
     with pytest.raises(ConfigurationError, match="TABLE_NAME"):
-        settings.settings()
+        print(bootstrap.SERVICE.settings)

@@ -10,14 +10,14 @@ from monitor_service.domain.ports import LogLine
 from monitor_service.domain.view import FlowState
 from monitor_service.use_cases.list_flows import FlowFilter, ListFlows
 from monitor_service.use_cases.read_log import ReadLog
-from monitor_service.use_cases.record_event import RecordEvent
+from monitor_service.use_cases.record_event import RecordEvent, RecordRequest
 from monitor_service.use_cases.show_flow import ShowFlow
-from penstock_shared.contracts.commands import ReleaseCommand
+from penstock_shared.contracts.commands import AbortRelease
 from penstock_shared.contracts.events import FlowFailed, JobRequested
 from penstock_shared.contracts.jobs import Job
 from penstock_shared.decisions import Cause, Result
 from penstock_shared.errors import RefusedMessageError
-from tests.support.builders import FLOW_ID, NOW, a_checkout, a_plan
+from tests.support.builders import FLOW_ID, NOW, a_cause, a_checkout, a_plan
 from tests.unit.monitor_service.fakes import InMemoryFacts, InMemoryLogs, InMemoryPlans
 from tests.unit.monitor_service.stories import Story, at, to_staging, with_a_failing_gate
 
@@ -26,7 +26,7 @@ def store_of(*stories: Story) -> InMemoryFacts:
     store = InMemoryFacts()
     for story in stories:
         for event in story.events:
-            RecordEvent(store).event(event, Cause.of(event))
+            RecordEvent(store)(event, Cause.of(event))
     return store
 
 
@@ -43,7 +43,7 @@ def flows(count: int, **change: Any) -> list[Story]:
 
 def test_a_second_delivery_is_a_named_outcome() -> None:
     story, record = Story().requested(), RecordEvent(InMemoryFacts())
-    results = [record.event(story.events[0], Cause.of(story.events[0])).result for _ in range(2)]
+    results = [record(story.events[0], Cause.of(story.events[0])).result for _ in range(2)]
     assert results == [Result.APPLIED, Result.ALREADY_DONE]
 
 
@@ -59,14 +59,14 @@ def test_an_event_that_is_no_fact_is_refused() -> None:
     )
     event = Story().says(JobRequested(job=job)).events[0]
     with pytest.raises(RefusedMessageError, match="keeps nothing of job-requested"):
-        RecordEvent(InMemoryFacts()).event(event, Cause.of(event))
+        RecordEvent(InMemoryFacts())(event, Cause.of(event))
 
 
 def test_an_abort_that_was_asked_for_is_shown_once() -> None:
     store = store_of(to_staging())
-    command = ReleaseCommand(flow_id=FLOW_ID, reason="wrong price", by="grace")
+    command = AbortRelease(flow_id=FLOW_ID, reason="wrong price", by="grace")
     for _ in range(3):
-        RecordEvent(store).request("abort-release", command)
+        RecordRequest(store)(command, a_cause())
     (asked,) = ShowFlow(store, InMemoryPlans())(FLOW_ID).abort_requests
     assert (asked.by, asked.reason) == ("grace", "wrong price")
 

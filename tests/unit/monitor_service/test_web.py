@@ -14,15 +14,15 @@ from monitor_service.handlers.http.app import Reader, create_app, root
 from monitor_service.handlers.http.terminal import segments
 from monitor_service.use_cases.list_flows import ListFlows
 from monitor_service.use_cases.read_log import ReadLog
-from monitor_service.use_cases.record_event import RecordEvent
+from monitor_service.use_cases.record_event import RecordEvent, RecordRequest
 from monitor_service.use_cases.show_flow import ShowFlow
 from penstock_shared.contracts.change import Intent
-from penstock_shared.contracts.commands import ReleaseCommand
+from penstock_shared.contracts.commands import AbortRelease
 from penstock_shared.contracts.events import FlowAborted, FlowFailed, Stage
 from penstock_shared.contracts.jobs import JobState
 from penstock_shared.decisions import Cause
 from penstock_shared.observability import Telemetry
-from tests.support.builders import FLOW_ID, NOW, a_component, a_gate, a_plan
+from tests.support.builders import FLOW_ID, NOW, a_cause, a_component, a_gate, a_plan
 from tests.unit.monitor_service.fakes import InMemoryFacts, InMemoryLogs, InMemoryPlans
 from tests.unit.monitor_service.stories import (
     Story,
@@ -61,7 +61,7 @@ class World:
     def tell(self, *stories: Story) -> None:
         for story in stories:
             for event in story.events:
-                RecordEvent(self.facts).event(event, Cause.of(event))
+                RecordEvent(self.facts)(event, Cause.of(event))
 
     def json(self, path: str, status: int = 200) -> Any:
         answer = self.client.get(path)
@@ -203,7 +203,7 @@ def test_a_failed_flow_shows_what_broke(world: World) -> None:
 def test_an_aborted_flow_shows_who_why_and_where_staging_is(world: World) -> None:
     story = to_staging().stopped(FlowAborted, "wrong price", stage=Stage.BAKE, by="grace")
     world.tell(story.rolled_back("staging", there(version="2")))
-    RecordEvent(world.facts).request("abort-release", ReleaseCommand(flow_id=FLOW_ID, by="grace"))
+    RecordRequest(world.facts)(AbortRelease(flow_id=FLOW_ID, by="grace"), a_cause())
     page = words(world.page(f"/flows/{FLOW_ID}"))
     assert "Aborted by grace" in page
     assert "staging is back on what it ran before: orders 2" in page
@@ -270,9 +270,7 @@ def test_what_a_log_or_a_commit_says_never_becomes_markup(world: World) -> None:
     )
     world.tell(story.stopped(FlowFailed, EVIL, stage=Stage.TEST, by=EVIL, job=failed))
     world.logs.streams[failed.log_stream] = [LogLine(NOW, EVIL), LogLine(NOW, f"\x1b[31m{EVIL}")]
-    RecordEvent(world.facts).request(
-        "abort-release", ReleaseCommand(flow_id=FLOW_ID, by=EVIL, reason=EVIL)
-    )
+    RecordRequest(world.facts)(AbortRelease(flow_id=FLOW_ID, by=EVIL, reason=EVIL), a_cause())
     paths = ("/", f"/flows/{FLOW_ID}", f"/flows/{FLOW_ID}/jobs/{failed.job_id}", f"/{EVIL}")
     for path in paths:
         page = world.client.get(path).get_data(as_text=True)

@@ -4,11 +4,12 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
-from penstock_shared.contracts.commands import ABORT, PROMOTE, ReleaseCommand
+from penstock_shared.contracts.commands import AbortRelease, PromoteRelease
 from penstock_shared.contracts.events import (
     BakeStarted,
     DeployDone,
@@ -31,8 +32,9 @@ from release_service.domain.release import Release, ReleaseState, overdue
 from release_service.domain.seat import Seat
 from release_service.use_cases.begin_bake import BeginBake
 from release_service.use_cases.end_bake import EndBake
-from release_service.use_cases.finish_release import FinishRelease
-from release_service.use_cases.obey import Obey
+from release_service.use_cases.follow_deployment import FinishRelease, FollowDeployment
+from release_service.use_cases.judge_command import JudgeCommand
+from release_service.use_cases.stop_release import StopRelease
 from release_service.use_cases.sweep_releases import SweepReleases
 from tests.support.builders import (
     FLOW_ID,
@@ -43,6 +45,7 @@ from tests.support.builders import (
     a_plan,
     a_release,
     an_environment,
+    an_event,
 )
 from tests.support.objects import a_bucket
 
@@ -69,23 +72,28 @@ class Room:
         self.releases: Records[Release] = fake_records(clock=self.clock)
         self.seats: Records[Seat] = fake_records(clock=self.clock)
 
+    @property
+    def _begin(self) -> BeginBake:
+        return BeginBake(self.releases, self.seats, self.objects, self.bakes, self.clock)
+
     def staged(self, flow_id: str = FLOW_ID, token: int = 1, **release: Any) -> Outcome[Release]:
         plan = a_plan(flow_id, release=a_release(**release))
         store_plan(self.objects, plan)
         done = a_deploy_done(flow=a_flow_ref(plan=plan_reference(plan)), token=token)
-        begin = BeginBake(self.releases, self.seats, self.objects, self.bakes, self.clock)
-        return begin(flow_id, done, a_cause(flow_id))
+        return self._begin(an_event(done, flow_id), a_cause(flow_id))
 
     def end_bake(self, flow_id: str = FLOW_ID) -> Outcome[Release]:
         return EndBake(self.releases, self.clock)(flow_id)
 
-    def command(self, topic: str, flow_id: str = FLOW_ID) -> Outcome[Release]:
-        command = ReleaseCommand(flow_id=flow_id, reason="it smells", by="ada")
-        return Obey(self.releases, self.clock)(topic, command)
+    def command(
+        self, kind: type[AbortRelease | PromoteRelease], flow_id: str = FLOW_ID
+    ) -> Outcome[Release]:
+        command = kind(flow_id=flow_id, reason="it smells", by="ada")
+        return JudgeCommand(self.releases, self.clock)(command, a_cause(flow_id))
 
     def produced(self, flow_id: str = FLOW_ID) -> Outcome[Release]:
         done: DeployDone = a_deploy_done(role=EnvironmentRole.PRODUCTION)
-        return FinishRelease(self.releases).done(flow_id, done, a_cause(flow_id))
+        return FinishRelease(self.releases)(an_event(done, flow_id), a_cause(flow_id))
 
     def sweep(self) -> int:
         sweep = Sweep(
@@ -103,10 +111,25 @@ class Room:
         assert isinstance(self.releases.publisher, RecordingPublisher)
         return self.releases.publisher
 
+    def deployed(self, role: EnvironmentRole) -> Outcome[Release] | None:
+        follow = FollowDeployment(lambda: self._begin, FinishRelease(self.releases))
+        return follow(an_event(a_deploy_done(role=role)), a_cause())
+
 
 @pytest.fixture
 def room() -> Room:
     return Room()
+
+
+def test_a_preview_is_no_release(room: Room) -> None:
+    assert room.deployed(EnvironmentRole.PREVIEW) is None
+    assert room.releases.get(FLOW_ID) is None
+
+
+def test_a_release_without_staging_is_first_heard_of_when_production_runs_it(room: Room) -> None:
+    room.deployed(EnvironmentRole.PRODUCTION)
+
+    assert room.state() is ReleaseState.RELEASED
 
 
 def test_the_bake_begins_when_staging_runs_it(room: Room) -> None:
@@ -154,7 +177,7 @@ def test_a_second_delivery_neither_restarts_the_clock_nor_says_it_again(room: Ro
 
 def test_an_abort_during_the_bake_stops_it(room: Room) -> None:
     room.staged(bake=60)
-    room.command(ABORT)
+    room.command(AbortRelease)
 
     aborted = room.said.only(FlowAborted)[0]
     assert (aborted.stage, aborted.reason, aborted.by) == (Stage.BAKE, "it smells", "ada")
@@ -164,7 +187,7 @@ def test_an_abort_during_the_bake_stops_it(room: Room) -> None:
 
 
 def test_an_abort_before_the_release_exists_waits_for_it(room: Room) -> None:
-    room.command(ABORT)
+    room.command(AbortRelease)
     outcome = room.staged(bake=60)
 
     assert outcome.result is Result.ALREADY_DONE
@@ -174,7 +197,7 @@ def test_an_abort_before_the_release_exists_waits_for_it(room: Room) -> None:
 
 def test_an_abort_during_production_wins(room: Room) -> None:
     room.staged(bake=0)
-    room.command(ABORT)
+    room.command(AbortRelease)
 
     assert room.said.only(FlowAborted)[0].stage is Stage.PRODUCTION
     assert room.produced().result is Result.ALREADY_DONE
@@ -185,7 +208,7 @@ def test_an_abort_after_production_is_too_late_and_says_so(room: Room) -> None:
     room.staged(bake=0)
     room.produced()
 
-    outcome = room.command(ABORT)
+    outcome = room.command(AbortRelease)
 
     assert outcome.result is Result.ALREADY_DONE
     assert "too late" in outcome.reason
@@ -194,8 +217,8 @@ def test_an_abort_after_production_is_too_late_and_says_so(room: Room) -> None:
 
 def test_a_second_abort_says_nothing_new(room: Room) -> None:
     room.staged(bake=60)
-    room.command(ABORT)
-    room.command(ABORT)
+    room.command(AbortRelease)
+    room.command(AbortRelease)
 
     assert len(room.said.only(FlowAborted)) == 1
 
@@ -203,14 +226,14 @@ def test_a_second_abort_says_nothing_new(room: Room) -> None:
 def test_somebody_may_promote_before_the_time(room: Room) -> None:
     room.staged(bake=3600)
 
-    assert room.command(PROMOTE).applied
+    assert room.command(PromoteRelease).applied
     assert room.said.only(ReleasePromoted)[0].by == "ada"
 
 
 def test_nothing_is_promoted_that_does_not_bake(room: Room) -> None:
-    assert room.command(PROMOTE).result is Result.STALE
-    room.command(ABORT)
-    assert room.command(PROMOTE).result is Result.ALREADY_DONE
+    assert room.command(PromoteRelease).result is Result.STALE
+    room.command(AbortRelease)
+    assert room.command(PromoteRelease).result is Result.ALREADY_DONE
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -220,7 +243,8 @@ def test_a_promotion_that_races_an_abort_loses_or_is_rolled_back(seed: int) -> N
     room = Room()
     room.staged(bake=60)
     room.clock.advance(seconds=60)
-    racers = [room.end_bake, lambda: room.command(PROMOTE), lambda: room.command(ABORT)]
+    commands = [partial(room.command, kind) for kind in (PromoteRelease, AbortRelease)]
+    racers = [room.end_bake, *commands]
     random.Random(seed).shuffle(racers)
 
     with ThreadPoolExecutor(3) as pool:
@@ -251,7 +275,7 @@ def test_two_releases_in_reverse_order_end_as_in_order(room: Room) -> None:
 
 def test_a_release_that_left_its_bake_is_not_superseded(room: Room) -> None:
     room.staged(FLOW_ID, token=1)
-    room.command(PROMOTE, FLOW_ID)
+    room.command(PromoteRelease, FLOW_ID)
     room.staged(OTHER_FLOW_ID, token=2)
 
     assert room.state(FLOW_ID) is ReleaseState.PROMOTING
@@ -270,14 +294,14 @@ def test_in_a_parallel_environment_releases_bake_side_by_side(room: Room) -> Non
 def test_a_flow_that_failed_elsewhere_is_not_promoted(room: Room) -> None:
     room.staged(bake=60)
     stopped = FlowFailed(reason="production burns")
-    FinishRelease(room.releases).stopped(FLOW_ID, stopped, a_cause())
+    StopRelease(room.releases)(an_event(stopped), a_cause())
     room.clock.advance(seconds=60)
 
     assert room.end_bake().result is Result.ALREADY_DONE
 
 
 def test_a_failure_that_comes_first_keeps_the_release_from_baking(room: Room) -> None:
-    FinishRelease(room.releases).stopped(FLOW_ID, FlowFailed(reason="no"), a_cause())
+    StopRelease(room.releases)(an_event(FlowFailed(reason="no")), a_cause())
 
     assert room.staged().result is Result.ALREADY_DONE
     assert room.bakes.waits == {}
@@ -285,7 +309,7 @@ def test_a_failure_that_comes_first_keeps_the_release_from_baking(room: Room) ->
 
 def test_a_release_without_staging_is_released_by_production(room: Room) -> None:
     assert room.produced().applied
-    assert "too late" in room.command(ABORT).reason
+    assert "too late" in room.command(AbortRelease).reason
 
 
 def test_a_bake_whose_wait_was_lost_is_promoted_by_the_sweeper(room: Room) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from penstock_runner.domain.stop import StopMark, mark, stop_key_of
+from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import FlowStopped
 from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.persistence.outbox import Records
@@ -14,10 +15,13 @@ class StopJobs:
 
     records: Records[StopMark]
 
-    def __call__(self, flow_id: str, stopped: FlowStopped, cause: Cause) -> Outcome[StopMark]:
+    def __call__(self, event: Event[FlowStopped], cause: Cause) -> Outcome[StopMark]:
         """Mark the flow as stopped. Doing so again changes nothing."""
         return self.records.change(
-            stop_key_of(flow_id), cause, lambda current: mark(current, stopped), expect_new=True
+            stop_key_of(event.subject),
+            cause,
+            lambda current: mark(current, event.data),
+            expect_new=True,
         )
 
 

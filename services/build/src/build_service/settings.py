@@ -1,9 +1,6 @@
-"""What the build service is told by its environment: the only module that reads it."""
+"""What the build service is told by its environment."""
 
-import os
-from functools import cache
-
-from penstock_shared.settings import Settings, read_settings
+from penstock_shared.settings import Settings
 
 
 class BuildSettings(Settings):
@@ -13,9 +10,3 @@ class BuildSettings(Settings):
     """Name of the Secrets Manager secret that deliveries are signed with."""
     source_schemes: str = "https"
     """Comma-separated schemes of clone URLs that may be fetched from."""
-
-
-@cache
-def settings() -> BuildSettings:
-    """The settings. Raises ConfigurationError, which names what is missing."""
-    return read_settings(BuildSettings, os.environ)

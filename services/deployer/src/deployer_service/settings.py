@@ -1,9 +1,6 @@
-"""What the deployer is told by its environment: the only module that reads it."""
+"""What the deployer is told by its environment."""
 
-import os
-from functools import cache
-
-from penstock_shared.settings import Settings, read_settings
+from penstock_shared.settings import Settings
 
 
 class DeployerSettings(Settings):
@@ -11,9 +8,3 @@ class DeployerSettings(Settings):
 
     component_role_arn: str = ""
     """The role that functions deployed by the `lambda` driver run as."""
-
-
-@cache
-def settings() -> DeployerSettings:
-    """The settings. Raises ConfigurationError, which names what is missing."""
-    return read_settings(DeployerSettings, os.environ)

@@ -1,9 +1,6 @@
-"""What the functions are told by their environment: the only module that reads it."""
+"""What the functions are told by their environment."""
 
-import os
-from functools import cache
-
-from penstock_shared.settings import Settings, read_settings
+from penstock_shared.settings import Settings
 
 
 class MonitorSettings(Settings):
@@ -11,9 +8,3 @@ class MonitorSettings(Settings):
 
     job_log_group: str = ""
     """The log group that runners write jobs' output to."""
-
-
-@cache
-def settings() -> MonitorSettings:
-    """The settings. Raises ConfigurationError, which names what is missing."""
-    return read_settings(MonitorSettings, os.environ)

@@ -2,68 +2,36 @@
 
 from functools import cache
 
-from penstock_shared import aws
 from penstock_shared.clock import utc_now
 from penstock_shared.contracts.events import Stage
-from penstock_shared.messaging.giving_up import FailFlow
-from penstock_shared.messaging.publisher import AwsPublisher
-from penstock_shared.observability import Telemetry
-from penstock_shared.persistence.dynamodb import DynamoRecordStore
-from penstock_shared.persistence.memo import DynamoMemo
 from penstock_shared.persistence.outbox import Records
-from penstock_shared.storage import ObjectStore
-from test_runner_service.domain.run import TestRun
-from test_runner_service.settings import settings
+from penstock_shared.persistence.sweep import Sweep
+from penstock_shared.service import Service
+from penstock_shared.settings import Settings
+from test_runner_service.domain.run import TestRun, overdue
 from test_runner_service.use_cases.record_job import RecordJob
 from test_runner_service.use_cases.start_run import StartRun
 from test_runner_service.use_cases.stop_run import StopRun
 
-SERVICE = "test-runner"
-
-
-@cache
-def telemetry() -> Telemetry:
-    """The service's logs, metrics and traces."""
-    return Telemetry(SERVICE)
-
-
-@cache
-def publisher() -> AwsPublisher:
-    """Says events on topics and queues."""
-    told = settings()
-    return AwsPublisher(
-        aws.client("sns"), aws.client("sqs"), told.topic_arn_prefix, told.queue_url_prefix
-    )
-
-
-@cache
-def fail_flow() -> FailFlow:
-    """What becomes of the flow of a message that cannot be handled."""
-    return FailFlow(publisher(), SERVICE, Stage.TEST)
+SERVICE = Service("test-runner", Settings, Stage.TEST)
 
 
 @cache
 def records() -> Records[TestRun]:
     """The test-runs table, with its outbox."""
-    return Records(
-        store=DynamoRecordStore(
-            aws.client("dynamodb"), settings().table_name, TestRun, objects=_objects()
-        ),
-        publisher=publisher(),
-        source=f"penstock/{SERVICE}",
-    )
+    return SERVICE.records(TestRun)
 
 
 @cache
 def start_run() -> StartRun:
     """The use case behind `build-completed`."""
-    return StartRun(records(), _objects(), _verdicts(), utc_now)
+    return StartRun(records(), SERVICE.objects, SERVICE.memo, utc_now)
 
 
 @cache
 def record_job() -> RecordJob:
     """The use case behind `job-finished`."""
-    return RecordJob(records(), _objects(), _verdicts())
+    return RecordJob(records(), SERVICE.objects, SERVICE.memo)
 
 
 @cache
@@ -73,10 +41,6 @@ def stop_run() -> StopRun:
 
 
 @cache
-def _objects() -> ObjectStore:
-    return ObjectStore(aws.client("s3"), settings().artifact_bucket)
-
-
-@cache
-def _verdicts() -> DynamoMemo:
-    return DynamoMemo(aws.client("dynamodb"), settings().table_name)
+def sweep() -> Sweep[TestRun]:
+    """The use case behind the schedule."""
+    return Sweep(records(), SERVICE.telemetry, overdue, lambda _key, run: run.flow_id)

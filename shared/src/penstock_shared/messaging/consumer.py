@@ -6,18 +6,17 @@ doubles, and is given up after its fifth try, or when it comes again after five 
 without a word. What is given up ends its flow, and goes to the dead-letter queue with the reason.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_core import from_json
-
-from penstock_shared.contracts.commands import COMMAND_TOPICS, ReleaseCommand, read_command
-from penstock_shared.contracts.event import MAX_ROUNDS, Event, EventData, decode
+from penstock_shared.clock import Clock, utc_now
 from penstock_shared.contracts.model import clean
-from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.errors import RefusedMessageError, describe
-from penstock_shared.observability import Span, Telemetry
+from penstock_shared.messaging.message import Message, Received, read_message
+from penstock_shared.messaging.routes import Routes, Together
+from penstock_shared.observability import Telemetry
 
 TRIES = 5
 """How often a record is tried. The pauses between take 2 + 4 + 8 + 16 seconds: a flow whose message
@@ -27,109 +26,94 @@ LONGEST_PAUSE = 120
 """Seconds; the pause before a failed record is seen again doubles up to this."""
 REASON_CHARACTERS = 1000
 
-EventHandler = Callable[[Event[EventData], Cause], Outcome[Any] | None]
-CommandHandler = Callable[[str, ReleaseCommand], Outcome[Any] | None]
 GiveUp = Callable[[str, str], None]
 """Takes the body of a message that nobody can handle, and the reason."""
-
-
-@dataclass(frozen=True)
-class Received:
-    """One record of a batch. `deliveries` counts how often it was received, this time included.
-
-    Format: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
-    """
-
-    message_id: str
-    receipt_handle: str
-    body: str
-    deliveries: int
-
-    @classmethod
-    def of(cls, record: dict[str, Any]) -> "Received":
-        """The record as Lambda hands it over."""
-        return cls(
-            record["messageId"],
-            record["receiptHandle"],
-            record["body"],
-            int(record["attributes"]["ApproximateReceiveCount"]),
-        )
 
 
 @dataclass(frozen=True)
 class Consumer:
     """Reads one queue. `sqs` is a boto3 client, `dead_letter_url` the queue's own DLQ.
 
-    `handle` gets each event with its cause. `handle_command` gets what people publish by hand,
-    which is no event, with the name of its topic; such topics are subscribed to without raw
-    delivery, since only SNS's own envelope says which topic a message came from. `give_up` hears
-    of each record that is given up before the dead-letter queue has it; a consumer that no flow
-    waits for, as the monitor's, has none.
+    `routes` gives each message to its use case, with its cause. `give_up` hears of each record
+    that is given up before the dead-letter queue has it; a consumer that no flow waits for, as the
+    monitor's, has none.
     """
 
     sqs: Any
     queue_url: str
     dead_letter_url: str
     telemetry: Telemetry
-    handle: EventHandler
-    handle_command: CommandHandler | None = None
+    routes: Routes
     give_up: GiveUp | None = None
-
-    @classmethod
-    def of_queue(
-        cls,
-        sqs: Any,
-        queue_url_prefix: str,
-        queue: str,
-        telemetry: Telemetry,
-        handle: EventHandler,
-        handle_command: CommandHandler | None = None,
-        give_up: GiveUp | None = None,
-    ) -> "Consumer":
-        """The consumer of a queue by its short name; its DLQ is the same name with `-dlq`."""
-        url = f"{queue_url_prefix}{queue}"
-        return cls(sqs, url, f"{url}-dlq", telemetry, handle, handle_command, give_up)
+    clock: Clock = utc_now
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Handle a Lambda invocation; returns the partial batch response."""
         # Powertools' BatchProcessor does this too, and costs each cold start 100 ms of imports.
-        failed = [
-            record["messageId"]
-            for record in event.get("Records", [])
-            if not self._handles(Received.of(record))
-        ]
-        return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
+        records = [Received.of(record) for record in event.get("Records", [])]
+        failed = self._failed(records)
+        return {"batchItemFailures": [{"itemIdentifier": record.message_id} for record in failed]}
 
-    def _handles(self, record: Received) -> bool:
+    def _failed(self, records: Sequence[Received]) -> Iterator[Received]:
+        groups: dict[str, list[tuple[Received, Message]]] = {}
+        for record in records:
+            try:
+                message = self._read(record)
+            except RefusedMessageError as error:
+                if not self._gives_up(record, str(error)):
+                    yield record
+            else:
+                groups.setdefault(message.group or record.message_id, []).append((record, message))
+        for group in groups.values():
+            yield from self._handled(group)
+
+    def _read(self, record: Received) -> Message:
         if record.deliveries > TRIES:
-            return self._gives_up(record, f"{TRIES} tries ended without a word")
-        try:
-            self._dispatch(record)
-        except RefusedMessageError as error:
-            return self._gives_up(record, str(error))
-        except Exception as error:
-            self.telemetry.logger.exception("record failed", message_id=record.message_id)
-            if record.deliveries == TRIES:
-                return self._gives_up(record, f"{describe(error)}; tried {TRIES} times")
-            self._pause(record)
-            return False
-        return True
+            raise RefusedMessageError(f"{TRIES} tries ended without a word")
+        message = read_message(record.body, self.routes, self.clock)
+        if self.give_up:
+            message.refuse_circles()
+        return message
 
-    def _dispatch(self, record: Received) -> None:
-        notification = _notification(record.body) if self.handle_command else None
-        if self.handle_command and notification:
-            topic, command = notification
-            with self.telemetry.message(topic, command.flow_id) as span:
-                _tell(span, self.handle_command(topic, command))
-            return
-        event = decode(record.body)
-        if self.give_up and event.data.advances and event.hop > MAX_ROUNDS:
-            raise RefusedMessageError(
-                f"{event.type} is round {event.hop} of its flow, the limit is {MAX_ROUNDS}: "
-                "something goes in circles"
-            )
-        with self.telemetry.event(event) as span:
-            _tell(span, self.handle(event, Cause.of(event, span.traceparent)))
+    def _handled(self, group: list[tuple[Received, Message]]) -> Iterator[Received]:
+        """Handle messages together, or one by one if that fails; yields those that come back."""
+        try:
+            self._dispatch([message for _, message in group])
+        except Exception as error:
+            if len(group) > 1:
+                self.telemetry.logger.warning("handled one by one", exc_info=True)
+                for one in group:
+                    yield from self._handled([one])
+            elif not self._is_over(group[0][0], error):
+                yield group[0][0]
+
+    def _dispatch(self, messages: Sequence[Message]) -> None:
+        first = messages[0]
+        with ExitStack() as spans:
+            observed = [
+                spans.enter_context(
+                    self.telemetry.message(message.name, message.flow_id, message.traceparent)
+                )
+                for message in messages
+            ]
+            cause = first.cause(observed[0].traceparent)
+            if isinstance(first.route, Together):
+                outcome = first.route.use_case()([message.content for message in messages], cause)
+            else:
+                outcome = first.route()(first.content, cause)
+            if outcome:
+                for span in observed:
+                    span.outcome(outcome.result, outcome.reason)
+
+    def _is_over(self, record: Received, error: Exception) -> bool:
+        """Whether the record that failed like this is given up; otherwise it comes back."""
+        if isinstance(error, RefusedMessageError):
+            return self._gives_up(record, str(error))
+        self.telemetry.logger.error("record failed", message_id=record.message_id, exc_info=error)
+        if record.deliveries >= TRIES:
+            return self._gives_up(record, f"{describe(error)}; tried {TRIES} times")
+        self._pause(record)
+        return False
 
     def _gives_up(self, record: Received, reason: str) -> bool:
         """Returns whether its flow and the dead-letter queue know; otherwise the record comes back.
@@ -165,24 +149,3 @@ class Consumer:
         except Exception:
             # The record comes back all the same, after the queue's own visibility timeout.
             self.telemetry.logger.warning("could not shorten the pause", exc_info=True)
-
-
-def _tell(span: Span, outcome: Outcome[Any] | None) -> None:
-    if outcome:
-        span.outcome(outcome.result, outcome.reason)
-
-
-def _notification(body: str) -> tuple[str, ReleaseCommand] | None:
-    """The topic's name, without the stack's prefix, and the command of a hand-made message.
-
-    Envelope: https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
-    """
-    try:
-        envelope = from_json(body)
-    except ValueError:
-        return None
-    if not isinstance(envelope, dict) or "TopicArn" not in envelope:
-        return None
-    name = str(envelope["TopicArn"]).rsplit(":", 1)[-1]
-    topic = next((topic for topic in COMMAND_TOPICS if name.endswith(topic)), name)
-    return topic, read_command(str(envelope.get("Message", "")))

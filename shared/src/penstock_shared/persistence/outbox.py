@@ -10,6 +10,7 @@ pending and publishes them.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Generic, Protocol, TypeVar
 
 from penstock_shared.clock import Clock, utc_now
@@ -115,8 +116,7 @@ class Records(Generic[R]):
         self, key: str, cause: Cause, stored: Stored[R] | None, change: Change[R]
     ) -> Outcome[R]:
         before = stored.record if stored else None
-        if before is not None and not before.allows(before.state, change.record.state):
-            step = f"{before.state} -> {change.record.state}"
+        if before is not None and (step := _illegal_step(before, change)):
             return Outcome(Result.ILLEGAL, before, f"{key}: {step} is not a transition")
         carried = stored.pending if stored else ()
         pending = carried + tuple(self._wrap(data, cause) for data in change.says)
@@ -144,3 +144,10 @@ class Records(Generic[R]):
             traceparent=cause.traceparent,
             hop=cause.hop + data.advances,
         )
+
+
+def _illegal_step(before: R, change: Change[R]) -> str:
+    """The first step to the change's record that the transition table does not have, or nothing."""
+    states = [record.state for record in (before, *change.by_way_of, change.record)]
+    steps = (f"{a} -> {b}" for a, b in pairwise(states) if not before.allows(a, b))
+    return next(steps, "")

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from penstock_shared.contracts.event import Event, EventData, decode, encode
 from penstock_shared.decisions import Record
 from penstock_shared.errors import VersionConflictError
 from penstock_shared.persistence.outbox import Records, Stored
+from penstock_shared.service import Service
 
 R = TypeVar("R", bound=Record)
 D = TypeVar("D", bound=EventData)
@@ -101,3 +103,10 @@ class RecordingPublisher:
 def fake_records(source: str = "penstock/test", clock: FakeClock | None = None) -> Records[R]:
     """Records over an in-memory store and a recording publisher."""
     return Records(InMemoryRecordStore(), RecordingPublisher(), source, clock or FakeClock())
+
+
+def forget(service: Service[Any]) -> None:
+    """Have a service made anew by its next call, from the settings as they are then."""
+    for name, attribute in vars(Service).items():
+        if isinstance(attribute, cached_property):
+            vars(service).pop(name, None)

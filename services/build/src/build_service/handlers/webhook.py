@@ -13,7 +13,7 @@ from build_service.use_cases.receive_push import Received
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """An HTTP API event (payload 2.0) in, its response out."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    with bootstrap.telemetry().message("webhook", "") as span:
+    with bootstrap.SERVICE.telemetry.message("webhook", "") as span:
         try:
             received = bootstrap.receive_push()(bootstrap.webhook_secret(), _body(event), headers)
         except WebhookError as error:

@@ -1,10 +1,6 @@
 """Every few minutes: deployments that wait for too long, and environments that are held."""
 
-from typing import Any
-
 from deployer_service import bootstrap
+from deployer_service.bootstrap import SERVICE
 
-
-def handler(_event: dict[str, Any], _context: Any) -> dict[str, int]:
-    """A schedule's event in, the number of records that were looked at out."""
-    return {"looked_at": bootstrap.sweep()()}
+handler = SERVICE.sweep(bootstrap.sweep)

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from deployer_service.domain.messages import DeploymentCalled
 from deployer_service.use_cases.ledger import Ledger
+from penstock_shared.contracts.event import Event
 from penstock_shared.decisions import Cause
 
 
@@ -12,6 +14,6 @@ class CallDeployment:
 
     ledger: Ledger
 
-    def __call__(self, deployment_id: str, cause: Cause) -> None:
+    def __call__(self, event: Event[DeploymentCalled], cause: Cause) -> None:
         """Follow up. A deployment that is not there yet looks for itself once it is."""
-        self.ledger.follow_up(self.ledger.deployments.resume(deployment_id), cause)
+        self.ledger.follow_up(self.ledger.deployments.resume(event.data.deployment_id), cause)

@@ -9,7 +9,8 @@ from deployer_service.domain.errors import LeaseLostError, StepFailedError
 from deployer_service.domain.messages import DeployComponentRequested, Direction
 from deployer_service.domain.ports import Performer
 from deployer_service.use_cases.ledger import Ledger
-from deployer_service.use_cases.record_result import RecordResult
+from deployer_service.use_cases.record_result import RecordResults
+from penstock_shared.contracts.event import Event
 from penstock_shared.decisions import Cause, Outcome, Result
 
 
@@ -19,12 +20,13 @@ class PerformStep:
 
     ledger: Ledger
     performers: Mapping[str, Performer]
-    record_result: RecordResult
+    record_results: RecordResults
 
-    def __call__(self, request: DeployComponentRequested, cause: Cause) -> Outcome[Deployment]:
+    def __call__(self, event: Event[DeployComponentRequested], cause: Cause) -> Outcome[Deployment]:
         """Do the step unless it is no longer wanted. Asked for again, it is done again: a
         performer finds what it did before.
         """
+        request = event.data
         # Who died right after its report has left things undone: events to say, a lease to let go.
         deployment = self.ledger.deployments.resume(request.deployment_id)
         if deployment is None or not _wanted(deployment, request):
@@ -35,7 +37,7 @@ class PerformStep:
             result = self._perform(deployment, step, request)
         except LeaseLostError as error:
             return Outcome(Result.STALE, deployment, str(error))
-        return self.record_result(deployment.id, result, cause)
+        return self.record_results(deployment.id, [result], cause)
 
     def give_up(
         self, request: DeployComponentRequested, reason: str, cause: Cause
@@ -47,7 +49,7 @@ class PerformStep:
             succeeded=False,
             reason=f"nobody could do this step: {reason}",
         )
-        return self.record_result(request.deployment_id, result, cause)
+        return self.record_results(request.deployment_id, [result], cause)
 
     def _perform(
         self, deployment: Deployment, step: Step, request: DeployComponentRequested

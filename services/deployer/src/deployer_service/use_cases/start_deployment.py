@@ -10,7 +10,8 @@ from deployer_service.domain.deployment import Deployment, new_deployment
 from deployer_service.domain.flow import Flow, destinations_of, flow_key
 from deployer_service.use_cases.ledger import Ledger
 from penstock_shared.contracts.change import Intent
-from penstock_shared.contracts.events import FlowRef, Stage
+from penstock_shared.contracts.event import Event
+from penstock_shared.contracts.events import FlowRef, ReleasePromoted, Stage, TestsPassed
 from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.decisions import Cause, Decision, Outcome, Refusal, Result, already_done
 from penstock_shared.errors import RefusedMessageError
@@ -18,22 +19,20 @@ from penstock_shared.errors import RefusedMessageError
 
 @dataclass(frozen=True)
 class StartDeployment:
-    """Turns a verdict, or a promotion, into a deployment. `load_plan` raises
-    RefusedMessageError for an object that is not the plan that was meant.
+    """Turns a verdict, or a promotion, into a deployment to `stage`: of STAGING, to production
+    where the release has no staging. `load_plan` raises RefusedMessageError for an object that is
+    not the plan that was meant.
     """
 
     ledger: Ledger
     load_plan: Callable[[ObjectRef], Plan]
+    stage: Stage
 
-    def after_tests(self, flow_id: str, flow: FlowRef, cause: Cause) -> Outcome[Any]:
-        """The gates passed: deploy to staging, or to production where there is no staging."""
-        return self._start(flow_id, flow, Stage.STAGING, cause)
-
-    def after_bake(self, flow_id: str, flow: FlowRef, cause: Cause) -> Outcome[Any]:
-        """The release was promoted: deploy to production."""
-        return self._start(flow_id, flow, Stage.PRODUCTION, cause)
-
-    def _start(self, flow_id: str, flow: FlowRef, stage: Stage, cause: Cause) -> Outcome[Any]:
+    def __call__(
+        self, event: Event[TestsPassed] | Event[ReleasePromoted], cause: Cause
+    ) -> Outcome[Any]:
+        """Deploy what the flow planned, once its environment is free for it."""
+        flow_id, flow, stage = event.subject, event.data.flow, self.stage
         if flow.intent is not Intent.RELEASE:
             return Outcome(Result.ALREADY_DONE, None, f"a flow for {flow.intent} deploys nothing")
         try:

@@ -7,6 +7,7 @@ from deployer_service.domain import rolling_back
 from deployer_service.domain.deployment import tombstone
 from deployer_service.domain.flow import Destination, Flow, flow_key
 from deployer_service.use_cases.ledger import Ledger
+from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import FlowStopped, Stage
 from penstock_shared.decisions import Cause, Outcome
 
@@ -19,8 +20,9 @@ class StopFlow:
 
     ledger: Ledger
 
-    def __call__(self, flow_id: str, stopped: FlowStopped, cause: Cause) -> Outcome[Flow]:
+    def __call__(self, event: Event[FlowStopped], cause: Cause) -> Outcome[Flow]:
         """Mark the flow first, so that nothing begins behind our back; then go through it."""
+        flow_id, stopped = event.subject, event.data
         outcome = self.ledger.flows.change(
             flow_key(flow_id),
             cause,

@@ -8,13 +8,12 @@ from flask import Flask
 
 from monitor_service import bootstrap
 from monitor_service.handlers.http.app import Reader, create_app
-from monitor_service.settings import settings
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """An HTTP API event (payload 2.0) in, its response out."""
     event.setdefault("headers", {})
-    with bootstrap.telemetry().message("request", "") as span:
+    with bootstrap.SERVICE.telemetry.message("request", "") as span:
         response: dict[str, Any] = serverless_wsgi.handle_request(_app(), event, context)
         span.outcome(f"answered {response['statusCode']}", event.get("rawPath"))
     return response
@@ -27,8 +26,8 @@ def _app() -> Flask:
             list_flows=bootstrap.list_flows,
             show_flow=bootstrap.show_flow,
             read_log=bootstrap.read_log,
-            telemetry=bootstrap.telemetry(),
-            stage=settings().penstock_stage,
-            abort_topic=f"{settings().topic_arn_prefix}abort-release",
+            telemetry=bootstrap.SERVICE.telemetry,
+            stage=bootstrap.SERVICE.settings.penstock_stage,
+            abort_topic=f"{bootstrap.SERVICE.settings.topic_arn_prefix}abort-release",
         )
     )

@@ -7,7 +7,7 @@ from typing import Any
 from monitor_service.domain.ports import FactStore
 from monitor_service.domain.recording import Recording, recording_of, recording_of_request
 from penstock_shared.clock import Clock, utc_now
-from penstock_shared.contracts.commands import ReleaseCommand
+from penstock_shared.contracts.commands import AbortRelease
 from penstock_shared.contracts.event import Event, EventData
 from penstock_shared.decisions import Cause, Outcome, Result
 
@@ -20,16 +20,25 @@ class RecordEvent:
     """Writes one fact an event, with one call."""
 
     store: FactStore
+
+    def __call__(self, event: Event[EventData], _cause: Cause) -> Outcome[Any]:
+        """Keep what an event tells. Raises RefusedMessageError for a type that is not kept."""
+        return _record(self.store, event.flow_id, recording_of(event), event.time)
+
+
+@dataclass(frozen=True)
+class RecordRequest:
+    """Writes down that somebody asked for an abort."""
+
+    store: FactStore
     clock: Clock = field(default=utc_now)
 
-    def event(self, event: Event[EventData], _cause: Cause) -> Outcome[Any]:
-        """Keep what an event tells. Raises RefusedMessageError for a type that is not kept."""
-        return self._record(event.flow_id, recording_of(event), event.time)
+    def __call__(self, command: AbortRelease, _cause: Cause) -> Outcome[Any]:
+        """Keep who asked, and why."""
+        recording = recording_of_request(command)
+        return _record(self.store, command.flow_id, recording, self.clock())
 
-    def request(self, _topic: str, command: ReleaseCommand) -> Outcome[Any]:
-        """Keep that somebody asked for an abort."""
-        return self._record(command.flow_id, recording_of_request(command), self.clock())
 
-    def _record(self, flow_id: str, recording: Recording, at: datetime) -> Outcome[Any]:
-        written = self.store.record(flow_id, recording, at + RETENTION)
-        return Outcome(Result.APPLIED if written else Result.ALREADY_DONE, None)
+def _record(store: FactStore, flow_id: str, recording: Recording, at: datetime) -> Outcome[Any]:
+    written = store.record(flow_id, recording, at + RETENTION)
+    return Outcome(Result.APPLIED if written else Result.ALREADY_DONE, None)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from penstock_shared.clock import Clock
+from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import DeployDone
 from penstock_shared.contracts.plan import EnvironmentMode, PlannedRelease
 from penstock_shared.decisions import Cause, Decision, Outcome, Result, already_done
@@ -27,8 +28,9 @@ class BeginBake:
     bakes: Bakes
     clock: Clock
 
-    def __call__(self, flow_id: str, done: DeployDone, cause: Cause) -> Outcome[Release]:
+    def __call__(self, event: Event[DeployDone], cause: Cause) -> Outcome[Release]:
         """Begin it, once; whoever baked there before is superseded."""
+        flow_id, done = event.subject, event.data
         planned = cache(lambda: self._planned(done))
         seat = self._take_seat(flow_id, done, cause) if self._has_seat(planned()) else None
         newer = seat.record.flow_id if seat and seat.record and seat.result is Result.STALE else ""

@@ -1,0 +1,23 @@
+"""Another service has stopped the flow: its release ends too."""
+
+from dataclasses import dataclass
+
+from penstock_shared.contracts.event import Event
+from penstock_shared.contracts.events import FlowStopped
+from penstock_shared.decisions import Cause, Outcome
+from penstock_shared.persistence.outbox import Records
+from release_service.domain import release
+from release_service.domain.release import Release
+
+
+@dataclass(frozen=True)
+class StopRelease:
+    """Takes the end of a flow into its release."""
+
+    releases: Records[Release]
+
+    def __call__(self, event: Event[FlowStopped], cause: Cause) -> Outcome[Release]:
+        """Stop the release, or mark one that has not begun as never to begin."""
+        return self.releases.change(
+            event.subject, cause, lambda known: release.stop(event.subject, known, event.data)
+        )

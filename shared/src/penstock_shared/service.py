@@ -1,0 +1,133 @@
+"""The kit that every service is built with: what its clients, records and entry points have in
+common, made from its settings when it is first needed.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from penstock_shared import aws
+from penstock_shared.contracts.events import Stage
+from penstock_shared.decisions import Record
+from penstock_shared.messaging.consumer import Consumer, GiveUp
+from penstock_shared.messaging.giving_up import FailFlow
+from penstock_shared.messaging.publisher import AwsPublisher
+from penstock_shared.messaging.routes import Routes
+from penstock_shared.observability import Telemetry
+from penstock_shared.persistence.dynamodb import RETENTION, DynamoRecordStore
+from penstock_shared.persistence.memo import DynamoMemo
+from penstock_shared.persistence.outbox import Records
+from penstock_shared.persistence.remembering import RememberingRecords
+from penstock_shared.settings import Settings, read_settings
+from penstock_shared.storage import ObjectStore
+
+S = TypeVar("S", bound=Settings)
+R = TypeVar("R", bound=Record)
+
+EntryPoint = Callable[[dict[str, Any], Any], dict[str, Any]]
+"""What Lambda calls: an event and its context in, a JSON object out."""
+
+
+@dataclass(frozen=True)
+class Service(Generic[S]):
+    """One service, for example `Service("build", BuildSettings, Stage.BUILD)`.
+
+    `stage` is where people see a flow fail that this service gives up, None where the service has
+    several. A service that no flow waits for has `ends_flows=False`.
+    """
+
+    name: str
+    settings_model: type[S]
+    stage: Stage | None = None
+    ends_flows: bool = True
+
+    @cached_property
+    def settings(self) -> S:
+        """What the environment says. Raises ConfigurationError, which names what is missing."""
+        return read_settings(self.settings_model, os.environ)
+
+    @cached_property
+    def telemetry(self) -> Telemetry:
+        """The service's logs, metrics and traces."""
+        return Telemetry(self.name)
+
+    @cached_property
+    def publisher(self) -> AwsPublisher:
+        """Says events on topics and queues."""
+        settings = self.settings
+        return AwsPublisher(
+            aws.client("sns"),
+            aws.client("sqs"),
+            settings.topic_arn_prefix,
+            settings.queue_url_prefix,
+        )
+
+    @cached_property
+    def objects(self) -> ObjectStore:
+        """The artifact bucket."""
+        return ObjectStore(aws.client("s3"), self.settings.artifact_bucket)
+
+    @cached_property
+    def memo(self) -> DynamoMemo:
+        """What is known under the hash of its inputs, in the service's own table."""
+        return DynamoMemo(aws.client("dynamodb"), self.settings.table_name)
+
+    @property
+    def fail_flow(self) -> FailFlow:
+        """What becomes of the flow of a message that cannot be handled."""
+        return FailFlow(self.publisher, self.name, self.stage)
+
+    def records(
+        self, record_type: type[R], *, lasting: bool = False, remembering: bool = False
+    ) -> Records[R]:
+        """Records of one type in the service's table, with their outbox.
+
+        Those that are `lasting` never expire. `remembering` spares a read where the process that
+        wrote a record last is most often the one that changes it next.
+        """
+        store = DynamoRecordStore(
+            aws.client("dynamodb"),
+            self.settings.table_name,
+            record_type,
+            retention=None if lasting else RETENTION,
+            objects=self.objects,
+        )
+        kind = RememberingRecords if remembering else Records
+        return kind(store, self.publisher, f"penstock/{self.name}")
+
+    def consumer(
+        self, routes: Routes, *, queue: str = "", give_up: GiveUp | None = None
+    ) -> EntryPoint:
+        """The entry point behind a queue, the service's own unless it is named.
+
+        A message that is given up fails its flow, unless `give_up` does something better.
+        """
+        name = queue or self.name
+
+        def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+            if name not in self._consumers:
+                self._consumers[name] = self._consumer(routes, name, give_up)
+            return self._consumers[name](event, context)
+
+        return handler
+
+    def sweep(self, make: Callable[[], Callable[[], int]]) -> EntryPoint:
+        """The entry point behind a schedule: says how many records were looked at."""
+
+        def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
+            return {"looked_at": make()()}
+
+        return handler
+
+    @cached_property
+    def _consumers(self) -> dict[str, Consumer]:
+        return {}
+
+    def _consumer(self, routes: Routes, queue: str, give_up: GiveUp | None) -> Consumer:
+        url = f"{self.settings.queue_url_prefix}{queue}"
+        fail_flow = self.fail_flow if self.ends_flows else None
+        return Consumer(
+            aws.client("sqs"), url, f"{url}-dlq", self.telemetry, routes, give_up or fail_flow
+        )
