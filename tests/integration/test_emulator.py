@@ -215,3 +215,40 @@ def environment_told_by_a_function(emulator: OwnEmulator) -> dict[str, Any]:
     )
     told: dict[str, Any] = json.loads(functions.invoke(FunctionName="tells")["Payload"].read())
     return told
+
+
+def test_what_jobs_printed_outlives_a_kill_and_grows_no_save(emulator: OwnEmulator) -> None:
+    logs = emulator.client("logs")
+    logs.create_log_group(logGroupName="jobs")
+    logs.create_log_stream(logGroupName="jobs", logStreamName="one")
+    for begin in range(0, 20_000, 5_000):
+        lines = [
+            {"timestamp": 1_000_000 + number, "message": f"{number} {'x' * 150}"}
+            for number in range(begin, begin + 5_000)
+        ]
+        logs.put_log_events(logGroupName="jobs", logStreamName="one", logEvents=lines)
+    wait_for_a_save(emulator.home)
+
+    current = emulator.home.emulator / "snapshots" / "current"
+    assert sum(path.stat().st_size for path in current.resolve().iterdir()) < 500_000
+    emulator.kill()
+    emulator.start()
+
+    logs = emulator.client("logs")
+    last = logs.get_log_events(logGroupName="jobs", logStreamName="one", limit=10)["events"]
+    assert [event["message"].split()[0] for event in last] == [
+        str(n) for n in range(19_990, 20_000)
+    ]
+
+
+def test_a_function_saved_in_the_middle_of_an_update_comes_out_of_it(emulator: OwnEmulator) -> None:
+    make_function_that_hangs(emulator, make_queue(emulator, "of-function"), "unused")
+    functions = emulator.client("lambda")
+    functions.get_waiter("function_active_v2").wait(FunctionName="hangs")
+    functions.update_function_configuration(FunctionName="hangs", Description="changed")
+    emulator.stop()  # saves what there is, with the update under way
+    emulator.start()
+
+    found = emulator.client("lambda").get_function_configuration(FunctionName="hangs")
+    assert (found["State"], found["LastUpdateStatus"]) == ("Active", "Successful")
+    assert found["Description"] == "changed"

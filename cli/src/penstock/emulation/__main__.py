@@ -1,7 +1,8 @@
 """Usage: __main__.py FOLDER, with the environment that `penstock.embedded.emulator` makes.
 
 FOLDER holds `snapshots/<number>/<service>.json`, the link `snapshots/current` to the newest whole
-one, `lambda-blobs/` (function zips by hash), `objects/` (S3) and `tmp/` (unpacked functions).
+one, `items/` (the journal of tables), `logs/` (of jobs), `lambda-blobs/` (function zips by hash),
+`objects/` (S3) and `tmp/` (unpacked functions).
 """
 
 import sys

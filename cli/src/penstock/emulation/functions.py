@@ -1,4 +1,4 @@
-"""Starts functions as this machine can bear it, and keeps what they logged last."""
+"""Starts functions as this machine can bear it, and settles what a kill left unfinished."""
 
 # ruff: noqa: SLF001
 
@@ -17,8 +17,9 @@ WORKER_PATIENCE = 1.0
 CROWD_PATIENCE = 5.0
 """Seconds to wait where there is a worker for each core already, and one more for each further
 one: fifty callers who all lost patience at once would start fifty, and none would get on."""
-LOG_STREAMS_KEPT = 300
-"""Of each function's log; ministack writes one stream an invocation and would keep them all."""
+
+EXECUTIONS_KEPT = 300
+"""Ended executions of state machines; a name that was used longer ago may be used again."""
 
 
 def use_no_more_workers_than_cores() -> None:
@@ -85,17 +86,45 @@ def unpack_once(folder: Path) -> None:
     lambda_runtime.zipfile = SimpleNamespace(ZipFile=SharedZip, BadZipFile=zipfile.BadZipFile)
 
 
-def keep_recent_logs() -> None:
-    """Bound the logs of functions: they are most of the state after a few hundred flows."""
-    from ministack.services import cloudwatch_logs, lambda_svc
+def settle_cut_off_updates() -> None:
+    """Let functions that were saved in the middle of an update come out of it.
 
-    emit = lambda_svc._emit_lambda_logs
+    ministack settles an update by a thread that a kill ends; whoever waits for the function would
+    wait for ever.
+    """
+    from ministack.services import lambda_svc
 
-    def emit_and_drop(*args: Any, **kwargs: Any) -> None:
-        emit(*args, **kwargs)
-        for name, group in list(cloudwatch_logs._log_groups._data.items()):
-            streams = group["streams"]
-            if name[-1].startswith("/aws/lambda/") and len(streams) > LOG_STREAMS_KEPT:
-                streams.pop(next(iter(streams)), None)
+    load = lambda_svc.load_persisted_state
 
-    lambda_svc._emit_lambda_logs = emit_and_drop
+    def load_and_settle(state: Any) -> None:
+        load(state)
+        for function in list(lambda_svc._functions._data.values()):
+            for record in (function, *function.get("versions", {}).values()):
+                settle(record.get("config", {}))
+
+    lambda_svc.load_persisted_state = load_and_settle
+
+
+def settle(configuration: dict[str, Any]) -> None:
+    """Set the states that Lambda gives a function once it is ready, where it was not."""
+    if configuration.get("State") == "Pending":
+        configuration |= {"State": "Active", "StateReason": "", "StateReasonCode": ""}
+    if configuration.get("LastUpdateStatus") == "InProgress":
+        configuration["LastUpdateStatus"] = "Successful"
+
+
+def keep_recent_executions() -> None:
+    """Bound the ended executions of state machines: each bake is one, with all its history."""
+    from ministack.services import stepfunctions
+
+    start = stepfunctions._start_execution
+
+    def start_and_drop(*args: Any, **kwargs: Any) -> Any:
+        answer = start(*args, **kwargs)
+        executions = stepfunctions._executions._data
+        ended = [key for key, each in list(executions.items()) if each.get("status") != "RUNNING"]
+        for key in ended[:-EXECUTIONS_KEPT]:
+            executions.pop(key, None)
+        return answer
+
+    stepfunctions._start_execution = start_and_drop

@@ -7,13 +7,21 @@ import os
 import resource
 import signal
 import sys
+import threading
 import time
 import traceback
+from dataclasses import asdict
 from typing import Any
 
+from penstock.emulation.items import ItemJournal, Key
 from penstock.emulation.kinds import Result
 from penstock.emulation.snapshots import Changes, Snapshots
-from penstock.emulation.state import states_of_all_services, store_function_code
+from penstock.emulation.state import (
+    ITEMS,
+    saved_extent,
+    states_of_all_services,
+    store_function_code,
+)
 
 SAVE_INTERVAL = 0.75
 """Seconds between saves: with the time that a save takes, a kill -9 costs a second at most."""
@@ -26,48 +34,62 @@ class Saver:
 
     The child sees the memory of one instant, so the services' states fit each other, and the
     emulator goes on meanwhile: forking takes milliseconds, copying all states took ten times that.
+    Of tables only the items that changed are written, so a save does not take longer as the stack
+    grows older.
     """
 
-    def __init__(self, snapshots: Snapshots, changes: Changes) -> None:
+    def __init__(self, snapshots: Snapshots, changes: Changes, journal: ItemJournal) -> None:
         self._snapshots = snapshots
         self._changes = changes
+        self._journal = journal
+        self._saving = threading.Lock()
         self._started = time.monotonic()
 
     async def run(self) -> None:
         while True:
             await asyncio.sleep(SAVE_INTERVAL)
             if self._changes.since(self._started):
-                await asyncio.to_thread(self._wait_for, self.start())
+                await asyncio.to_thread(self._wait_for, *self.start())
 
     def save_now(self) -> None:
-        self._wait_for(self.start())
+        self._wait_for(*self.start())
 
-    def start(self) -> int:
-        """Start a save; returns the child's process id."""
+    def start(self) -> tuple[set[Key], int]:
+        """Start a save, once the one before has ended; returns the items that it writes, and the
+        child's process id.
+        """
+        self._saving.acquire()
         self._started = time.monotonic()
         store_function_code()
         taken_at = time.time_ns()
-        pid = os.fork()
+        taken, pid = self._journal.taken(os.fork)
         if pid == 0:
-            self._save_and_exit(taken_at)
-        return pid
+            self._save_and_exit(taken, taken_at)
+        return taken, pid
 
-    def _save_and_exit(self, taken_at: int) -> None:
+    def _save_and_exit(self, taken: set[Key], taken_at: int) -> None:
         code = 1
         try:
             _become_a_saving_child()
-            self._snapshots.save(states_of_all_services(), taken_at)
+            extent = self._journal.write(taken, taken_at)
+            states = {**states_of_all_services(), ITEMS: lambda: asdict(extent)}
+            self._snapshots.save(states, taken_at)
             code = 0
         except BaseException:  # noqa: BLE001  # a forked child must end here, whatever happens
             traceback.print_exc()
         finally:
             os._exit(code)
 
-    def _wait_for(self, pid: int) -> None:
+    def _wait_for(self, taken: set[Key], pid: int) -> None:
         _, status = os.waitpid(pid, 0)
         if status:
+            self._journal.give_back(taken)
             self._changes.note()
             print(f"saving the state failed ({status}); trying again", file=sys.stderr, flush=True)
+        else:
+            self._journal.extent = saved_extent(self._snapshots)
+            self._journal.forget_others(self._journal.extent)
+        self._saving.release()
 
 
 def _become_a_saving_child() -> None:

@@ -13,15 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from penstock.emulation.functions import (
-    keep_recent_logs,
+    keep_recent_executions,
+    settle_cut_off_updates,
     unpack_once,
     use_no_more_workers_than_cores,
 )
 from penstock.emulation.hops import quicken
 from penstock.emulation.kinds import App
+from penstock.emulation.logs import JobLogs, keep_logs_short
 from penstock.emulation.saver import Saver
 from penstock.emulation.snapshots import Changes
 from penstock.emulation.state import (
+    journal_in,
     keep_state_in,
     note_changes,
     noting_writes,
@@ -34,14 +37,18 @@ async def serve(folder: Path) -> None:
     from ministack import app
 
     changes = Changes()
-    snapshots = snapshots_in(folder / "snapshots")
-    keep_state_in(snapshots)
+    logs = JobLogs(folder / "logs")
+    snapshots = snapshots_in(folder / "snapshots", logs)
+    journal = journal_in(folder / "items")
+    keep_state_in(snapshots, journal)
     note_changes(changes)
     quicken()
     use_no_more_workers_than_cores()
-    keep_recent_logs()
+    keep_logs_short(logs)
+    settle_cut_off_updates()
+    keep_recent_executions()
     unpack_once(folder / "tmp")
-    saver = Saver(snapshots, changes)
+    saver = Saver(snapshots, changes, journal)
     saving = asyncio.create_task(saver.run())
     await _serve_until_signalled(counted(noting_writes(app.app, changes)))
     saving.cancel()

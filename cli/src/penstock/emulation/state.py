@@ -9,18 +9,29 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from penstock.emulation.items import Extent, ItemJournal, Table
 from penstock.emulation.kinds import App, Scope
+from penstock.emulation.logs import JobLogs, StoredEvents
 from penstock.emulation.snapshots import Changes, Snapshots
+
+ITEMS = "items"
+"""Names the part of a snapshot that says how much of the items' journal belongs to it."""
 
 _stored_code: dict[int, tuple[bytes, str]] = {}
 
 
-def snapshots_in(folder: Path) -> Snapshots:
+def snapshots_in(folder: Path, logs: JobLogs) -> Snapshots:
     """The snapshots in this folder, in the form in which ministack writes its state."""
     from ministack.core import persistence as form
 
-    port = os.environ["GATEWAY_PORT"]
-    return Snapshots(folder, port, form._json_default, form._json_object_hook)
+    def encode(value: Any) -> Any:
+        return logs.encode(value) if isinstance(value, StoredEvents) else form._json_default(value)
+
+    def decode(value: dict[str, Any]) -> Any:
+        found = logs.decode(value)
+        return found if isinstance(found, StoredEvents) else form._json_object_hook(found)
+
+    return Snapshots(folder, os.environ["GATEWAY_PORT"], encode, decode)
 
 
 def states_of_all_services() -> dict[str, Callable[[], Any]]:
@@ -28,7 +39,33 @@ def states_of_all_services() -> dict[str, Callable[[], Any]]:
     from ministack import app
 
     states: dict[str, Callable[[], Any]] = app._build_persistence_save_dict()
+    if "dynamodb" in states:
+        states["dynamodb"] = _without_items(states["dynamodb"])
     return states
+
+
+def _without_items(get_state: Callable[[], Any]) -> Callable[[], Any]:
+    def state() -> Any:
+        found = get_state()
+        for key, table in found["tables"]._data.items():
+            found["tables"]._data[key] = {**table, "items": {}}
+        return found
+
+    return state
+
+
+def journal_in(folder: Path) -> ItemJournal:
+    """The journal in this folder, told of every change of an item."""
+    from ministack.services import dynamodb
+
+    def tables() -> list[Table]:
+        return list(dynamodb._tables._data.values())
+
+    journal = ItemJournal(folder, tables)
+    dynamodb._set_item = journal.after(dynamodb._set_item)
+    dynamodb._remove_item = journal.after(dynamodb._remove_item)
+    dynamodb._items_replaced = journal.after_all(dynamodb._items_replaced)
+    return journal
 
 
 def store_function_code() -> None:
@@ -49,14 +86,18 @@ def _hash_of_stored_code(code: bytes) -> str:
     return _stored_code[id(code)][1]
 
 
-def keep_state_in(snapshots: Snapshots) -> None:
+def keep_state_in(snapshots: Snapshots, journal: ItemJournal) -> None:
     """Make ministack load from the snapshots, and leave all saving to us."""
     from ministack import app
     from ministack.services import lambda_svc
 
     def load(service: str) -> Any:
         state = snapshots.load(service)
-        return with_deliveries_undone(state, snapshots) if service == "sqs" and state else state
+        if state and service == "sqs":
+            return with_deliveries_undone(state, snapshots)
+        if state and service == "dynamodb":
+            return with_items(state, snapshots, journal)
+        return state
 
     app.load_state = load
     app.save_all = lambda _services: None
@@ -64,6 +105,22 @@ def keep_state_in(snapshots: Snapshots) -> None:
     lambda_svc._write_code_blob = _hash_of_stored_code
     # It would remove zips that the snapshot before still names.
     lambda_svc._prune_orphan_code_blobs = lambda _referenced: None
+
+
+def with_items(state: Any, snapshots: Snapshots, journal: ItemJournal) -> Any:
+    """The tables, with their items from the journal."""
+    journal.extent = saved_extent(snapshots)
+    found = journal.read(journal.extent)
+    journal.forget_others(journal.extent)
+    for table in state["tables"]._data.values():
+        # A state of an earlier version holds the items itself.
+        table["items"] = found.get(table.get("TableId", ""), table["items"])
+    return state
+
+
+def saved_extent(snapshots: Snapshots) -> Extent:
+    """How much of which journal belongs to the newest snapshot."""
+    return Extent(**(snapshots.load(ITEMS) or {}))
 
 
 def with_deliveries_undone(state: Any, snapshots: Snapshots) -> Any:
