@@ -297,14 +297,13 @@ def test_where_nothing_is_swept_events_stay_with_their_record(dynamodb: Any) -> 
 
 
 def test_a_memo_recalls_what_it_was_told_and_nothing_else(memo: Memo) -> None:
-    memo.remember("a", {"flow_id": "1"})
+    memo.remember({"a": {"flow_id": "1"}})
 
     assert memo.recall(["a", "b", "a"]) == {"a": {"flow_id": "1"}}
     assert memo.recall([]) == {}
 
 
 def test_a_memo_recalls_more_than_one_call_can_ask_for(memo: Memo) -> None:
-    for number in range(130):
-        memo.remember(str(number), {"number": number})
+    memo.remember({str(number): {"number": number} for number in range(130)})
 
     assert len(memo.recall(str(number) for number in range(130))) == 130

@@ -44,7 +44,7 @@ def build_job(plan: Plan, position: int) -> Job:
     if component.build is None:
         raise ValueError(f"{component.name} has nothing to build")
     return Job(
-        job_id=job_id_for(plan.flow_id, BUILD_SERVICE, component.name),
+        job_id=build_job_id(plan, position),
         owner=BUILD_SERVICE,
         record=plan.flow_id,
         position=position,
@@ -59,10 +59,15 @@ def build_job(plan: Plan, position: int) -> Job:
     )
 
 
+def build_job_id(plan: Plan, position: int) -> str:
+    """The id of the job that builds the component at that position."""
+    return job_id_for(plan.flow_id, BUILD_SERVICE, plan.components[position].name)
+
+
 def gate_job(plan: Plan, position: int, tried: int = 1) -> Job:
     """The job of the first, second, ... try of the gate at that position."""
     gate = plan.gates[position]
-    job_id = gate_job_id(plan.flow_id, gate, tried)
+    job_id = gate_job_id(plan, position, tried)
     return Job(
         job_id=job_id,
         owner=TEST_SERVICE,
@@ -79,9 +84,10 @@ def gate_job(plan: Plan, position: int, tried: int = 1) -> Job:
     )
 
 
-def gate_job_id(flow_id: str, gate: PlannedGate, tried: int) -> str:
-    """The id of that try of a gate."""
-    return job_id_for(flow_id, TEST_SERVICE, gate.name, gate.component or "", str(tried))
+def gate_job_id(plan: Plan, position: int, tried: int) -> str:
+    """The id of that try of the gate at that position."""
+    gate = plan.gates[position]
+    return job_id_for(plan.flow_id, TEST_SERVICE, gate.name, gate.component or "", str(tried))
 
 
 @dataclass(frozen=True)

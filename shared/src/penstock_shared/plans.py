@@ -1,18 +1,64 @@
-"""Plans lie in the artifact bucket; events point at them."""
+"""Plans lie in the artifact bucket; events and records point at them."""
 
+from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Protocol
 
 from pydantic import ValidationError
 
 from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.errors import RefusedMessageError
-from penstock_shared.storage import ObjectStore
+
+REMEMBERED_BYTES = 4_000_000
+"""What the plans that a container remembers may weigh together, as JSON."""
 
 
-def store_plan(objects: ObjectStore, plan: Plan) -> None:
-    """Put a finished plan where `plan_reference` says that it is."""
+class Objects(Protocol):
+    """A bucket."""
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write an object."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """Read an object."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plans:
+    """The plans in a bucket. A plan never changes, so those that were seen last are remembered."""
+
+    objects: Objects
+    _known: dict[ObjectRef, Plan] = field(default_factory=dict, compare=False)
+
+    def store(self, plan: Plan) -> ObjectRef:
+        """Put a plan into the bucket; returns where it lies."""
+        reference = store_plan(self.objects, plan)
+        self._remember(reference, plan)
+        return reference
+
+    def load(self, reference: ObjectRef) -> Plan:
+        """The plan that lies there.
+
+        Raises RefusedMessageError when the object is not the one that was meant.
+        """
+        plan = self._known.pop(reference, None) or load_plan(self.objects, reference)
+        self._remember(reference, plan)
+        return plan
+
+    def _remember(self, reference: ObjectRef, plan: Plan) -> None:
+        """As the newest; the oldest go when all together weigh too much."""
+        self._known[reference] = plan
+        while sum(known.size for known in self._known) > REMEMBERED_BYTES and len(self._known) > 1:
+            del self._known[next(iter(self._known))]
+
+
+def store_plan(objects: Objects, plan: Plan) -> ObjectRef:
+    """Put a plan where `plan_reference` says that it is; returns that."""
     reference, body = _as_object(plan)
     objects.put(reference.key, body)
+    return reference
 
 
 def plan_reference(plan: Plan) -> ObjectRef:
@@ -20,7 +66,7 @@ def plan_reference(plan: Plan) -> ObjectRef:
     return _as_object(plan)[0]
 
 
-def load_plan(objects: ObjectStore, reference: ObjectRef) -> Plan:
+def load_plan(objects: Objects, reference: ObjectRef) -> Plan:
     """Read the plan that an event points at.
 
     Raises RefusedMessageError when the object is not the one that was meant.

@@ -17,16 +17,27 @@ from penstock_shared.contracts.events import (
     BuildRequested,
     FlowAborted,
     FlowFailed,
+    JobFinished,
     JobRequested,
     Stage,
 )
-from penstock_shared.contracts.jobs import Job, JobState
+from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.decisions import Change, Outcome, Result
 from penstock_shared.persistence.outbox import Records
-from penstock_shared.plans import load_plan
+from penstock_shared.plans import Plans, load_plan
 from penstock_shared.storage import ObjectStore
 from penstock_shared.testing.fakes import FakeClock, InMemoryMemo, RecordingPublisher, fake_records
-from tests.support.builders import BEFORE, FLOW_ID, NOW, SHA, a_cause, a_change, a_result, an_output
+from tests.support.builders import (
+    BEFORE,
+    FLOW_ID,
+    NOW,
+    SHA,
+    a_cause,
+    a_change,
+    a_result,
+    an_event,
+    an_output,
+)
 from tests.support.objects import InMemoryBucket, a_bucket
 from tests.unit.build_service.sources import FakeSourceRepository, a_tree
 
@@ -52,19 +63,22 @@ class Room:
 
     def __post_init__(self) -> None:
         self.records: Records[Build] = fake_records(clock=self.clock)
+        self.plans = Plans(self.objects)
 
     def start(self, flow_id: str = FLOW_ID, **change: Any) -> Outcome[Build]:
         sources = FakeSourceRepository(a_tree(self.files), self.raises)
-        start = StartBuild(self.records, sources, self.objects, self.artifacts, self.clock)
+        start = StartBuild(
+            self.records, sources, self.objects, self.plans, self.artifacts, self.clock
+        )
         return start(flow_id, BuildRequested(change=a_change(**change)), a_cause(flow_id))
 
-    def finish(self, job: Job, **given: Any) -> Outcome[Build]:
-        outputs = tuple(an_output(upload.name, upload.key) for upload in job.outputs)
-        result = a_result(
-            job.job_id, record=job.record, component=job.component, **{"outputs": outputs, **given}
-        )
-        record = RecordJob(self.records, self.objects, self.artifacts)
-        return record(result, a_cause(job.record))
+    def finish(self, *jobs: Job, **given: Any) -> Outcome[Build]:
+        return self.take_in(*(result_of(job, **given) for job in jobs))
+
+    def take_in(self, *results: JobResult) -> Outcome[Build]:
+        record = RecordJob(self.records, self.plans, self.artifacts, self.clock)
+        finished = [an_event(JobFinished(result=result)) for result in results]
+        return record(finished, a_cause(results[0].record))
 
     @property
     def said(self) -> RecordingPublisher:
@@ -73,6 +87,12 @@ class Room:
 
     def jobs(self) -> dict[str | None, Job]:
         return {request.job.component: request.job for request in self.said.only(JobRequested)}
+
+
+def result_of(job: Job, **given: Any) -> JobResult:
+    outputs = tuple(an_output(upload.name, upload.key) for upload in job.outputs)
+    about: dict[str, Any] = {"record": job.record, "position": job.position}
+    return a_result(job.job_id, component=job.component, **about, **{"outputs": outputs, **given})
 
 
 @pytest.fixture
@@ -235,8 +255,7 @@ def test_a_stop_that_comes_first_keeps_the_build_from_starting(room: Room) -> No
 
 def test_messages_in_reverse_order_end_as_in_order(room: Room) -> None:
     stranger = a_result("9" * 20)
-    record = RecordJob(room.records, room.objects, room.artifacts)
-    assert record(stranger, a_cause()).result is Result.STALE
+    assert room.take_in(stranger).result is Result.STALE
 
     room.start()
     jobs = list(room.jobs().values())
@@ -269,7 +288,7 @@ def test_a_small_snapshot_costs_one_call(room: Room) -> None:
     room.start()
 
     assert isinstance(room.objects.client, InMemoryBucket)
-    assert room.objects.client.calls == ["put"]
+    assert room.objects.client.calls == ["put", "put"], "the snapshot and the draft of the plan"
 
 
 def test_the_states_of_a_build_lead_to_an_end() -> None:
@@ -277,3 +296,68 @@ def test_the_states_of_a_build_lead_to_an_end() -> None:
 
     assert finals == {BuildState.COMPLETED, BuildState.FAILED, BuildState.STOPPED}
     assert build.QUEUE_PATIENCE > build.PLANNING_PATIENCE
+
+
+def test_results_of_one_batch_are_one_write(room: Room) -> None:
+    room.start()
+
+    room.finish(*room.jobs().values())
+
+    stored = room.records.store.get(FLOW_ID)
+    assert stored
+    assert (stored.version, stored.record.state) == (2, BuildState.COMPLETED)
+    assert len(room.artifacts.answers) == 2
+
+
+def test_who_completes_a_build_knows_what_others_have_built(room: Room) -> None:
+    room.start()
+    jobs = room.jobs()
+    room.finish(jobs["app"])
+    room.plans = Plans(room.objects)  # another container
+
+    room.finish(jobs["site"])
+
+    plan = load_plan(room.objects, room.said.only(BuildCompleted)[0].flow.plan)
+    artifact = plan.component("app").artifact
+    assert artifact
+    assert artifact.sha256 == "d" * 64
+
+
+def test_flows_that_build_one_component_at_once_do_not_write_over_each_other(room: Room) -> None:
+    other = "e" * 20
+    room.start()
+    room.start(other, sha="e" * 40)
+
+    keys = {
+        upload.key
+        for request in room.said.only(JobRequested)
+        if request.job.component == "app"
+        for upload in request.job.outputs
+    }
+    assert len(keys) == 2
+
+
+def test_a_later_flow_uses_the_bytes_of_the_flow_that_built_them(room: Room) -> None:
+    room.start()
+    room.finish(*room.jobs().values())
+    key = room.jobs()["app"].outputs[0].key
+
+    room.start("e" * 20, sha="e" * 40)
+
+    plan = load_plan(room.objects, room.said.only(BuildCompleted)[1].flow.plan)
+    artifact = plan.component("app").artifact
+    assert artifact
+    assert artifact.key == key
+
+
+def test_a_build_of_many_components_stays_small(room: Room) -> None:
+    names = [f"part-{number}" for number in range(500)]
+    lines = "".join(f"  {name}: {{path: app, build: {{run: make}}}}\n" for name in names)
+    room.files["penstock.yml"] = f"version: 1\ncomponents:\n{lines}"
+    room.start()
+    room.finish(*list(room.jobs().values())[1:])
+
+    known = room.records.get(FLOW_ID)
+    assert known
+    assert known.state is BuildState.BUILDING
+    assert len(known.model_dump_json()) < 2_000

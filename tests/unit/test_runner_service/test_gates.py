@@ -10,15 +10,16 @@ from penstock_shared.contracts.events import (
     BuildCompleted,
     FlowAborted,
     FlowFailed,
+    JobFinished,
     JobRequested,
     TestsPassed,
 )
-from penstock_shared.contracts.jobs import Job, JobState
+from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.contracts.plan import Coverage, Plan
 from penstock_shared.decisions import Change, Outcome, Result
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.persistence.outbox import Records
-from penstock_shared.plans import plan_reference, store_plan
+from penstock_shared.plans import Plans, plan_reference, store_plan
 from penstock_shared.storage import ObjectStore
 from penstock_shared.testing.fakes import FakeClock, InMemoryMemo, RecordingPublisher, fake_records
 from test_runner_service.domain.run import RunState, TestRun, overdue
@@ -33,6 +34,7 @@ from tests.support.builders import (
     a_gate,
     a_plan,
     a_result,
+    an_event,
     an_output,
 )
 from tests.support.objects import a_bucket
@@ -50,6 +52,7 @@ class Room:
 
     def __post_init__(self) -> None:
         self.records: Records[TestRun] = fake_records(clock=self.clock)
+        self.plans = Plans(self.objects)
 
     def start(self, *gates: Any, flow_id: str = FLOW_ID) -> Outcome[TestRun]:
         plan = a_plan(flow_id, gates=gates)
@@ -58,14 +61,17 @@ class Room:
 
     def start_with(self, plan: Plan) -> Outcome[TestRun]:
         completed = BuildCompleted(flow=a_flow_ref(plan=plan_reference(plan)))
-        start = StartRun(self.records, self.objects, self.verdicts, self.clock)
+        start = StartRun(self.records, self.plans, self.verdicts, self.clock)
         return start(plan.flow_id, completed, a_cause(plan.flow_id))
 
-    def finish(self, job: Job, **given: Any) -> Outcome[TestRun]:
-        result = a_result(
-            job.job_id, record=job.record, name=job.name, component=job.component, **given
-        )
-        return RecordJob(self.records, self.objects, self.verdicts)(result, a_cause(job.record))
+    def finish(self, *jobs: Job, **given: Any) -> Outcome[TestRun]:
+        finished = [JobFinished(result=result_of(job, **given)) for job in jobs]
+        return self.take_in(*finished)
+
+    def take_in(self, *finished: JobFinished) -> Outcome[TestRun]:
+        record = RecordJob(self.records, self.objects, self.plans, self.verdicts, self.clock)
+        events = [an_event(data) for data in finished]
+        return record(events, a_cause(finished[0].result.record))
 
     def jobs(self) -> list[Job]:
         return [request.job for request in self.said.only(JobRequested)]
@@ -74,6 +80,11 @@ class Room:
     def said(self) -> RecordingPublisher:
         assert isinstance(self.records.publisher, RecordingPublisher)
         return self.records.publisher
+
+
+def result_of(job: Job, **given: Any) -> JobResult:
+    about: dict[str, Any] = {"record": job.record, "position": job.position, "name": job.name}
+    return a_result(job.job_id, component=job.component, **about, **given)
 
 
 @pytest.fixture
@@ -140,7 +151,7 @@ def test_a_gate_that_passed_on_the_same_inputs_is_not_run_again(room: Room) -> N
     assert again == ["unit"]
     record = room.records.get(OTHER_FLOW_ID)
     assert record
-    assert record.reused == (0,)
+    assert list(record.reused) == [0]
 
 
 def test_a_failure_is_never_remembered(room: Room) -> None:
@@ -258,8 +269,68 @@ def test_a_run_that_nobody_answers_fails_with_the_gates_it_waited_for(room: Room
     room.finish(room.jobs()[0])
     room.clock.advance(hours=3)
 
-    decision = overdue(room.records.get(FLOW_ID), room.clock())
+    decision = overdue(room.records.get(FLOW_ID), room.plans.load, room.clock())
 
     assert isinstance(decision, Change)
     assert decision.record.state is RunState.FAILED
     assert "waiting for unit (orders)" in decision.record.reason
+
+
+def test_results_of_one_batch_are_one_write(room: Room) -> None:
+    room.start(*(a_gate(f"gate-{number}") for number in range(12)))
+
+    room.finish(*room.jobs())
+
+    stored = room.records.store.get(FLOW_ID)
+    assert stored
+    assert (stored.version, stored.record.state) == (2, RunState.PASSED)
+    assert len(room.verdicts.answers) == 12
+
+
+def test_of_a_batch_with_a_failure_nothing_is_tried_again(room: Room) -> None:
+    room.start(a_gate("flaky", retries=1), UNIT, LINT)
+    flaky, unit, lint = room.jobs()
+
+    room.take_in(
+        JobFinished(result=result_of(lint)),
+        JobFinished(result=result_of(flaky, state=JobState.FAILED, exit_code=1)),
+        JobFinished(result=result_of(unit, state=JobState.FAILED, exit_code=2)),
+    )
+
+    assert len(room.jobs()) == 3
+    assert [failed.reason for failed in room.said.only(FlowFailed)] == [
+        "gate unit (orders) failed with exit code 2"
+    ]
+
+
+def test_a_batch_may_hold_what_is_known_and_what_is_not_of_the_run(room: Room) -> None:
+    room.start(LINT, UNIT)
+    lint, unit = room.jobs()
+    room.finish(lint)
+
+    stranger = JobFinished(result=a_result("9" * 20, position=7))
+    outcome = room.take_in(
+        JobFinished(result=result_of(lint)), stranger, JobFinished(result=result_of(unit))
+    )
+
+    assert outcome.applied
+    assert len(room.said.only(TestsPassed)) == 1
+
+
+def test_gates_that_wait_their_turn_are_not_overdue_while_others_end(room: Room) -> None:
+    room.start(LINT, UNIT)
+    room.clock.advance(minutes=50)
+    room.finish(room.jobs()[0])
+    room.clock.advance(minutes=50)
+
+    known = room.records.get(FLOW_ID)
+    assert not isinstance(overdue(known, room.plans.load, room.clock()), Change)
+
+
+def test_a_run_of_many_gates_stays_small(room: Room) -> None:
+    room.start(*(a_gate(f"gate-{number}", retries=1) for number in range(1_500)))
+    room.finish(*room.jobs()[1:])
+
+    known = room.records.get(FLOW_ID)
+    assert known
+    assert len(known.model_dump_json()) < 2_000

@@ -14,6 +14,7 @@ from penstock_shared.clock import utc_now
 from penstock_shared.contracts.events import Stage
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.persistence.sweep import Sweep
+from penstock_shared.plans import Plans
 from penstock_shared.service import Service
 
 SERVICE = Service("build", BuildSettings, Stage.BUILD)
@@ -46,16 +47,14 @@ def start_build() -> StartBuild:
     # dulwich is what this service's import time is made of, and only fetching needs it.
     from build_service.adapters.git import GitSourceRepository
 
-    schemes = tuple(SERVICE.settings.source_schemes.split(","))
-    return StartBuild(
-        records(), GitSourceRepository(schemes), SERVICE.objects, SERVICE.memo, utc_now
-    )
+    sources = GitSourceRepository(tuple(SERVICE.settings.source_schemes.split(",")))
+    return StartBuild(records(), sources, SERVICE.objects, plans(), SERVICE.memo, utc_now)
 
 
 @cache
 def record_job() -> RecordJob:
     """The use case behind `job-finished`."""
-    return RecordJob(records(), SERVICE.objects, SERVICE.memo)
+    return RecordJob(records(), plans(), SERVICE.memo, utc_now)
 
 
 @cache
@@ -68,3 +67,9 @@ def stop_build() -> StopBuild:
 def sweep() -> Sweep[Build]:
     """The use case behind the schedule."""
     return Sweep(records(), SERVICE.telemetry, overdue, lambda _key, build: build.flow_id)
+
+
+@cache
+def plans() -> Plans:
+    """The plans of flows, as this container remembers them."""
+    return Plans(SERVICE.objects)

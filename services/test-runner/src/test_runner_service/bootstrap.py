@@ -6,6 +6,7 @@ from penstock_shared.clock import utc_now
 from penstock_shared.contracts.events import Stage
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.persistence.sweep import Sweep
+from penstock_shared.plans import Plans
 from penstock_shared.service import Service
 from penstock_shared.settings import Settings
 from test_runner_service.domain.run import TestRun, overdue
@@ -25,13 +26,13 @@ def records() -> Records[TestRun]:
 @cache
 def start_run() -> StartRun:
     """The use case behind `build-completed`."""
-    return StartRun(records(), SERVICE.objects, SERVICE.memo, utc_now)
+    return StartRun(records(), plans(), SERVICE.memo, utc_now)
 
 
 @cache
 def record_job() -> RecordJob:
     """The use case behind `job-finished`."""
-    return RecordJob(records(), SERVICE.objects, SERVICE.memo)
+    return RecordJob(records(), SERVICE.objects, plans(), SERVICE.memo, utc_now)
 
 
 @cache
@@ -43,4 +44,15 @@ def stop_run() -> StopRun:
 @cache
 def sweep() -> Sweep[TestRun]:
     """The use case behind the schedule."""
-    return Sweep(records(), SERVICE.telemetry, overdue, lambda _key, run: run.flow_id)
+    return Sweep(
+        records(),
+        SERVICE.telemetry,
+        lambda run, now: overdue(run, plans().load, now),
+        lambda _key, run: run.flow_id,
+    )
+
+
+@cache
+def plans() -> Plans:
+    """The plans of flows, as this container remembers them."""
+    return Plans(SERVICE.objects)

@@ -29,7 +29,14 @@ _JSON = {
 }
 # Calls whose requests and answers hold no bytes, and no times that anyone reads.
 _HOT = {
-    "dynamodb": {"put_item", "update_item", "get_item", "batch_get_item", "query"},
+    "dynamodb": {
+        "put_item",
+        "update_item",
+        "get_item",
+        "batch_get_item",
+        "batch_write_item",
+        "query",
+    },
     "secretsmanager": {"get_secret_value"},
     "sqs": {
         "send_message",

@@ -53,8 +53,12 @@ Deploy = Annotated[LambdaDeploy | CommandDeploy, Field(discriminator="driver")]
 
 
 class BuildRecipe(Contract):
-    """The command that makes a component's artifact, and where it leaves it."""
+    """The command that makes a component's artifact, and where it leaves it.
 
+    `key` is the hash over everything that the artifact is made of.
+    """
+
+    key: str = ""
     run: str
     artifact: str = ""
     timeout: Seconds = 600
@@ -62,7 +66,7 @@ class BuildRecipe(Contract):
 
 
 class PlannedComponent(Contract):
-    """One component: `key` is the hash over everything that its artifact is made of."""
+    """One component: `key` is the hash over everything that is deployed of it."""
 
     name: Name
     path: str

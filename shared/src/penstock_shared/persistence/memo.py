@@ -14,6 +14,8 @@ from penstock_shared.persistence.dynamodb import RETENTION
 
 KEYS_A_READ = 100
 """The most items that one BatchGetItem returns."""
+ITEMS_A_WRITE = 25
+"""The most items that one BatchWriteItem takes."""
 
 
 class Memo(Protocol):
@@ -23,8 +25,8 @@ class Memo(Protocol):
         """The answers that are known, by key."""
         ...
 
-    def remember(self, key: str, answer: dict[str, Any]) -> None:
-        """Keep an answer. Equal questions have equal answers, so the last one wins."""
+    def remember(self, answers: Mapping[str, dict[str, Any]]) -> None:
+        """Keep answers, by key. Equal questions have equal answers, so the last one wins."""
         ...
 
 
@@ -42,19 +44,28 @@ class DynamoMemo:
         answers: dict[str, dict[str, Any]] = {}
         while wanted:
             batch, wanted = wanted[:KEYS_A_READ], wanted[KEYS_A_READ:]
-            found = self.client.batch_get_item(RequestItems={self.table: {"Keys": batch}})
+            wish = {"Keys": batch, "ConsistentRead": True}
+            found = self.client.batch_get_item(RequestItems={self.table: wish})
             for item in found["Responses"].get(self.table, []):
                 answers[item["id"]["S"].removeprefix("memo#")] = from_json(item["doc"]["S"])
             wanted += found.get("UnprocessedKeys", {}).get(self.table, {}).get("Keys", [])
         return answers
 
-    def remember(self, key: str, answer: dict[str, Any]) -> None:
-        """Keep an answer for as long as records are kept."""
-        self.client.put_item(
-            TableName=self.table,
-            Item={
-                "id": {"S": f"memo#{key}"},
-                "doc": {"S": to_json(answer).decode()},
-                "expires_at": {"N": str(int((self.clock() + RETENTION).timestamp()))},
-            },
-        )
+    def remember(self, answers: Mapping[str, dict[str, Any]]) -> None:
+        """Keep answers, by key, for as long as records are kept; 25 to a call."""
+        items = [self._item(key, answer) for key, answer in answers.items()]
+        if len(items) == 1:
+            self.client.put_item(TableName=self.table, Item=items[0])
+            return
+        wanted = [{"PutRequest": {"Item": item}} for item in items]
+        while wanted:
+            batch, wanted = wanted[:ITEMS_A_WRITE], wanted[ITEMS_A_WRITE:]
+            answer = self.client.batch_write_item(RequestItems={self.table: batch})
+            wanted += answer.get("UnprocessedItems", {}).get(self.table, [])
+
+    def _item(self, key: str, answer: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "id": {"S": f"memo#{key}"},
+            "doc": {"S": to_json(answer).decode()},
+            "expires_at": {"N": str(int((self.clock() + RETENTION).timestamp()))},
+        }

@@ -73,9 +73,9 @@ class InMemoryMemo:
         """The answers that are known, by key."""
         return {key: self.answers[key] for key in keys if key in self.answers}
 
-    def remember(self, key: str, answer: dict[str, Any]) -> None:
-        """Keep an answer."""
-        self.answers[key] = answer
+    def remember(self, answers: Mapping[str, dict[str, Any]]) -> None:
+        """Keep answers."""
+        self.answers.update(answers)
 
 
 @dataclass

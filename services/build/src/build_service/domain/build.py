@@ -1,6 +1,6 @@
 """A build: from a change to a plan with its artifacts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
@@ -15,15 +15,17 @@ from penstock_shared.contracts.events import (
     JobRequested,
     Stage,
 )
-from penstock_shared.contracts.jobs import Job, JobResult, JobState
+from penstock_shared.contracts.jobs import JobResult, JobState
 from penstock_shared.contracts.plan import ObjectRef, Plan
-from penstock_shared.decisions import Change, Decision, Record, Refusal, Result, already_done, stale
-from penstock_shared.plans import plan_reference
+from penstock_shared.decisions import Change, Decision, Record, Refusal, already_done, stale
+from penstock_shared.jobs import build_job, build_job_id
+from penstock_shared.positions import Positions
 
 PLANNING_PATIENCE = timedelta(minutes=10)
 """How long a change may wait for its plan: the fetch's own limits end well before."""
 QUEUE_PATIENCE = timedelta(hours=1)
-"""How long jobs may wait for a free runner, on top of what they may run."""
+"""How long jobs may wait for a free runner, on top of what they may run; it begins anew whenever
+one of them ends, since the others then wait their turn."""
 
 
 class BuildState(StrEnum):
@@ -39,7 +41,11 @@ class BuildState(StrEnum):
 
 
 class Build(Record):
-    """The build of one flow. A build that was stopped before it was asked for has no change."""
+    """The build of one flow. A build that was stopped before it was asked for has no change.
+
+    `plan` is the draft while artifacts are built, and then the finished plan. `done` holds the
+    positions of the components that are built, or need not be.
+    """
 
     transitions: ClassVar[Mapping[BuildState, frozenset[BuildState]]] = {
         BuildState.STOPPED_EARLY: frozenset({BuildState.STOPPED}),
@@ -55,11 +61,17 @@ class Build(Record):
     state: BuildState
     change: PushedChange | None = None
     attempt: int = 1
-    plan: Plan | None = None
-    jobs: dict[str, JobState] = {}
+    plan: ObjectRef | None = None
+    components: int = 0
+    done: Positions = Positions()
     reason: str = ""
     stopped_early: str = ""
     """Why the flow was stopped, and by whom, if that came before its change."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything is built, and only the finished plan is missing."""
+        return self.state is BuildState.BUILDING and len(self.done) == self.components
 
     def finished(self, state: BuildState, reason: str = "") -> "Build":
         """The build in a final state."""
@@ -92,19 +104,24 @@ def receive(
     return Change(stopped, [BuildRequested(change=change, attempt=build.attempt)])
 
 
-def begin(build: Build, plan: Plan, jobs: Sequence[Job], now: datetime) -> Change[Build]:
-    """The plan is made: run what has to be built, or complete at once when nothing has to."""
-    planned = build.model_copy(update={"plan": plan})
-    if not jobs:
-        return _complete(planned)
-    building = planned.model_copy(
+def begin(build: Build, plan: Plan, stored: ObjectRef, now: datetime) -> Change[Build]:
+    """The plan is made, and `stored`: run what has to be built, or complete at once when nothing
+    has to.
+    """
+    to_build = [number for number, component in enumerate(plan.components) if component.built]
+    if not to_build:
+        return complete(build, plan, stored)
+    count = len(plan.components)
+    building = build.model_copy(
         update={
             "state": BuildState.BUILDING,
-            "jobs": {job.job_id: JobState.WAITING for job in jobs},
-            "deadline": now + QUEUE_PATIENCE + timedelta(seconds=max(job.timeout for job in jobs)),
+            "plan": stored,
+            "components": count,
+            "done": Positions.of(set(range(count)) - set(to_build)),
+            "deadline": _deadline(plan, now),
         }
     )
-    return Change(building, [JobRequested(job=job) for job in jobs])
+    return Change(building, [JobRequested(job=build_job(plan, number)) for number in to_build])
 
 
 def fail(build: Build, reason: str) -> Change[Build]:
@@ -114,16 +131,27 @@ def fail(build: Build, reason: str) -> Change[Build]:
     )
 
 
-def job_finished(build: Build | None, result: JobResult) -> Decision[Build]:
-    """A build job ended: fail with it, wait for the others, or complete."""
-    refusal = _unexpected(build, result)
-    if refusal or build is None or build.plan is None:
-        return refusal or stale("the build has no plan")
-    if result.state is not JobState.SUCCEEDED:
-        return _fail_with(build, result)
-    jobs = build.jobs | {result.job_id: JobState.SUCCEEDED}
-    built = build.model_copy(update={"jobs": jobs, "plan": _with_artifact(build.plan, result)})
-    return _complete(built) if all(state.final for state in jobs.values()) else Change(built)
+def jobs_finished(
+    build: Build, plan: Plan, results: Iterable[JobResult], now: datetime
+) -> Decision[Build]:
+    """Build jobs ended: fail with the first that did not succeed, or take in those that did.
+
+    The build is then `ready`, or waits for the others.
+    """
+    refusals = [(_unexpected(build, plan, result), result) for result in results]
+    expected = [result for refusal, result in refusals if refusal is None]
+    if not expected:
+        return next((refusal for refusal, _ in refusals if refusal), stale("nothing has ended"))
+    done = build.done.with_these(_succeeded(expected))
+    taken = build.model_copy(update={"done": done, "deadline": _deadline(plan, now)})
+    failed = next((one for one in expected if one.state is not JobState.SUCCEEDED), None)
+    return _fail_with(taken, failed) if failed else Change(taken)
+
+
+def complete(build: Build, plan: Plan, stored: ObjectRef) -> Change[Build]:
+    """The plan is finished, and `stored`: hand it on."""
+    completed = build.finished(BuildState.COMPLETED).model_copy(update={"plan": stored})
+    return Change(completed, [BuildCompleted(flow=flow_ref(plan, stored))])
 
 
 def stop(flow_id: str, build: Build | None, stopped: FlowStopped) -> Decision[Build]:
@@ -144,59 +172,41 @@ def overdue(build: Build | None, now: datetime) -> Decision[Build]:
     return fail(build, f"gave up waiting for {waited_for} at {now:%Y-%m-%d %H:%M:%S} UTC")
 
 
-def _unexpected(build: Build | None, result: JobResult) -> Refusal | None:
-    if build is None or result.job_id not in build.jobs:
-        return stale(f"job {result.job_id} is not of this build")
-    if build.state is not BuildState.BUILDING:
-        return already_done(f"the build is {build.state}")
-    if build.jobs[result.job_id].final:
-        return Refusal(Result.ALREADY_DONE, "this job's result is known")
-    return None
-
-
-def _fail_with(build: Build, result: JobResult) -> Change[Build]:
-    reason = f"building {result.component} {result.how_it_ended()}"
-    failed = build.finished(BuildState.FAILED, reason).model_copy(
-        update={"jobs": build.jobs | {result.job_id: result.state}}
-    )
-    return Change(failed, [FlowFailed(stage=Stage.BUILD, reason=reason, job=result)])
-
-
-def _with_artifact(plan: Plan, result: JobResult) -> Plan:
-    outputs = {output.name: output for output in result.outputs}
-    components = tuple(
-        component.model_copy(
-            update={
-                "artifact": ObjectRef(
-                    key=outputs[component.name].key,
-                    sha256=outputs[component.name].sha256,
-                    size=outputs[component.name].size,
-                )
-            }
-        )
-        if component.name == result.component and component.name in outputs
-        else component
-        for component in plan.components
-    )
-    return plan.model_copy(update={"components": components})
-
-
-def _complete(build: Build) -> Change[Build]:
-    completed = build.finished(BuildState.COMPLETED)
-    return Change(completed, [BuildCompleted(flow=flow_ref(completed))])
-
-
-def flow_ref(build: Build) -> FlowRef:
-    """What later stages need to know of the flow. Raises ValueError without a plan."""
-    if build.plan is None:
-        raise ValueError(f"build {build.flow_id} has no plan")
-    change = build.plan.change
+def flow_ref(plan: Plan, stored: ObjectRef) -> FlowRef:
+    """What later stages need to know of the flow."""
+    change = plan.change
     return FlowRef(
         forge=change.forge,
         repository=change.repository,
         ref=change.ref,
         sha=change.sha,
-        intent=build.plan.intent,
-        started_at=build.plan.started_at,
-        plan=plan_reference(build.plan),
+        intent=plan.intent,
+        started_at=plan.started_at,
+        plan=stored,
     )
+
+
+def _unexpected(build: Build, plan: Plan, result: JobResult) -> Refusal | None:
+    position = result.position
+    if position >= len(plan.components) or result.job_id != build_job_id(plan, position):
+        return stale(f"job {result.job_id} is not of this build")
+    if build.state is not BuildState.BUILDING:
+        return already_done(f"the build is {build.state}")
+    if position in build.done:
+        return already_done("this job's result is known")
+    return None
+
+
+def _succeeded(results: Sequence[JobResult]) -> Iterable[int]:
+    return (one.position for one in results if one.state is JobState.SUCCEEDED)
+
+
+def _fail_with(build: Build, result: JobResult) -> Change[Build]:
+    reason = f"building {result.component} {result.how_it_ended()}"
+    failed = build.finished(BuildState.FAILED, reason)
+    return Change(failed, [FlowFailed(stage=Stage.BUILD, reason=reason, job=result)])
+
+
+def _deadline(plan: Plan, now: datetime) -> datetime:
+    longest = max(component.build.timeout for component in plan.components if component.build)
+    return now + QUEUE_PATIENCE + timedelta(seconds=longest)

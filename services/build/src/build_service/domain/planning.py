@@ -4,6 +4,7 @@ import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from shlex import quote
 from typing import Any
 
@@ -17,6 +18,7 @@ from penstock_shared.configuration.model import (
     GateSection,
 )
 from penstock_shared.contracts.change import Change, Intent
+from penstock_shared.contracts.jobs import JobResult
 from penstock_shared.contracts.plan import (
     BuildRecipe,
     CommandDeploy,
@@ -32,6 +34,8 @@ from penstock_shared.identifiers import digest_of
 
 TOOLCHAIN = "1"
 """Part of every key: raise it when presets or runners change what the same inputs make."""
+Answers = dict[str, dict[str, Any]]
+"""What is known of artifacts: who built each, and where it lies."""
 PRESET_ARTIFACT = ".penstock-artifact.zip"
 
 
@@ -60,7 +64,7 @@ class Planner:
             tree=self.tree.tree_id,
             committed_at=self.tree.committed_at,
             components=tuple(
-                self._component(name, section)
+                self._component(flow_id, name, section)
                 for name, section in self.configuration.components.items()
             ),
             gates=tuple(
@@ -79,15 +83,20 @@ class Planner:
                     f"in commit {self.change.sha[:12]}"
                 )
 
-    def _source_key(self, component: ComponentSection) -> str:
-        return digest_of(
-            self.change.repository, TOOLCHAIN, self.tree.digest(component.path, component.watch)
-        )
+    @cached_property
+    def _source_keys(self) -> Mapping[str, str]:
+        """Of each component, the hash over its own files and what it watches."""
+        return {
+            name: self._key_of(self.tree.digest(section.path, section.watch))
+            for name, section in self.configuration.components.items()
+        }
 
-    def _component(self, name: str, section: ComponentSection) -> PlannedComponent:
-        recipe = _recipe(section)
-        source_key = self._source_key(section)
-        artifact_key = digest_of(name, source_key, _text(recipe))
+    def _key_of(self, source: str) -> str:
+        return digest_of(self.change.forge, self.change.repository, TOOLCHAIN, source)
+
+    def _component(self, flow_id: str, name: str, section: ComponentSection) -> PlannedComponent:
+        recipe = _recipe(name, self._source_keys[name], section)
+        artifact_key = recipe.key if recipe else digest_of(name, self._source_keys[name])
         deploy = section.deploy
         return PlannedComponent(
             name=name,
@@ -95,16 +104,15 @@ class Planner:
             key=digest_of(artifact_key, _text(deploy), *section.depends_on),
             depends_on=section.depends_on,
             build=recipe,
-            artifact=_artifact(name, artifact_key, recipe),
+            artifact=_artifact(flow_id, name, recipe),
             deploy=_plain(deploy),
         )
 
     def _gates(self, name: str, section: GateSection) -> list[PlannedGate]:
         if section.scope is GateScope.REPOSITORY:
-            key = digest_of(self.change.repository, TOOLCHAIN, self.tree.tree_id)
-            return [_gate(name, None, ".", key, section)]
+            return [_gate(name, None, ".", self._key_of(self.tree.tree_id), section)]
         return [
-            _gate(name, component_name, component.path, self._source_key(component), section)
+            _gate(name, component_name, component.path, self._source_keys[component_name], section)
             for component_name, component in self.configuration.components.items()
         ]
 
@@ -126,8 +134,23 @@ class Planner:
 
 
 def artifact_memo_key(component: PlannedComponent) -> str:
-    """Under which question the artifact of a component is remembered."""
-    return f"artifact:{component.artifact.key if component.artifact else component.key}"
+    """Under which question the artifact of a component is remembered: what it is made of."""
+    return f"artifact:{component.build.key if component.build else component.key}"
+
+
+def answer_of(flow_id: str, result: JobResult) -> dict[str, Any]:
+    """What is remembered of a component that a job has built. Its artifact, if it has one, has the
+    component's name; it is the only output of a build job.
+    """
+    artifacts = [
+        ObjectRef(key=output.key, sha256=output.sha256, size=output.size)
+        for output in result.outputs
+        if output.name == result.component
+    ]
+    return {
+        "flow_id": flow_id,
+        "artifact": artifacts[0].model_dump() if artifacts else None,
+    }
 
 
 def with_known_artifacts(plan: Plan, known: Mapping[str, dict[str, Any]]) -> Plan:
@@ -139,9 +162,18 @@ def with_known_artifacts(plan: Plan, known: Mapping[str, dict[str, Any]]) -> Pla
     return plan.model_copy(update={"components": components})
 
 
-def to_build(plan: Plan) -> list[int]:
-    """The positions of the components that need a build job."""
-    return [number for number, component in enumerate(plan.components) if component.built]
+def with_artifacts(plan: Plan, built: Mapping[str, dict[str, Any]]) -> Plan:
+    """The finished plan: with the artifacts filled in that its own jobs have built.
+
+    Raises KeyError when one of them is not there.
+    """
+    components = tuple(
+        component.model_copy(update={"artifact": _known(built[artifact_memo_key(component)])})
+        if component.built
+        else component
+        for component in plan.components
+    )
+    return plan.model_copy(update={"components": components})
 
 
 def _with_known(component: PlannedComponent, known: dict[str, Any] | None) -> PlannedComponent:
@@ -149,28 +181,25 @@ def _with_known(component: PlannedComponent, known: dict[str, Any] | None) -> Pl
         return component.model_copy(update={"reason": "has nothing to build"})
     if known is None:
         return component.model_copy(update={"built": True, "reason": "its inputs are new"})
-    artifact = ObjectRef.model_validate(known["artifact"]) if known.get("artifact") else None
     reason = f"unchanged since flow {known['flow_id']}"
-    return component.model_copy(update={"artifact": artifact, "reason": reason})
+    return component.model_copy(update={"artifact": _known(known), "reason": reason})
 
 
-def _recipe(section: ComponentSection) -> BuildRecipe | None:
+def _known(answer: dict[str, Any]) -> ObjectRef | None:
+    return ObjectRef.model_validate(answer["artifact"]) if answer.get("artifact") else None
+
+
+def _recipe(name: str, source_key: str, section: ComponentSection) -> BuildRecipe | None:
     build = section.build
     if build is None:
         return None
-    if build.preset is None:
-        return BuildRecipe(
-            run=build.run,
-            artifact=build.artifact,
-            timeout=build.timeout,
-            environment=build.environment,
-        )
-    return BuildRecipe(
-        run=_preset_command(section.path, build),
-        artifact=PRESET_ARTIFACT,
+    recipe = BuildRecipe(
+        run=build.run if build.preset is None else _preset_command(section.path, build),
+        artifact=build.artifact if build.preset is None else PRESET_ARTIFACT,
         timeout=build.timeout,
         environment=build.environment,
     )
+    return recipe.model_copy(update={"key": digest_of(name, source_key, _text(recipe))})
 
 
 def _preset_command(path: str, build: BuildSection) -> str:
@@ -186,11 +215,12 @@ def _preset_command(path: str, build: BuildSection) -> str:
     )
 
 
-def _artifact(name: str, artifact_key: str, recipe: BuildRecipe | None) -> ObjectRef | None:
+def _artifact(flow_id: str, name: str, recipe: BuildRecipe | None) -> ObjectRef | None:
+    """Where this flow's build leaves the artifact: no other flow writes there."""
     if recipe is None or not recipe.artifact:
         return None
     suffix = posixpath.splitext(recipe.artifact)[1]
-    return ObjectRef(key=f"artifacts/{name}/{artifact_key}{suffix}")
+    return ObjectRef(key=f"artifacts/{name}/{recipe.key[:16]}-{flow_id}{suffix}")
 
 
 def _gate(

@@ -1,54 +1,68 @@
-"""A build job ended: remember its artifact, and complete or fail the build."""
+"""Build jobs ended: remember their artifacts, and complete or fail the build."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from build_service.domain import build
-from build_service.domain.build import Build, BuildState
-from build_service.domain.planning import artifact_memo_key
+from build_service.domain.build import Build
+from build_service.domain.planning import Answers, answer_of, artifact_memo_key, with_artifacts
+from penstock_shared.clock import Clock
+from penstock_shared.contracts.event import Event
+from penstock_shared.contracts.events import JobFinished
 from penstock_shared.contracts.jobs import JobResult, JobState
-from penstock_shared.contracts.plan import PlannedComponent
-from penstock_shared.decisions import Cause, Change, Decision, Outcome
+from penstock_shared.contracts.plan import Plan
+from penstock_shared.decisions import Cause, Change, Decision, Outcome, stale
 from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
-from penstock_shared.plans import store_plan
-from penstock_shared.storage import ObjectStore
+from penstock_shared.plans import Plans
 
 
 @dataclass(frozen=True)
 class RecordJob:
-    """Takes a job's result into its build."""
+    """Takes the results of jobs into their build."""
 
     records: Records[Build]
-    objects: ObjectStore
+    plans: Plans
     artifacts: Memo
+    clock: Clock
 
-    def __call__(self, result: JobResult, cause: Cause) -> Outcome[Build]:
-        """Take the result in, once."""
+    def __call__(self, finished: Sequence[Event[JobFinished]], cause: Cause) -> Outcome[Build]:
+        """Take in the results of one build's jobs, each once, with one write."""
+        results = [event.data.result for event in finished]
+        remembered: Answers = {}
 
         def decide(known: Build | None) -> Decision[Build]:
-            decision = build.job_finished(known, result)
-            self._store_plan(decision)
+            if known is None or known.plan is None:
+                return stale(f"job {results[0].job_id} is not of this build")
+            plan = self.plans.load(known.plan)
+            decision = build.jobs_finished(known, plan, results, self.clock())
+            if not isinstance(decision, Change):
+                return decision
+            # Before the write by which everybody takes these artifacts for built.
+            self._remember(plan, results, remembered)
+            return self._complete(decision, plan, remembered)
+
+        return self.records.change(results[0].record, cause, decide)
+
+    def _remember(self, plan: Plan, results: Sequence[JobResult], remembered: Answers) -> None:
+        answers = {
+            artifact_memo_key(component): answer_of(plan.flow_id, result)
+            for result in results
+            if result.state is JobState.SUCCEEDED
+            for component in plan.components[result.position : result.position + 1]
+        }
+        if answers.keys() - remembered.keys():
+            self.artifacts.remember(answers)
+            remembered.update(answers)
+
+    def _complete(
+        self, decision: Change[Build], plan: Plan, remembered: Answers
+    ) -> Decision[Build]:
+        """Where everything is built: the finished plan, stored before the event that names it."""
+        if not decision.record.ready:
             return decision
-
-        outcome = self.records.change(result.record, cause, decide)
-        if outcome.record and result.state is JobState.SUCCEEDED:
-            self._remember(outcome.record, result)
-        return outcome
-
-    def _store_plan(self, decision: Decision[Build]) -> None:
-        """Before the event that points at it can be said."""
-        if not isinstance(decision, Change) or decision.record.plan is None:
-            return
-        if decision.record.state is BuildState.COMPLETED:
-            store_plan(self.objects, decision.record.plan)
-
-    def _remember(self, known: Build, result: JobResult) -> None:
-        if known.plan is None or known.jobs.get(result.job_id) is not JobState.SUCCEEDED:
-            return
-        component = known.plan.component(result.component or "")
-        self.artifacts.remember(artifact_memo_key(component), _answer(known.flow_id, component))
-
-
-def _answer(flow_id: str, component: PlannedComponent) -> dict[str, object]:
-    artifact = component.artifact.model_dump() if component.artifact else None
-    return {"flow_id": flow_id, "artifact": artifact}
+        keys = [artifact_memo_key(component) for component in plan.components if component.built]
+        missing = [key for key in keys if key not in remembered]
+        artifacts = {**self.artifacts.recall(missing), **remembered} if missing else remembered
+        finished = with_artifacts(plan, artifacts)
+        return build.complete(decision.record, finished, self.plans.store(finished))

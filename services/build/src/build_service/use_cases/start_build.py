@@ -11,7 +11,6 @@ from build_service.domain.errors import BuildError, SourceError
 from build_service.domain.planning import (
     Planner,
     artifact_memo_key,
-    to_build,
     with_known_artifacts,
 )
 from build_service.domain.source import SourceRepository, SourceTree
@@ -23,13 +22,11 @@ from penstock_shared.configuration import (
 )
 from penstock_shared.contracts.change import Change
 from penstock_shared.contracts.events import BuildRequested
-from penstock_shared.contracts.jobs import Job
 from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.decisions import Cause, Decision, Outcome, already_done
-from penstock_shared.jobs import build_job
 from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
-from penstock_shared.plans import store_plan
+from penstock_shared.plans import Plans
 from penstock_shared.storage import ObjectStore
 
 SMALL_ARCHIVE = 1024 * 1024
@@ -43,6 +40,7 @@ class StartBuild:
     records: Records[Build]
     sources: SourceRepository
     objects: ObjectStore
+    plans: Plans
     artifacts: Memo
     clock: Clock
 
@@ -63,33 +61,24 @@ class StartBuild:
 
     def _prepare(self, flow_id: str, request: BuildRequested) -> Callable[[Build], Decision[Build]]:
         try:
-            plan, jobs = self._plan(flow_id, request.change)
-        except InvalidConfigurationError as error:
+            plan = self._plan(flow_id, request.change)
+        except (BuildError, InvalidConfigurationError) as error:
             reason = str(error)
             return lambda known: build.fail(known, reason)
-        except BuildError as error:
-            reason = str(error)
-            return lambda known: build.fail(known, reason)
-        return lambda known: self._begin(known, plan, jobs)
+        stored = self.plans.store(plan)
+        return lambda known: build.begin(known, plan, stored, self.clock())
 
-    def _plan(self, flow_id: str, change: Change) -> tuple[Plan, list[Job]]:
+    def _plan(self, flow_id: str, change: Change) -> Plan:
         tree = self.sources.fetch(change)
         configuration = read_configuration(_configuration_of(tree, change))
         archive = tree.archive()
         planner = Planner(change, configuration, tree, _snapshot_of(archive))
         plan = planner.plan(flow_id, change.pushed_at)
-        keys = [artifact_memo_key(component) for component in plan.components]
+        keys = [artifact_memo_key(component) for component in plan.components if component.build]
         plan = with_known_artifacts(plan, self.artifacts.recall(keys))
-        positions = to_build(plan)
-        if positions or plan.gates or plan.release:
+        if plan.gates or plan.release or any(component.built for component in plan.components):
             self._store_snapshot(plan.snapshot.key, archive)
-        return plan, [build_job(plan, position) for position in positions]
-
-    def _begin(self, known: Build, plan: Plan, jobs: list[Job]) -> Decision[Build]:
-        change = build.begin(known, plan, jobs, self.clock())
-        if change.record.state is BuildState.COMPLETED:
-            store_plan(self.objects, plan)
-        return change
+        return plan
 
     def _store_snapshot(self, key: str, archive: bytes) -> None:
         if len(archive) <= SMALL_ARCHIVE or not self.objects.exists(key):

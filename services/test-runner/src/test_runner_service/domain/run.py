@@ -1,10 +1,11 @@
 """A test run: the gates of one flow, run as parallel jobs, and one verdict."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
+from penstock_shared.contracts.event import EventData
 from penstock_shared.contracts.events import (
     FlowFailed,
     FlowRef,
@@ -12,13 +13,17 @@ from penstock_shared.contracts.events import (
     Stage,
     TestsPassed,
 )
-from penstock_shared.contracts.jobs import Job, JobResult, JobState
-from penstock_shared.contracts.model import Contract
-from penstock_shared.contracts.plan import PlannedGate
+from penstock_shared.contracts.jobs import JobResult, JobState
+from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.decisions import Change, Decision, Record, Refusal, already_done, stale
+from penstock_shared.jobs import gate_job, gate_job_id
+from penstock_shared.positions import Positions
 
 QUEUE_PATIENCE = timedelta(hours=1)
-"""How long jobs may wait for a free runner, on top of what they may run."""
+"""How long jobs may wait for a free runner, on top of what they may run; it begins anew whenever
+one of them ends, since the others then wait their turn."""
+MOST_NAMES = 10
+"""How many gates a reason names."""
 
 
 class RunState(StrEnum):
@@ -30,22 +35,13 @@ class RunState(StrEnum):
     STOPPED = "stopped"
 
 
-class GateRun(Contract):
-    """One gate in a run: the job that is at it, and what is left to try should it fail."""
-
-    gate: PlannedGate
-    state: JobState = JobState.WAITING
-    tries_left: int = 0
-    tried: int = 1
-
-    @property
-    def label(self) -> str:
-        """The gate as people name it, for example `unit (orders)`."""
-        return label_of(self.gate)
-
-
 class TestRun(Record):
-    """The test run of one flow. One that was stopped before it was asked for has no flow."""
+    """The test run of one flow. One that was stopped before it was asked for has no flow.
+
+    Gates are known by their positions in the plan that `flow` points at. `passed` holds those that
+    have passed, `reused` those of them that an earlier flow has, and `tries` the number of the try
+    that is under way, where that is not the first.
+    """
 
     __test__: ClassVar = False  # not a test class, whatever pytest thinks of its name
     transitions: ClassVar[Mapping[RunState, frozenset[RunState]]] = {
@@ -55,61 +51,71 @@ class TestRun(Record):
     flow_id: str
     state: RunState
     flow: FlowRef | None = None
-    gates: dict[str, GateRun] = {}
-    """By the id of the job that is at it."""
-    reused: tuple[int, ...] = ()
+    gates: int = 0
+    passed: Positions = Positions()
+    reused: Positions = Positions()
+    tries: dict[int, int] = {}
     reason: str = ""
+
+    def tried(self, position: int) -> int:
+        """The number of the try that is under way, or was the last."""
+        return self.tries.get(position, 1)
 
     def finished(self, state: RunState, reason: str = "") -> "TestRun":
         """The run in a final state."""
         return self.model_copy(update={"state": state, "reason": reason, "deadline": None})
 
 
-def label_of(gate: PlannedGate) -> str:
-    """The gate as people name it, for example `unit (orders)`."""
-    return f"{gate.name} ({gate.component})" if gate.component else gate.name
-
-
-def begin(
-    flow_id: str,
-    flow: FlowRef,
-    jobs: Sequence[tuple[PlannedGate, Job]],
-    reused: Iterable[int],
-    now: datetime,
-) -> Change[TestRun]:
+def begin(flow: FlowRef, plan: Plan, reused: Iterable[int], now: datetime) -> Change[TestRun]:
     """Run the gates that no earlier flow has passed; pass at once when there are none."""
+    known = Positions.of(reused)
     run = TestRun(
-        flow_id=flow_id,
+        flow_id=plan.flow_id,
         state=RunState.RUNNING,
         flow=flow,
-        gates={job.job_id: GateRun(gate=gate, tries_left=gate.retries) for gate, job in jobs},
-        reused=tuple(reused),
+        gates=len(plan.gates),
+        passed=known,
+        reused=known,
     )
-    if not jobs:
-        return _pass(run)
-    longest = timedelta(seconds=max(job.timeout for _gate, job in jobs))
-    waiting = run.model_copy(update={"deadline": now + QUEUE_PATIENCE + longest})
-    return Change(waiting, [JobRequested(job=job) for _gate, job in jobs])
+    if len(known) == len(plan.gates):
+        return _pass(run, [])
+    waiting = run.model_copy(update={"deadline": _deadline(plan, now)})
+    to_run = (number for number in range(len(plan.gates)) if number not in known)
+    return Change(waiting, [JobRequested(job=gate_job(plan, number)) for number in to_run])
 
 
-def job_finished(run: TestRun | None, result: JobResult, again: Job | None) -> Decision[TestRun]:
-    """A gate's job ended: pass, fail, or try it `again` where the gate may be retried."""
-    refusal = _unexpected(run, result)
-    if refusal or run is None:
-        return refusal or stale("there is no such run")
-    if result.state is JobState.SUCCEEDED:
-        gates = run.gates | {result.job_id: _now(run.gates[result.job_id], result.state)}
-        known = run.model_copy(update={"gates": gates})
-        return _pass(known) if all(gate.state.final for gate in gates.values()) else Change(known)
-    if may_retry(run, result) and again:
-        return _retry(run, result, again)
-    return _fail(run, result)
+def jobs_finished(
+    run: TestRun, plan: Plan, results: Iterable[JobResult], now: datetime
+) -> Decision[TestRun]:
+    """Jobs of gates ended: pass, fail with the first that failed, or try again those that may."""
+    taken: TestRun | None = None
+    says: list[EventData] = []
+    refusal = stale("nothing has ended")
+    for result in results:
+        decision = _take(taken or run, plan, result)
+        if isinstance(decision, Refusal):
+            refusal = decision
+            continue
+        taken = decision.record
+        says += decision.says
+    if taken is None:
+        return refusal
+    if taken.state is not RunState.RUNNING:
+        return Change(taken, says[-1:])  # why it failed; nothing is tried again any more
+    if len(taken.passed) == taken.gates:
+        return _pass(taken, says)
+    return Change(taken.model_copy(update={"deadline": _deadline(plan, now)}), says)
 
 
-def may_retry(run: TestRun | None, result: JobResult) -> bool:
-    """Whether a job that ended like this is worth another try."""
-    gate = run.gates.get(result.job_id) if run else None
-    return bool(gate and gate.tries_left > 0 and result.state is JobState.FAILED)
+def passed_at_once(run: TestRun, plan: Plan, result: JobResult) -> bool:
+    """Whether this result is that of a gate of the run that passed on its first try."""
+    position = result.position
+    return (
+        result.state is JobState.SUCCEEDED
+        and position in run.passed
+        and run.tried(position) == 1
+        and result.job_id == gate_job_id(plan, position, 1)
+    )
 
 
 def stop(flow_id: str, run: TestRun | None, reason: str) -> Decision[TestRun]:
@@ -121,55 +127,68 @@ def stop(flow_id: str, run: TestRun | None, reason: str) -> Decision[TestRun]:
     return Change(run.finished(RunState.STOPPED, reason))
 
 
-def overdue(run: TestRun | None, now: datetime) -> Decision[TestRun]:
+def overdue(
+    run: TestRun | None, plan_at: Callable[[ObjectRef], Plan], now: datetime
+) -> Decision[TestRun]:
     """The sweeper found the run waiting for too long."""
-    if run is None or run.deadline is None or run.deadline > now:
+    if run is None or run.flow is None or run.deadline is None or run.deadline > now:
         return already_done("not overdue")
-    waiting = sorted(gate.label for gate in run.gates.values() if not gate.state.final)
-    reason = f"gave up waiting for {', '.join(waiting)} at {now:%Y-%m-%d %H:%M:%S} UTC"
+    waited_for = _names(run, plan_at(run.flow.plan))
+    reason = f"gave up waiting for {waited_for} at {now:%Y-%m-%d %H:%M:%S} UTC"
     return Change(
         run.finished(RunState.FAILED, reason), [FlowFailed(stage=Stage.TEST, reason=reason)]
     )
 
 
-def _unexpected(run: TestRun | None, result: JobResult) -> Refusal | None:
-    if run is None or result.job_id not in run.gates:
-        return stale(f"job {result.job_id} is not, or no longer, of this run")
+def _names(run: TestRun, plan: Plan) -> str:
+    waiting = [gate.label for number, gate in enumerate(plan.gates) if number not in run.passed]
+    more = [f"{len(waiting) - MOST_NAMES:,} more"] if len(waiting) > MOST_NAMES else []
+    return ", ".join(waiting[:MOST_NAMES] + more)
+
+
+def _take(run: TestRun, plan: Plan, result: JobResult) -> Decision[TestRun]:
+    position = result.position
+    refusal = _unexpected(run, plan, result)
+    if refusal:
+        return refusal
+    if result.state is JobState.SUCCEEDED:
+        return Change(run.model_copy(update={"passed": run.passed.with_these([position])}))
+    if result.state is JobState.FAILED and run.tried(position) <= plan.gates[position].retries:
+        return _retry(run, plan, position)
+    return _fail(run, plan, result)
+
+
+def _unexpected(run: TestRun, plan: Plan, result: JobResult) -> Refusal | None:
+    position = result.position
     if run.state is not RunState.RUNNING:
         return already_done(f"the test run has {run.state}")
-    if run.gates[result.job_id].state.final:
+    if position >= len(plan.gates) or result.job_id != gate_job_id(
+        plan, position, run.tried(position)
+    ):
+        return stale(f"job {result.job_id} is not, or no longer, of this run")
+    if position in run.passed:
         return already_done("this job's result is known")
     return None
 
 
-def _now(gate: GateRun, state: JobState) -> GateRun:
-    return gate.model_copy(update={"state": state})
+def _retry(run: TestRun, plan: Plan, position: int) -> Change[TestRun]:
+    number = run.tried(position) + 1
+    again = run.model_copy(update={"tries": run.tries | {position: number}})
+    return Change(again, [JobRequested(job=gate_job(plan, position, number))])
 
 
-def _retry(run: TestRun, result: JobResult, again: Job) -> Change[TestRun]:
-    gates = dict(run.gates)
-    gate = gates.pop(result.job_id)
-    gates[again.job_id] = gate.model_copy(
-        update={
-            "state": JobState.WAITING,
-            "tries_left": gate.tries_left - 1,
-            "tried": gate.tried + 1,
-        }
-    )
-    return Change(run.model_copy(update={"gates": gates}), [JobRequested(job=again)])
-
-
-def _fail(run: TestRun, result: JobResult) -> Change[TestRun]:
-    gate = run.gates[result.job_id]
-    reason = f"gate {gate.label} {result.how_it_ended()}"
-    failed = run.finished(RunState.FAILED, reason).model_copy(
-        update={"gates": run.gates | {result.job_id: _now(gate, result.state)}}
-    )
+def _fail(run: TestRun, plan: Plan, result: JobResult) -> Change[TestRun]:
+    reason = f"gate {plan.gates[result.position].label} {result.how_it_ended()}"
+    failed = run.finished(RunState.FAILED, reason)
     return Change(failed, [FlowFailed(stage=Stage.TEST, reason=reason, job=result)])
 
 
-def _pass(run: TestRun) -> Change[TestRun]:
+def _pass(run: TestRun, says: list[EventData]) -> Change[TestRun]:
     if run.flow is None:
         raise ValueError(f"test run {run.flow_id} has no flow")
-    passed = run.finished(RunState.PASSED)
-    return Change(passed, [TestsPassed(flow=run.flow, reused=run.reused)])
+    passed = TestsPassed(flow=run.flow, reused=tuple(run.reused))
+    return Change(run.finished(RunState.PASSED), [*says, passed])
+
+
+def _deadline(plan: Plan, now: datetime) -> datetime:
+    return now + QUEUE_PATIENCE + timedelta(seconds=max(gate.timeout for gate in plan.gates))

@@ -1,14 +1,18 @@
-"""A gate's job ended: read its reports, and pass, retry or fail the gate."""
+"""Jobs of gates ended: read their reports, and pass, retry or fail the gates."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from penstock_shared.contracts.jobs import Job, JobResult, JobState
-from penstock_shared.contracts.plan import PlannedGate
-from penstock_shared.decisions import Cause, Decision, Outcome
-from penstock_shared.jobs import COVERAGE, gate_job
+from penstock_shared.clock import Clock
+from penstock_shared.contracts.event import Event
+from penstock_shared.contracts.events import JobFinished
+from penstock_shared.contracts.jobs import JobResult, JobState
+from penstock_shared.contracts.plan import Plan, PlannedGate
+from penstock_shared.decisions import Cause, Decision, Outcome, stale
+from penstock_shared.jobs import COVERAGE
 from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
-from penstock_shared.plans import load_plan
+from penstock_shared.plans import Plans
 from penstock_shared.storage import ObjectStore
 from test_runner_service.domain import run
 from test_runner_service.domain.coverage import ReportError, shortfall
@@ -18,33 +22,41 @@ from test_runner_service.use_cases.start_run import verdict_key
 
 @dataclass(frozen=True)
 class RecordJob:
-    """Takes a job's result into its run."""
+    """Takes the results of jobs into their run."""
 
     records: Records[TestRun]
     objects: ObjectStore
+    plans: Plans
     verdicts: Memo
+    clock: Clock
 
-    def __call__(self, result: JobResult, cause: Cause) -> Outcome[TestRun]:
-        """Take the result in, once. A gate that passed on its first try is remembered."""
-        judged = result
+    def __call__(self, finished: Sequence[Event[JobFinished]], cause: Cause) -> Outcome[TestRun]:
+        """Take in the results of one run's jobs, each once, with one write.
+
+        Gates that passed on their first try are remembered.
+        """
+        results = [event.data.result for event in finished]
+        judged: list[JobResult] = []
 
         def decide(known: TestRun | None) -> Decision[TestRun]:
-            nonlocal judged
-            judged = self._judge(known, result)
-            return run.job_finished(known, judged, self._again(known, judged))
+            if known is None or known.flow is None:
+                return stale(f"job {results[0].job_id} is not of this run")
+            plan = self.plans.load(known.flow.plan)
+            judged[:] = judged or [self._judge(plan, result) for result in results]
+            return run.jobs_finished(known, plan, judged, self.clock())
 
-        outcome = self.records.change(result.record, cause, decide)
-        if outcome.record and judged.state is JobState.SUCCEEDED:
+        outcome = self.records.change(results[0].record, cause, decide)
+        if outcome.record and judged:
             self._remember(outcome.record, judged)
         return outcome
 
-    def _judge(self, known: TestRun | None, result: JobResult) -> JobResult:
+    def _judge(self, plan: Plan, result: JobResult) -> JobResult:
         """The result as the gate sees it: a command may succeed and its coverage not suffice."""
-        gate = known.gates.get(result.job_id) if known else None
-        if gate is None or gate.gate.coverage is None or result.state is not JobState.SUCCEEDED:
+        gate = plan.gates[result.position] if result.position < len(plan.gates) else None
+        if gate is None or gate.coverage is None or result.state is not JobState.SUCCEEDED:
             return result
         try:
-            reason = shortfall(self._report(result, gate.gate), gate.gate.coverage)
+            reason = shortfall(self._report(result, gate), gate.coverage)
         except ReportError as error:
             reason = str(error)
         failed = {"state": JobState.FAILED, "reason": reason}
@@ -57,13 +69,11 @@ class RecordJob:
         name = gate.coverage.report if gate.coverage else ""
         raise ReportError(f"the gate left no coverage report {name}")
 
-    def _again(self, known: TestRun | None, result: JobResult) -> Job | None:
-        if known is None or known.flow is None or not run.may_retry(known, result):
-            return None
-        plan = load_plan(self.objects, known.flow.plan)
-        return gate_job(plan, result.position, known.gates[result.job_id].tried + 1)
-
-    def _remember(self, known: TestRun, result: JobResult) -> None:
-        gate = known.gates.get(result.job_id)
-        if gate and gate.state is JobState.SUCCEEDED and gate.tried == 1:
-            self.verdicts.remember(verdict_key(gate.gate), {"flow_id": known.flow_id})
+    def _remember(self, known: TestRun, judged: Sequence[JobResult]) -> None:
+        if known.flow is None:
+            return
+        plan = self.plans.load(known.flow.plan)
+        proven = [one.position for one in judged if run.passed_at_once(known, plan, one)]
+        if proven:
+            answer = {"flow_id": known.flow_id}
+            self.verdicts.remember({verdict_key(plan.gates[number]): answer for number in proven})

@@ -7,11 +7,9 @@ from penstock_shared.clock import Clock
 from penstock_shared.contracts.events import BuildCompleted
 from penstock_shared.contracts.plan import PlannedGate
 from penstock_shared.decisions import Cause, Change, Decision, Outcome, already_done
-from penstock_shared.jobs import gate_job
 from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
-from penstock_shared.plans import load_plan
-from penstock_shared.storage import ObjectStore
+from penstock_shared.plans import Plans
 from test_runner_service.domain import run
 from test_runner_service.domain.run import TestRun
 
@@ -21,27 +19,25 @@ class StartRun:
     """Turns a plan's gates into jobs."""
 
     records: Records[TestRun]
-    objects: ObjectStore
+    plans: Plans
     verdicts: Memo
     clock: Clock
 
     def __call__(self, flow_id: str, completed: BuildCompleted, cause: Cause) -> Outcome[TestRun]:
         """Start the flow's test run, once."""
-        prepare = cache(lambda: self._prepare(flow_id, completed))
+        prepare = cache(lambda: self._prepare(completed))
 
         def decide(known: TestRun | None) -> Decision[TestRun]:
             return already_done(f"the test run has {known.state}") if known else prepare()
 
         return self.records.change(flow_id, cause, decide, expect_new=True)
 
-    def _prepare(self, flow_id: str, completed: BuildCompleted) -> Change[TestRun]:
-        plan = load_plan(self.objects, completed.flow.plan)
+    def _prepare(self, completed: BuildCompleted) -> Change[TestRun]:
+        plan = self.plans.load(completed.flow.plan)
         keys = [verdict_key(gate) for gate in plan.gates]
         known = self.verdicts.recall(keys)
-        to_run = [number for number, key in enumerate(keys) if key not in known]
         reused = [number for number, key in enumerate(keys) if key in known]
-        jobs = [(plan.gates[number], gate_job(plan, number)) for number in to_run]
-        return run.begin(flow_id, completed.flow, jobs, reused, self.clock())
+        return run.begin(completed.flow, plan, reused, self.clock())
 
 
 def verdict_key(gate: PlannedGate) -> str:
