@@ -10,6 +10,7 @@ from build_service.adapters import git
 from build_service.adapters.git import GitSourceRepository
 from build_service.domain.errors import SourceError, SourceUnavailableError
 from build_service.domain.source import SourceTree
+from penstock_shared.contracts.plan import History
 from tests.support.builders import a_change
 from tests.support.git import WorkTree
 
@@ -60,19 +61,19 @@ def test_the_archive_holds_the_files_with_modes_and_links(work: WorkTree) -> Non
     (work.folder / "link").symlink_to("a.txt")
     tree = fetch(work, pushed(work))
 
-    with tarfile.open(fileobj=io.BytesIO(tree.archive())) as archive:
+    with tarfile.open(fileobj=io.BytesIO(tree.archive(History.NONE))) as archive:
         members = {member.name: member for member in archive.getmembers()}
     assert members["run.sh"].mode == 0o755
     assert members["a.txt"].mode == 0o644
     assert members["link"].linkname == "a.txt"
 
 
-def test_equal_trees_make_equal_archives_whenever_they_were_committed(work: WorkTree) -> None:
-    first = fetch(work, pushed(work)).archive()
+def test_equal_trees_committed_at_one_moment_make_equal_archives(work: WorkTree) -> None:
+    first = fetch(work, pushed(work)).archive(History.NONE)
     work.commit({}, "the same files again")
     work.push()
 
-    assert fetch(work, work.git("rev-parse", "HEAD")).archive() == first
+    assert fetch(work, work.git("rev-parse", "HEAD")).archive(History.NONE) == first
 
 
 def test_a_mode_changes_the_key_and_a_touched_file_does_not(work: WorkTree) -> None:
@@ -134,13 +135,13 @@ def test_too_much_source_is_refused_with_the_limit(
         fetch(work, sha)
 
 
-def test_a_submodule_is_left_out_but_counts_as_a_change(work: WorkTree) -> None:
+def test_a_submodule_is_an_empty_folder_and_counts_as_a_change(work: WorkTree) -> None:
     pushed(work)
     work.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},vendored")
     work.git("commit", "--quiet", "--message=Add a submodule")
     work.push()
     tree = fetch(work, work.git("rev-parse", "HEAD"))
 
-    with tarfile.open(fileobj=io.BytesIO(tree.archive())) as archive:
-        assert "vendored" not in archive.getnames()
+    with tarfile.open(fileobj=io.BytesIO(tree.archive(History.NONE))) as archive:
+        assert archive.getmember("vendored").isdir()
     assert tree.files["vendored"] == f"160000 {'1' * 40}"

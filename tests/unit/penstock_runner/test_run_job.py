@@ -16,7 +16,7 @@ from penstock_runner.errors import JobError, JobInterruptedError
 from penstock_runner.use_cases.lease import Lease
 from penstock_runner.use_cases.run_job import RunJob
 from penstock_shared.contracts.jobs import JobOutput, JobResult, JobState
-from tests.support.builders import FLOW_ID, an_output
+from tests.support.builders import FLOW_ID, NOW, SHA, a_checkout, an_output
 from tests.unit.penstock_runner.stand_ins import JOB_ID, FakeWorkshop, Table, a_job
 
 SUCCEEDED = Ending(JobState.SUCCEEDED, 0)
@@ -128,9 +128,35 @@ def test_a_command_gets_an_environment_of_its_own(bench: Bench, tmp_path: Path) 
         "PENSTOCK_COMPONENT": "orders",
         "PENSTOCK_ATTEMPT": "1",
         "PENSTOCK_SOURCE": str(tmp_path),
+        "PENSTOCK_REPOSITORY": "acme/shop",
+        "PENSTOCK_REF": "refs/heads/main",
+        "PENSTOCK_BRANCH": "main",
+        "PENSTOCK_SHA": SHA,
+        "SOURCE_DATE_EPOCH": str(int(NOW.timestamp())),
         "UV_INDEX": "an index",
         "MODE": "fast",
     }
+
+
+def environment_with(bench: Bench, **job: Any) -> dict[str, str]:
+    bench.run(bench.lease(**job))
+    return dict(bench.shell.ran[-1].environment)
+
+
+def test_a_job_of_a_pull_request_is_told_its_number_and_a_tag_is_no_branch(bench: Bench) -> None:
+    source = a_checkout(ref="refs/pull/7/merge", pull_request=7)
+    environment = environment_with(bench, source=source)
+
+    assert environment["PENSTOCK_PULL_REQUEST"] == "7"
+    assert environment["PENSTOCK_REF"] == "refs/pull/7/merge"
+    assert "PENSTOCK_BRANCH" not in environment
+
+
+def test_a_deployment_s_job_is_told_its_environment_and_token(bench: Bench) -> None:
+    environment = environment_with(bench, environment="staging", token=12)
+
+    assert environment["PENSTOCK_ENVIRONMENT"] == "staging"
+    assert environment["PENSTOCK_DEPLOYMENT_TOKEN"] == "12"
 
 
 def test_what_cannot_be_prepared_fails_with_the_reason(bench: Bench) -> None:

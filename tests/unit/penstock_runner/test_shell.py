@@ -252,6 +252,13 @@ def test_what_cannot_be_started_says_why(script: str, folder: str, tmp_path: Pat
         PosixShell(ProcessGuard()).run(command, lambda _: None, StopSignal())
 
 
+def test_a_variable_that_no_process_can_have_is_told(tmp_path: Path) -> None:
+    command = Command("true", tmp_path, {"BROKEN": "\ud800"}, 5)
+
+    with pytest.raises(JobError, match="the command could not be started: "):
+        PosixShell(ProcessGuard()).run(command, lambda _: None, StopSignal())
+
+
 def test_no_file_is_left_open(run: Callable[..., Ending]) -> None:
     run("true")
     before = len(list(Path("/proc/self/fd").iterdir()))

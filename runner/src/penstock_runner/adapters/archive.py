@@ -24,6 +24,7 @@ _FRESH = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def unpack(archive: IO[bytes], folder: Path) -> None:
     """Unpack a tar.gz into `folder`: files, folders and links, with the times that it gives them.
+    What it dates 0 is dated now.
 
     Raises UnsafePathError for a member or link that leaves the folder, JobError for an archive
     that is damaged or too large.
@@ -55,7 +56,7 @@ class _Unpacking:
             self._refuse_beneath_link(path)
             self._write(member, path)
         for folder, time in self.times.items():
-            os.utime(folder, (time, time))
+            _date(folder, time)
 
     def _weigh(self, member: tarfile.TarInfo) -> None:
         self.members += 1
@@ -101,8 +102,7 @@ class _Unpacking:
             if content:
                 copyfileobj(content, file)
             os.fchmod(file.fileno(), _PROGRAM if member.mode & stat.S_IXUSR else _FILE)
-            file.flush()
-            os.utime(file.fileno(), (member.mtime, member.mtime))
+        _date(target, member.mtime)
 
     def _write_link(self, member: tarfile.TarInfo, target: Path) -> None:
         leads_to = os.path.realpath(target.parent / member.linkname)
@@ -111,7 +111,7 @@ class _Unpacking:
             raise _refused(f"{member.name} is a link that leads out, to {member.linkname}")
         _make_room(target)
         target.symlink_to(member.linkname)
-        os.utime(target, (member.mtime, member.mtime), follow_symlinks=False)
+        _date(target, member.mtime)
 
     def _write_hard_link(self, member: tarfile.TarInfo, target: Path) -> None:
         same = _normal(member.linkname)
@@ -122,6 +122,11 @@ class _Unpacking:
 
 def _refused(reason: str) -> UnsafePathError:
     return UnsafePathError(f"the archive is refused: {reason}")
+
+
+def _date(path: Path, time: float) -> None:
+    if time:
+        os.utime(path, (time, time), follow_symlinks=False)
 
 
 def _make_room(target: Path) -> None:

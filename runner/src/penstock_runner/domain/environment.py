@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock_runner.domain.ports import Site
-from penstock_shared.contracts.jobs import Job
+from penstock_shared.contracts.jobs import Checkout, Job
 
+_BRANCHES = "refs/heads/"
 _FOR_ALL = {
     "CI": "true",
     "COLUMNS": "120",
@@ -48,7 +49,8 @@ def environment_of(job: Job, flow_id: str, attempt: int, site: Site, host: Host)
         "PENSTOCK_COMPONENT": job.component or "",
         "PENSTOCK_ATTEMPT": str(attempt),
         "PENSTOCK_SOURCE": str(site.source),
-        **({} if job.token is None else {"PENSTOCK_DEPLOYMENT_TOKEN": str(job.token)}),
+        **_commit(job.source),
+        **_deployment(job),
         **job.variables,
     }
 
@@ -57,3 +59,24 @@ def _programs(site: Site, host: Host) -> dict[str, str]:
     if site.python is None:
         return {"PATH": host.path}
     return {"PATH": f"{site.python / 'bin'}:{host.path}", "VIRTUAL_ENV": str(site.python)}
+
+
+def _commit(source: Checkout) -> dict[str, str]:
+    known = {
+        "PENSTOCK_REPOSITORY": source.repository,
+        "PENSTOCK_REF": source.ref,
+        "PENSTOCK_BRANCH": source.ref.removeprefix(_BRANCHES),
+        "PENSTOCK_SHA": source.sha,
+    }
+    if not source.ref.startswith(_BRANCHES):
+        del known["PENSTOCK_BRANCH"]
+    if source.pull_request is not None:
+        known["PENSTOCK_PULL_REQUEST"] = str(source.pull_request)
+    if source.committed_at is not None:
+        known["SOURCE_DATE_EPOCH"] = str(int(source.committed_at.timestamp()))
+    return known
+
+
+def _deployment(job: Job) -> dict[str, str]:
+    known = {"PENSTOCK_ENVIRONMENT": job.environment, "PENSTOCK_DEPLOYMENT_TOKEN": job.token}
+    return {name: str(value) for name, value in known.items() if value is not None}

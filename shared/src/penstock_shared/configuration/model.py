@@ -10,7 +10,13 @@ from pydantic_core import PydanticCustomError
 from penstock_shared.configuration.wording import alternatives, did_you_mean, quoted
 from penstock_shared.contracts.change import Intent
 from penstock_shared.contracts.model import Name
-from penstock_shared.contracts.plan import CommandDeploy, Coverage, EnvironmentMode, LambdaDeploy
+from penstock_shared.contracts.plan import (
+    CommandDeploy,
+    Coverage,
+    EnvironmentMode,
+    History,
+    LambdaDeploy,
+)
 from penstock_shared.globs import glob_matcher, is_glob
 
 MOST_COMPONENTS = 1_000
@@ -210,6 +216,7 @@ class Configuration(Section):
     gates: dict[Name, GateSection] = Field(default={}, max_length=MOST_GATES)
     environments: dict[Name, EnvironmentSection] = Field(default={}, max_length=MOST_ENVIRONMENTS)
     release: ReleaseSection | None = None
+    history: History = History.COMMIT
     branches: dict[
         Annotated[str, Field(min_length=1, max_length=_LONGEST_PATH)],
         Annotated[Intent, BeforeValidator(_intent)],

@@ -1,27 +1,38 @@
 """Source from git repositories, with dulwich: Lambda has no git binary."""
 
-import gzip
-import io
 import stat
-import tarfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import unquote, urlsplit
 
 from dulwich.client import GitClient, get_transport_and_path
 from dulwich.errors import GitProtocolError, NotGitRepository
 from dulwich.object_store import iter_tree_contents
 from dulwich.objects import S_ISGITLINK, Blob, Commit, ObjectID
+from dulwich.refs import Ref
 from dulwich.repo import MemoryRepo
 
+from build_service.adapters.git_folder import GitFolder, WorkFile
+from build_service.adapters.git_history import Past, commits_and_tags, everything
+from build_service.adapters.snapshot import snapshot_of
 from build_service.domain.errors import SourceError, SourceUnavailableError
 from build_service.domain.source import SourceTree
 from penstock_shared.contracts.change import Change
+from penstock_shared.contracts.plan import History
 
 MOST_FILES = 50_000
 MOST_BYTES = 512 * 1024 * 1024
 """What one snapshot may weigh unpacked; it passes through the function's memory."""
+_TAGS = b"refs/tags/"
+_PEELED = b"^{}"
+_WITHOUT_TREES = b"tree:0"
+# A zip knows no time before the first, and an index of git's none after 2106.
+_EARLIEST, _LATEST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (1980, 2100))
+
+Refs = Mapping[Ref, ObjectID | None]
 
 
 @dataclass(frozen=True)
@@ -33,29 +44,21 @@ class GitSourceRepository:
     schemes: tuple[str, ...]
 
     def fetch(self, change: Change) -> SourceTree:
-        """The tree of the change's commit, without its history.
+        """The tree of the change's commit; its history is fetched when a snapshot needs it.
 
         Raises SourceError when there is no such repository or commit, or it is too large;
         SourceUnavailableError when the server does not answer.
         """
         self._check_scheme(change)
-        commit = ObjectID(change.sha.encode())
+        commit_id = ObjectID(change.sha.encode())
         repository = MemoryRepo()
-        try:
+        with _in_words(change):
             client, path = _connection(change.clone_url)
-            client.fetch(path, repository, determine_wants=_only(commit), depth=1)
-            found = repository[commit]
-        except KeyError as error:
-            raise SourceError(
-                f"{change.repository} has no commit {change.sha}; was it pushed away?"
-            ) from error
-        except NotGitRepository as error:
-            raise SourceError(f"there is no git repository at {change.clone_url}") from error
-        except (GitProtocolError, OSError) as error:
-            raise SourceUnavailableError(f"cannot fetch {change.clone_url}: {error}") from error
-        if not isinstance(found, Commit):
+            client.fetch(path, repository, determine_wants=_only(commit_id), depth=1)
+            commit = repository[commit_id]
+        if not isinstance(commit, Commit):
             raise SourceError(f"{change.sha} of {change.repository} is no commit")
-        return _Snapshot(repository, found).tree()
+        return _Fetched(change, repository, commit).tree()
 
     def _check_scheme(self, change: Change) -> None:
         scheme = urlsplit(change.clone_url).scheme
@@ -65,6 +68,20 @@ class GitSourceRepository:
                 f"the clone URL {change.clone_url!r} is not one that this stack fetches from "
                 f"({allowed})"
             )
+
+
+@contextmanager
+def _in_words(change: Change) -> Iterator[None]:
+    try:
+        yield
+    except KeyError as error:
+        raise SourceError(
+            f"{change.repository} has no commit {change.sha}; was it pushed away?"
+        ) from error
+    except NotGitRepository as error:
+        raise SourceError(f"there is no git repository at {change.clone_url}") from error
+    except (GitProtocolError, OSError) as error:
+        raise SourceUnavailableError(f"cannot fetch {change.clone_url}: {error}") from error
 
 
 def _connection(clone_url: str) -> tuple[GitClient, str]:
@@ -80,10 +97,26 @@ def _only(commit: ObjectID) -> Callable[..., list[ObjectID]]:
     return wants
 
 
-@dataclass(frozen=True)
-class _Snapshot:
-    """The fetched objects of one commit."""
+def _with_tags(commit: ObjectID) -> Callable[..., list[ObjectID]]:
+    def wants(refs: Refs, depth: int | None = None) -> list[ObjectID]:  # dulwich names it
+        return [commit, *_tags_in(refs).values()]
 
+    return wants
+
+
+def _tags_in(refs: Refs) -> dict[bytes, ObjectID]:
+    return {
+        name: sha
+        for name, sha in refs.items()
+        if sha and name.startswith(_TAGS) and not name.endswith(_PEELED)
+    }
+
+
+@dataclass(frozen=True)
+class _Fetched:
+    """One commit with the objects of its tree."""
+
+    change: Change
     repository: MemoryRepo
     commit: Commit
 
@@ -94,6 +127,7 @@ class _Snapshot:
         entries = iter_tree_contents(self.repository.object_store, root, include_trees=True)
         for entry in entries:
             path = entry.path.decode(errors="surrogateescape")
+            _check_path(path)
             if stat.S_ISDIR(entry.mode):
                 folders[path or "."] = entry.sha.decode()
             else:
@@ -101,47 +135,67 @@ class _Snapshot:
         self._check_size(files.values())
         return SourceTree(
             tree_id=root.decode(),
-            committed_at=datetime.fromtimestamp(self.commit.commit_time, UTC),
+            committed_at=datetime.fromtimestamp(self._moment, UTC),
             files=files,
             folders=folders,
             read=lambda path: self._content(files[path]),
-            archive=lambda: self._archive(files),
+            archive=partial(self._archive, files),
         )
 
+    @property
+    def _moment(self) -> int:
+        """When it was committed, in seconds since the epoch, as far as files can be dated so."""
+        return min(max(int(self.commit.commit_time), _EARLIEST), _LATEST)
+
     def _check_size(self, entries: Iterable[str]) -> None:
-        sizes = [len(self._content(entry)) for entry in entries if not _is_submodule(entry)]
+        sizes = [len(self._content(entry)) for entry in entries]
         if len(sizes) > MOST_FILES:
             raise SourceError(f"the commit has {len(sizes)} files; the limit is {MOST_FILES}")
         if sum(sizes) > MOST_BYTES:
             raise SourceError(f"the commit has {sum(sizes)} bytes; the limit is {MOST_BYTES}")
 
     def _content(self, entry: str) -> bytes:
-        blob = self.repository[ObjectID(entry.split()[1].encode())]
+        mode, sha = entry.split()
+        if S_ISGITLINK(int(mode, 8)):
+            return b""
+        blob = self.repository[ObjectID(sha.encode())]
         return blob.data if isinstance(blob, Blob) else b""
 
-    def _archive(self, files: dict[str, str]) -> bytes:
-        packed = io.BytesIO()
-        # No times and no names: equal trees make equal archives.
-        with (
-            gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1, mtime=0) as zipped,
-            tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,
-        ):
-            for path in sorted(files):
-                if not _is_submodule(files[path]):
-                    self._add(archive, path, files[path])
-        return packed.getvalue()
+    def _archive(self, files: Mapping[str, str], history: History) -> bytes:
+        work = [self._work_file(path, files[path]) for path in sorted(files)]
+        if history is History.NONE:
+            return snapshot_of(work, {}, self._moment)
+        past = self._past(history)
+        if past.size > MOST_BYTES:
+            raise SourceError(
+                f"the history of {self.change.repository} has {past.size} bytes; the limit is "
+                f"{MOST_BYTES}. Say `history: tags`, or `commit`, in penstock.yml"
+            )
+        folder = GitFolder(self.change, self.commit, past, self._moment)
+        return snapshot_of(work, folder.files(self.repository.object_store, work), self._moment)
 
-    def _add(self, archive: tarfile.TarFile, path: str, entry: str) -> None:
-        mode, content = int(entry.split(maxsplit=1)[0], 8), self._content(entry)
-        member = tarfile.TarInfo(path)
-        member.mode = 0o755 if mode & 0o111 else 0o644
-        if stat.S_ISLNK(mode):
-            member.type, member.linkname = tarfile.SYMTYPE, content.decode()
-            archive.addfile(member)
-            return
-        member.size = len(content)
-        archive.addfile(member, io.BytesIO(content))
+    def _work_file(self, path: str, entry: str) -> WorkFile:
+        mode, sha = entry.split()
+        return WorkFile(path, int(mode, 8), ObjectID(sha.encode()), self._content(entry))
+
+    def _past(self, history: History) -> Past:
+        if history is History.COMMIT:
+            return Past(shallow=(self.commit.id,) if self.commit.parents else ())
+        whole = MemoryRepo()
+        with _in_words(self.change):
+            client, path = _connection(self.change.clone_url)
+            found = client.fetch(
+                path,
+                whole,
+                determine_wants=_with_tags(self.commit.id),
+                filter_spec=None if history is History.FULL else _WITHOUT_TREES,
+            )
+            gather = everything if history is History.FULL else commits_and_tags
+            return gather(whole.object_store, self.commit, _tags_in(found.refs))
 
 
-def _is_submodule(entry: str) -> bool:
-    return S_ISGITLINK(int(entry.split(maxsplit=1)[0], 8))
+def _check_path(path: str) -> None:
+    """A tree that somebody made by hand may hold names that git itself refuses to check out."""
+    for part in path.split("/") if path else ():
+        if part.lower() in ("", ".", "..", ".git"):
+            raise SourceError(f"the commit has a path that no git checks out: {path!r}")

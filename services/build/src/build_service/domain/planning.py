@@ -63,6 +63,7 @@ class Planner:
             snapshot=self.snapshot,
             tree=self.tree.tree_id,
             committed_at=self.tree.committed_at,
+            history=self.configuration.history,
             components=tuple(
                 self._component(flow_id, name, section)
                 for name, section in self.configuration.components.items()

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Protocol
 
 from penstock_shared.contracts.change import Change
+from penstock_shared.contracts.plan import History
 from penstock_shared.globs import glob_matcher, is_glob
 from penstock_shared.identifiers import digest_of
 
@@ -16,8 +17,9 @@ class SourceTree:
     """The files of one commit.
 
     `files` maps each path to `<mode> <git object id>`; `folders` each folder to its git tree id
-    (the root is "."). `read` gives a file's bytes, and `archive` the whole as a tar.gz, byte by
-    byte the same for equal trees.
+    (the root is "."). `read` gives a file's bytes. `archive` gives the whole, with so much of its
+    git history, as a tar.gz, byte by byte the same for the same commit, ref and history; it raises
+    what fetching raises.
     """
 
     tree_id: str
@@ -25,7 +27,7 @@ class SourceTree:
     files: Mapping[str, str]
     folders: Mapping[str, str]
     read: Callable[[str], bytes]
-    archive: Callable[[], bytes]
+    archive: Callable[[History], bytes]
 
     def holds(self, folder: str) -> bool:
         """Whether there is such a folder."""

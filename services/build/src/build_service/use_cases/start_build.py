@@ -71,7 +71,7 @@ class StartBuild:
     def _plan(self, flow_id: str, change: Change) -> Plan:
         tree = self.sources.fetch(change)
         configuration = read_configuration(_configuration_of(tree, change))
-        archive = tree.archive()
+        archive = tree.archive(configuration.history)
         planner = Planner(change, configuration, tree, _snapshot_of(archive))
         plan = planner.plan(flow_id, change.pushed_at)
         keys = [artifact_memo_key(component) for component in plan.components if component.build]

@@ -1,0 +1,173 @@
+"""Makes the `.git` of a snapshot: a real repository at one commit, whose work tree is clean.
+
+The same commit, ref and history make the same bytes, so nothing here knows of the time or of what
+packs a server sent. Formats: https://git-scm.com/docs/gitrepository-layout,
+https://git-scm.com/docs/gitformat-index.
+"""
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha1
+from urllib.parse import urlsplit, urlunsplit
+
+from dulwich.config import ConfigFile
+from dulwich.index import SerializedIndexEntry, write_index
+from dulwich.object_format import DEFAULT_OBJECT_FORMAT
+from dulwich.object_store import BaseObjectStore, iter_tree_contents
+from dulwich.objects import S_ISGITLINK, Commit, ObjectID, ShaFile
+from dulwich.pack import write_pack_index_v2, write_pack_objects
+from dulwich.refs import Ref, check_ref_format
+
+from build_service.adapters.git_history import Past
+from penstock_shared.contracts.change import Change
+
+_BRANCHES = b"refs/heads/"
+_QUICKLY = 1
+"""The level of compression: a pack is written for every push, and read a few times."""
+_EXCLUDE = b"# What Penstock itself puts into a job's source.\n.penstock/\n.penstock-artifact.zip\n"
+
+
+@dataclass(frozen=True)
+class WorkFile:
+    """A file, link or submodule of the commit. `mode` is git's; a submodule has no content."""
+
+    path: str
+    mode: int
+    sha: ObjectID
+    content: bytes
+
+    @property
+    def is_submodule(self) -> bool:
+        return S_ISGITLINK(self.mode)
+
+    @property
+    def is_program(self) -> bool:
+        return bool(self.mode & 0o111)
+
+
+@dataclass(frozen=True)
+class GitFolder:
+    """The repository of one commit with some past; `moment` is the time of its files."""
+
+    change: Change
+    commit: Commit
+    past: Past
+    moment: int
+
+    def files(self, store: BaseObjectStore, work: Sequence[WorkFile]) -> dict[str, bytes]:
+        """Its files by their path in `.git`; a path that ends in a slash is an empty folder."""
+        name, pack, index_of_pack = _pack([*self._own(store), *self.past.objects])
+        files = {
+            "HEAD": self._head(),
+            "config": self._config(),
+            "index": _index(work, self.moment),
+            "info/exclude": _EXCLUDE,
+            f"objects/pack/{name}.idx": index_of_pack,
+            f"objects/pack/{name}.pack": pack,
+            "packed-refs": self._refs(),
+            "refs/": b"",
+        }
+        if not self.past.has_trees:
+            files[f"objects/pack/{name}.promisor"] = b""
+        if self.past.shallow:
+            files["shallow"] = b"".join(sha + b"\n" for sha in self.past.shallow)
+        return files
+
+    def _own(self, store: BaseObjectStore) -> Iterator[ShaFile]:
+        yield self.commit
+        for entry in iter_tree_contents(store, self.commit.tree, include_trees=True):
+            if not S_ISGITLINK(entry.mode):
+                yield store[entry.sha]
+
+    @property
+    def _ref(self) -> bytes | None:
+        """The pushed ref; None when no git would have it."""
+        ref = self.change.ref.encode(errors="surrogateescape")
+        return ref if check_ref_format(Ref(ref)) else None
+
+    @property
+    def _branch(self) -> bytes | None:
+        ref = self._ref
+        return ref.removeprefix(_BRANCHES) if ref and ref.startswith(_BRANCHES) else None
+
+    def _head(self) -> bytes:
+        branch = self._branch
+        return (b"ref: " + _BRANCHES + branch if branch else self.commit.id) + b"\n"
+
+    def _refs(self) -> bytes:
+        refs = dict(self.past.tags)
+        if self._ref:
+            refs.setdefault(self._ref, (self.commit.id, self.commit.id))
+        if self._branch:
+            refs[b"refs/remotes/origin/" + self._branch] = (self.commit.id, self.commit.id)
+        lines = [b"# pack-refs with: peeled fully-peeled sorted \n"]
+        for name, (sha, commit) in sorted(refs.items()):
+            lines.append(sha + b" " + name + b"\n")
+            if sha != commit:
+                lines.append(b"^" + commit + b"\n")
+        return b"".join(lines)
+
+    def _config(self) -> bytes:
+        config = ConfigFile()
+        core = {
+            "repositoryFormatVersion": "0" if self.past.has_trees else "1",
+            "fileMode": "true",
+            "bare": "false",
+            # Only what a snapshot can promise of its files: their sizes and times.
+            "checkStat": "minimal",
+            "trustCTime": "false",
+        }
+        for name, value in core.items():
+            config.set("core", name, value)
+        config.set(("remote", "origin"), "url", _without_credentials(self.change.clone_url))
+        config.set(("remote", "origin"), "fetch", "+refs/heads/*:refs/remotes/origin/*")
+        if not self.past.has_trees:
+            # Git knows then that other objects are at the remote, and not that they are lost.
+            config.set("extensions", "partialClone", "origin")
+            config.set(("remote", "origin"), "promisor", "true")
+            config.set(("remote", "origin"), "partialCloneFilter", "tree:0")
+        written = io.BytesIO()
+        config.write_to_file(written)
+        return written.getvalue()
+
+
+def _pack(objects: Iterable[ShaFile]) -> tuple[str, bytes, bytes]:
+    """The name, the pack and its index, the same for the same objects."""
+    each_once = {each.id: each for each in objects}
+    ordered = sorted(each_once.values(), key=lambda each: (each.type_num, each.id))
+    pack, index = io.BytesIO(), io.BytesIO()
+    entries, checksum = write_pack_objects(
+        pack, ordered, DEFAULT_OBJECT_FORMAT, deltify=False, compression_level=_QUICKLY
+    )
+    places = sorted((sha, offset, crc) for sha, (offset, crc) in entries.items())
+    write_pack_index_v2(index, places, checksum)
+    return f"pack-{checksum.hex()}", pack.getvalue(), index.getvalue()
+
+
+def _index(work: Iterable[WorkFile], moment: int) -> bytes:
+    entries = [
+        SerializedIndexEntry(
+            name=file.path.encode(errors="surrogateescape"),
+            ctime=0, mtime=moment, dev=0, ino=0, mode=_canonical(file), uid=0, gid=0,
+            size=len(file.content), sha=file.sha, flags=0, extended_flags=0,
+        )
+        for file in work
+    ]  # fmt: skip
+    written = io.BytesIO()
+    write_index(written, sorted(entries, key=lambda entry: entry.name))
+    content = written.getvalue()
+    return content + sha1(content, usedforsecurity=False).digest()
+
+
+def _canonical(file: WorkFile) -> int:
+    """The few modes that an index may hold."""
+    kind = file.mode & 0o170000
+    if kind != 0o100000:
+        return kind
+    return 0o100755 if file.is_program else 0o100644
+
+
+def _without_credentials(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
