@@ -10,8 +10,9 @@ from typing import Any
 from uuid import uuid4
 
 from deployer_service.adapters.lambda_driver import ALIAS, LambdaPerformer
-from deployer_service.domain.deployment import Deployment, DeploymentState, Step
-from deployer_service.domain.environment import Deployed
+from deployer_service.domain.deployment.model import Deployment, DeploymentState
+from deployer_service.domain.deployment.step import Step
+from deployer_service.domain.environment.history import Deployed
 from deployer_service.domain.ports import Performed
 from penstock_shared.contracts.events import EnvironmentRole
 from penstock_shared.contracts.plan import LambdaDeploy, ObjectRef

@@ -7,8 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from deployer_service.adapters.lambda_driver import ALIAS
-from deployer_service.domain.deployment import Step, StepState
-from deployer_service.domain.environment import Deployed
+from deployer_service.domain.deployment.step import Step, StepState
+from deployer_service.domain.environment.history import Deployed
 from deployer_service.domain.errors import LeaseLostError, StepFailedError
 from penstock_shared.contracts.plan import CommandDeploy, LambdaDeploy, ObjectRef
 from tests.integration.deployer.cloud import Cloud, a_deployment, zip_saying

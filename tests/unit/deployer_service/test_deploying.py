@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployer_service.domain.deployment import DeploymentState
+from deployer_service.domain.deployment.model import DeploymentState
 from penstock_shared.contracts.change import Intent
 from penstock_shared.contracts.events import (
     EnvironmentRole,

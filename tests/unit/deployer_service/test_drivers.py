@@ -6,10 +6,11 @@ import pytest
 
 from deployer_service.adapters.command_driver import CommandDriver
 from deployer_service.adapters.lambda_driver import PATIENCE, LambdaDriver
-from deployer_service.domain.deployment import Deployment, Step
-from deployer_service.domain.environment import Deployed
+from deployer_service.domain.deployment.model import Deployment
+from deployer_service.domain.deployment.step import Step
 from deployer_service.domain.errors import DeployerError
 from deployer_service.domain.messages import DeployComponentRequested, Direction
+from deployer_service.domain.ports import NoWayBack
 from penstock_shared.contracts.event import Queue
 from penstock_shared.contracts.events import JobRequested
 from penstock_shared.contracts.jobs import Job
@@ -46,7 +47,7 @@ def test_a_command_is_a_job_for_the_runners() -> None:
     )
     assert job.workdir == "services/orders"
     assert job.timeout == 30
-    assert job.source == a_checkout()
+    assert job.source == a_checkout(sha=World().flow(1).ref.sha)
     assert (job.environment, job.token, job.position) == ("staging", 1, 0)
     assert not job.despite_stop
 
@@ -102,9 +103,8 @@ def test_a_rollback_job_runs_although_its_flow_was_stopped() -> None:
 
 def test_a_rollback_is_another_job_than_the_deployment() -> None:
     _, deployment = deployed(by_command("orders"))
-    step = deployment.steps[0].now(
-        target=Deployed(key="k", version="v0", flow_id="f", artifact=None)
-    )
+    before = deployment.deployed(deployment.steps[0]).model_copy(update={"version": "v0"})
+    step = deployment.steps[0].now(target=before)
     driver = CommandDriver()
 
     there, back = driver.deploy(deployment, step), driver.roll_back(deployment, step)
@@ -117,7 +117,9 @@ def test_a_rollback_is_another_job_than_the_deployment() -> None:
 def test_without_a_rollback_command_there_is_no_way_back() -> None:
     _, deployment = deployed(by_command("orders", rollback=""))
 
-    assert CommandDriver().roll_back(deployment, deployment.steps[0]) is None
+    assert CommandDriver().roll_back(deployment, deployment.steps[0]) == NoWayBack(
+        "it has no rollback command"
+    )
 
 
 def test_a_job_may_wait_for_a_runner_and_then_run_as_long_as_its_timeout() -> None:

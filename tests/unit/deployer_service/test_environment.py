@@ -4,20 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from deployer_service.domain.deployment import Deployment, DeploymentState
-from deployer_service.domain.environment import (
-    PROVEN_KEPT,
-    UNPROVEN_KEPT,
+from deployer_service.domain.deployment.model import Deployment, DeploymentState
+from deployer_service.domain.environment.history import PROVEN_KEPT, UNPROVEN_KEPT, Deployed, Place
+from deployer_service.domain.environment.line import claim, claim_back, look_again, release
+from deployer_service.domain.environment.model import (
     Claim,
-    Deployed,
     Environment,
     EnvironmentState,
-    Place,
     Standing,
-    claim,
-    claim_back,
-    look_again,
-    release,
     standing_of,
 )
 from deployer_service.domain.flow import Flow as FlowRecord

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from deployer_service.domain.deployment import Deployment, DeploymentState, Step
+from deployer_service.domain.deployment.model import Deployment, DeploymentState
+from deployer_service.domain.deployment.step import Step
 from deployer_service.domain.messages import DeployComponentRequested, DeploymentCalled
 from deployer_service.domain.ports import Performed
 from deployer_service.use_cases.perform_step import PerformStep
@@ -308,15 +309,38 @@ def test_a_job_that_never_answers_fails_the_deployment_which_says_what_it_waited
 
     world.clock.advance(hours=2)
     world.sweep()
-    world.settle()
 
     [failed] = world.publisher.only(FlowFailed)
     assert failed.reason == (
         "orders could not be deployed to staging: "
         "the command driver gave no answer to its deploy within 1:10:00"
     )
+    assert world.state(flow) is DeploymentState.STOPPING, "the command may be at work still"
+    assert world.jobs == []
+
+    world.clock.advance(minutes=15)
+    world.sweep()
+    world.settle()
+
     assert world.state(flow) is DeploymentState.ROLLED_BACK
     assert world.holder() == ""
+
+
+def test_a_command_that_ends_after_it_was_given_up_is_undone_after_it() -> None:
+    world = World()
+    world.release(good := world.flow(1))
+    world.pass_tests(world.flow(2))
+    world.take_in()
+    [slow] = world.jobs
+    world.jobs.clear()
+    world.clock.advance(hours=2)
+    world.sweep()
+    assert world.jobs == []
+
+    world.deliver(world.finished(world.runner(slow), slow))
+    world.settle()
+
+    assert world.running.of("staging") == {"orders": good.version}
 
 
 def test_a_rollback_that_never_answers_ends_too() -> None:

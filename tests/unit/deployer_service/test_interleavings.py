@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from deployer_service.domain.deployment import StepState
-from deployer_service.domain.environment import environment_key
-from deployer_service.domain.settling import SETTLED
+from deployer_service.domain.deployment.step import StepState
+from deployer_service.domain.environment.model import environment_key
+from deployer_service.domain.environment.settling import SETTLED
 from penstock_shared.contracts.event import Event, EventData
 from penstock_shared.contracts.events import (
     DeployDone,

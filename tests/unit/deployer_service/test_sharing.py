@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployer_service.domain.deployment import DeploymentState
+from deployer_service.domain.deployment.model import DeploymentState
 from penstock_shared.contracts.events import FlowSuperseded
 from penstock_shared.contracts.plan import EnvironmentMode
 from tests.unit.deployer_service.world import World, by_command

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from deployer_service.domain.deployment import DeploymentState
+from deployer_service.domain.deployment.model import DeploymentState
 from penstock_shared.contracts.events import (
     DeployDone,
     FlowFailed,
@@ -146,7 +146,9 @@ def test_an_abort_while_it_bakes_puts_staging_back_on_the_last_good_version() ->
     assert back.reason == "orders-5xx"
     [orders] = back.components
     assert (orders.name, orders.version, orders.deployed) == ("orders", good.version, True)
-    assert orders.reason == f"rolled back from {bad.version}"
+    assert orders.reason == (
+        f"ran the rollback command of {good.version} in place of {bad.version}"
+    )
 
 
 def test_an_abort_during_production_takes_production_and_staging_back() -> None:
@@ -215,6 +217,100 @@ def test_a_rollback_job_gets_the_artifact_and_the_version_that_it_goes_back_to()
     assert job.run == "undo"
     assert [download.sha256 for download in job.inputs] == [artifact.sha256]
     assert job.variables["PENSTOCK_VERSION"] == good.version
+
+
+def test_a_rollback_uses_nothing_of_the_version_that_it_undoes() -> None:
+    world = World()
+    orders = by_command("orders", "prices", run="old deploy", rollback="old undo", timeout=60)
+    world.release(good := world.flow(1, orders, by_lambda("prices")))
+    changed = by_command("orders", content="2", run="new deploy", rollback="new undo")
+    world.pass_tests(bad := world.flow(2, changed, by_lambda("prices", content="2")))
+    world.settle()
+    world.abort(bad)
+    world.take_in()
+
+    [job] = world.jobs
+    assert (job.run, job.timeout) == ("old undo", 60)
+    assert job.source.sha == good.ref.sha
+    assert job.variables["PRICES_FUNCTION"] == "prices-staging:live"
+    assert job.despite_stop
+
+
+def test_where_nothing_ran_before_a_rollback_command_takes_out_what_it_came_with() -> None:
+    world = World()
+    world.pass_tests(bad := world.flow(1))
+    world.settle()
+    world.abort(bad)
+    world.take_in()
+
+    [job] = world.jobs
+    assert job.source.sha == bad.ref.sha
+    assert job.variables["PENSTOCK_VERSION"] == ""
+    assert job.inputs == ()
+    world.settle()
+    [orders] = world.rolled_back()[0].components
+    assert orders.reason == (
+        f"ran its rollback command to take out {bad.version}: nothing ran before"
+    )
+
+
+def test_a_flow_says_what_was_verified_and_what_was_only_asked_for() -> None:
+    world = World()
+    world.release(good := world.flow(1, by_command("orders"), by_lambda("prices")))
+    orders, prices = by_command("orders", content="2"), by_lambda("prices", content="2")
+    world.pass_tests(bad := world.flow(2, orders, prices))
+    world.settle()
+    assert [one.verified for one in world.done()[-1].components] == [False, True]
+
+    world.abort(bad)
+    world.settle()
+
+    orders_back, prices_back = world.rolled_back()[0].components
+    assert (orders_back.verified, prices_back.verified) == (False, True)
+    assert orders_back.reason == (
+        f"ran the rollback command of {good.version} in place of {bad.version}"
+    )
+    assert prices_back.reason == (
+        f"rolled back from {bad.version}, verified to serve {good.version}"
+    )
+
+
+def test_a_component_that_changed_its_driver_goes_back_by_the_one_it_had() -> None:
+    world = World()
+    world.release(good := world.flow(1, by_command("orders")))
+    world.pass_tests(bad := world.flow(2, by_lambda("orders", content="2")))
+    world.settle()
+
+    world.abort(bad)
+    world.settle()
+
+    assert world.running.of("staging") == {"orders": good.version}
+    [orders] = world.rolled_back()[0].components
+    assert orders.reason.endswith("; what lambda deployed was not taken out")
+
+
+def test_after_a_failed_rollback_nobody_knows_what_runs_until_it_is_deployed_again() -> None:
+    world = World()
+    world.release(good := world.flow(1))
+    world.pass_tests(bad := world.flow(2))
+    world.settle()
+    world.runner.fails.add(("orders", "rollback"))
+    world.abort(bad)
+    world.settle()
+
+    [orders] = world.rolled_back()[0].components
+    assert (orders.unknown, orders.version) == (True, "")
+    assert world.environment().place("orders").unknown
+
+    world.runner.fails = {("orders", "deploy")}
+    world.pass_tests(world.flow(3))
+    world.settle()
+    assert world.running.of("staging") == {"orders": good.version}, "the last good version"
+
+    world.runner.fails = set()
+    world.pass_tests(world.flow(4))
+    world.settle()
+    assert not world.environment().place("orders").unknown
 
 
 def test_a_component_without_a_rollback_command_stays_and_says_so() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 from deployer_service.adapters.command_driver import CommandDriver
 from deployer_service.adapters.lambda_driver import LambdaDriver
-from deployer_service.domain.deployment import Deployment, DeploymentState, Step, deployment_id
-from deployer_service.domain.environment import Environment, environment_key
+from deployer_service.domain.deployment.model import Deployment, DeploymentState, deployment_id
+from deployer_service.domain.deployment.step import Step
+from deployer_service.domain.environment.model import Environment, environment_key
 from deployer_service.domain.errors import StepFailedError
 from deployer_service.domain.messages import (
     DeployComponentRequested,
@@ -24,7 +25,7 @@ from deployer_service.use_cases.start_deployment import StartDeployment
 from deployer_service.use_cases.stop_flow import StopFlow
 from deployer_service.use_cases.sweep import Sweep
 from penstock_shared.contracts.change import Forge
-from penstock_shared.contracts.event import Event, EventData, make_event
+from penstock_shared.contracts.event import MAX_ROUNDS, Event, EventData, make_event
 from penstock_shared.contracts.events import (
     DeployDone,
     FlowAborted,
@@ -55,7 +56,7 @@ from penstock_shared.persistence.outbox import Records, RecordStore
 from penstock_shared.persistence.remembering import RememberingRecords
 from penstock_shared.plans import load_plan, plan_reference, store_plan
 from penstock_shared.testing.fakes import FakeClock, InMemoryRecordStore, RecordingPublisher
-from tests.support.builders import BEFORE, NOW, a_component, a_flow_ref, a_plan, a_release
+from tests.support.builders import BEFORE, NOW, a_change, a_component, a_flow_ref, a_plan, a_release
 from tests.support.objects import a_bucket
 
 FORGE = Forge.GITHUB
@@ -175,10 +176,10 @@ class Flow:
     def deployment(self, environment: str = "staging") -> str:
         return deployment_id(self.flow_id, environment)
 
-    def event(self, data: EventData) -> Event[EventData]:
+    def event(self, data: EventData, hop: int = 1) -> Event[EventData]:
         trace = new_traceparent(self.flow_id, self.ref.started_at)
         return make_event(
-            data, flow_id=self.flow_id, source="penstock/test", time=NOW, traceparent=trace, hop=1
+            data, flow_id=self.flow_id, source="penstock/test", time=NOW, traceparent=trace, hop=hop
         )
 
 
@@ -203,6 +204,7 @@ class World:
         self.processes = [self._ledger(drivers) for _ in range(2)]
         self.ledger = self.processes[0]
         self.jobs: list[Job] = []
+        self.hops: dict[str, int] = {}
         self.steps: list[Event[EventData]] = []
 
     def _ledger(self, drivers: dict[str, Driver]) -> Ledger:
@@ -234,6 +236,7 @@ class World:
         )
         plan = a_plan(
             flow_id,
+            change=a_change(sha=sha),
             components=components or (by_command("orders", content=str(number)),),
             release=release,
             started_at=started_at,
@@ -266,9 +269,16 @@ class World:
             self.deliver(self.steps.pop(0))
             self.take_in()
 
+    def run_one_step(self) -> None:
+        """The steps function does the first thing that it was asked for, if there is any."""
+        self.take_in()
+        if self.steps:
+            self.deliver(self.steps.pop(0))
+
     def finished(self, result: JobResult, job: Job) -> Event[EventData]:
         flow_id = job.record.partition(".")[0]
-        return Flow(flow_id, a_flow_ref()).event(JobFinished(result=result))
+        hop = self.hops.get(job.job_id, 1)
+        return Flow(flow_id, a_flow_ref()).event(JobFinished(result=result), hop)
 
     def settle(self, *flows: Flow) -> None:
         """Let everything happen until nothing more does."""
@@ -298,6 +308,7 @@ class World:
             self.delivered += 1
             if isinstance(event.data, JobRequested):
                 self.jobs.append(event.data.job)
+                self.hops[event.data.job.job_id] = event.hop
             elif isinstance(event.data, DeployComponentRequested):
                 self.steps.append(event)
             elif isinstance(event.data, DeploymentCalled | FlowStopped):
@@ -305,6 +316,7 @@ class World:
 
     def deliver(self, event: Event[EventData], process: int = 0) -> Any:
         """As the handlers do, in one of the processes: each remembers what it wrote itself."""
+        assert event.hop <= MAX_ROUNDS, "a consumer would refuse it"
         ledger, cause = self.processes[process], Cause.of(event)
         read_plan = partial(load_plan, self.objects)
         record = RecordResults(ledger)

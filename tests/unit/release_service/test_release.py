@@ -22,11 +22,10 @@ from penstock_shared.contracts.events import (
 )
 from penstock_shared.contracts.plan import EnvironmentMode
 from penstock_shared.decisions import Outcome, Result
+from penstock_shared.errors import RefusedMessageError
 from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.persistence.sweep import Sweep
-from penstock_shared.plans import plan_reference, store_plan
-from penstock_shared.storage import ObjectStore
 from penstock_shared.testing.fakes import FakeClock, RecordingPublisher, fake_records
 from release_service.domain.release import Release, ReleaseState, overdue
 from release_service.domain.seat import Seat
@@ -41,13 +40,10 @@ from tests.support.builders import (
     OTHER_FLOW_ID,
     a_cause,
     a_deploy_done,
-    a_flow_ref,
-    a_plan,
     a_release,
     an_environment,
     an_event,
 )
-from tests.support.objects import a_bucket
 
 
 @dataclass
@@ -65,7 +61,6 @@ class Room:
     """The release service with everything outside of it in memory."""
 
     clock: FakeClock = field(default_factory=FakeClock)
-    objects: ObjectStore = field(default_factory=a_bucket)
     bakes: FakeBakes = field(default_factory=FakeBakes)
 
     def __post_init__(self) -> None:
@@ -74,12 +69,12 @@ class Room:
 
     @property
     def _begin(self) -> BeginBake:
-        return BeginBake(self.releases, self.seats, self.objects, self.bakes, self.clock)
+        return BeginBake(self.releases, self.seats, self.bakes, self.clock)
 
     def staged(self, flow_id: str = FLOW_ID, token: int = 1, **release: Any) -> Outcome[Release]:
-        plan = a_plan(flow_id, release=a_release(**release))
-        store_plan(self.objects, plan)
-        done = a_deploy_done(flow=a_flow_ref(plan=plan_reference(plan)), token=token)
+        return self.begin(flow_id, a_deploy_done(token=token, release=a_release(**release)))
+
+    def begin(self, flow_id: str, done: DeployDone) -> Outcome[Release]:
         return self._begin(an_event(done, flow_id), a_cause(flow_id))
 
     def end_bake(self, flow_id: str = FLOW_ID) -> Outcome[Release]:
@@ -337,3 +332,27 @@ def test_a_production_that_never_answers_fails_the_flow(room: Room) -> None:
     room.sweep()
 
     assert "production did not answer" in room.said.only(FlowFailed)[0].reason
+
+
+def test_a_release_that_deploys_nothing_does_not_bake_and_says_so(room: Room) -> None:
+    done = a_deploy_done(release=a_release(bake=7200), nothing_to_deploy=True)
+
+    room.begin(FLOW_ID, done)
+
+    [promoted] = room.said.only(ReleasePromoted)
+    assert promoted.reason == "nothing to deploy: staging and production run all of it"
+    assert room.said.types() == ["release-promoted"]
+    assert room.bakes.waits == {}
+
+
+def test_a_release_that_deploys_nothing_leaves_the_one_that_bakes_alone(room: Room) -> None:
+    room.staged(FLOW_ID, token=1, bake=60)
+
+    room.begin(OTHER_FLOW_ID, a_deploy_done(token=2, release=a_release(), nothing_to_deploy=True))
+
+    assert room.state(FLOW_ID) is ReleaseState.BAKING
+
+
+def test_a_deployment_that_does_not_say_its_release_is_refused(room: Room) -> None:
+    with pytest.raises(RefusedMessageError, match="run the flow again"):
+        room.begin(FLOW_ID, a_deploy_done(release=None))

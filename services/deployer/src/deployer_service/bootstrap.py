@@ -4,8 +4,8 @@ from functools import cache, lru_cache
 
 from deployer_service.adapters.command_driver import CommandDriver
 from deployer_service.adapters.lambda_driver import LambdaDriver, LambdaPerformer
-from deployer_service.domain.deployment import Deployment
-from deployer_service.domain.environment import Environment
+from deployer_service.domain.deployment.model import Deployment
+from deployer_service.domain.environment.model import Environment
 from deployer_service.domain.flow import Flow
 from deployer_service.domain.ports import Driver
 from deployer_service.settings import DeployerSettings

@@ -61,7 +61,7 @@ def sweep_releases() -> SweepReleases:
 
 @cache
 def _begin_bake() -> BeginBake:
-    return BeginBake(releases(), SERVICE.records(Seat), SERVICE.objects, _bakes(), utc_now)
+    return BeginBake(releases(), SERVICE.records(Seat), _bakes(), utc_now)
 
 
 @cache

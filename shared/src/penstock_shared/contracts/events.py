@@ -10,7 +10,7 @@ from penstock_shared.contracts.change import Change, Forge, Intent
 from penstock_shared.contracts.event import EventData, Queue, Topic
 from penstock_shared.contracts.jobs import Job, JobResult
 from penstock_shared.contracts.model import Contract, Moment, Name, Text
-from penstock_shared.contracts.plan import ObjectRef
+from penstock_shared.contracts.plan import ObjectRef, PlannedRelease
 from penstock_shared.errors import RefusedMessageError
 
 
@@ -73,11 +73,18 @@ class EnvironmentRole(StrEnum):
 
 
 class DeployedComponent(Contract):
-    """What an environment runs of one component, and why it was or was not deployed."""
+    """What an environment runs of one component, and why it was or was not deployed.
+
+    `version` is empty where it runs none, or nobody knows which (`unknown`, after a step that
+    failed and could not be undone). `verified` says that the version was seen to be served; what a
+    command left is not looked at.
+    """
 
     name: Name
     version: str = ""
     deployed: bool
+    unknown: bool = False
+    verified: bool = False
     reason: Text = ""
 
 
@@ -88,6 +95,8 @@ class DeploymentOutcome(Contract):
     """
 
     deployed: bool
+    unknown: bool = False
+    verified: bool = False
     reason: Text = ""
     versions: dict[Name, str]
 
@@ -101,15 +110,18 @@ OTHER_REASON = "for another reason: its job says which"
 
 def outcomes_of(components: Iterable[DeployedComponent]) -> tuple[DeploymentOutcome, ...]:
     """The components grouped by what happened to them and why, in the order they come in."""
-    groups: dict[tuple[bool, str], dict[str, str]] = {}
+    groups: dict[tuple[bool, bool, bool, str], dict[str, str]] = {}
     for one in components:
-        group = (one.deployed, one.reason[:LONGEST_REASON])
+        known = (one.deployed, one.unknown, one.verified)
+        group = (*known, one.reason[:LONGEST_REASON])
         if group not in groups and len(groups) >= MOST_REASONS:
-            group = (one.deployed, OTHER_REASON)
+            group = (*known, OTHER_REASON)
         groups.setdefault(group, {})[one.name] = one.version
     return tuple(
-        DeploymentOutcome(deployed=deployed, reason=reason, versions=versions)
-        for (deployed, reason), versions in groups.items()
+        DeploymentOutcome(
+            deployed=deployed, unknown=unknown, verified=verified, reason=reason, versions=versions
+        )
+        for (deployed, unknown, verified, reason), versions in groups.items()
     )
 
 
@@ -132,7 +144,12 @@ class DeploymentEvent(EventData):
         """Every component of the environment, group by group."""
         return tuple(
             DeployedComponent(
-                name=name, version=version, deployed=group.deployed, reason=group.reason
+                name=name,
+                version=version,
+                deployed=group.deployed,
+                unknown=group.unknown,
+                verified=group.verified,
+                reason=group.reason,
             )
             for group in self.outcomes
             for name, version in group.versions.items()
@@ -153,12 +170,18 @@ class DeploymentEvent(EventData):
 
 
 class DeployDone(DeploymentEvent):
-    """An environment now runs this. `token` orders the deployments of one environment."""
+    """An environment now runs this. `token` orders the deployments of one environment.
+
+    `nothing_to_deploy` says that neither this environment nor production changes by the release.
+    `release` is None only in what an older version of Penstock said.
+    """
 
     type: ClassVar = "deploy-done"
     flow: FlowRef
     token: int
     started_at: Moment
+    release: PlannedRelease | None = None
+    nothing_to_deploy: bool = False
 
     def strands(self, flow_id: str) -> str | None:
         """After staging comes a bake; elsewhere the flow has arrived."""
@@ -175,7 +198,7 @@ class BakeStarted(EventData):
 
 
 class ReleasePromoted(EventData):
-    """The bake is over: go to production."""
+    """The bake is over, or there is nothing to bake: go to production."""
 
     type: ClassVar = "release-promoted"
     data_version: ClassVar = 2
@@ -183,6 +206,7 @@ class ReleasePromoted(EventData):
     flow: FlowRef
     version: str
     by: Text = ""
+    reason: Text = ""
 
 
 class Stage(StrEnum):

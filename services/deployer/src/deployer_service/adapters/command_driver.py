@@ -2,82 +2,93 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import ClassVar
 
-from deployer_service.domain.deployment import Deployment, Step
+from deployer_service.domain.deployment.model import Deployment
+from deployer_service.domain.deployment.step import Step
+from deployer_service.domain.environment.history import Deployed
 from deployer_service.domain.errors import DeployerError
 from deployer_service.domain.messages import Direction
+from deployer_service.domain.ports import NoWayBack
 from penstock_shared.contracts.event import EventData
 from penstock_shared.contracts.events import JobRequested
-from penstock_shared.contracts.plan import CommandDeploy, ObjectRef
+from penstock_shared.contracts.plan import CommandDeploy
 from penstock_shared.jobs import DeploymentCommand, deployment_job
 
 QUEUE_PATIENCE = timedelta(hours=1)
 """How long a job may wait for a free runner, on top of what it may run."""
+LEASE_MARGIN = timedelta(minutes=5)
+"""More than a runner's lease: a job whose flow was stopped is over by its timeout and this."""
 
 
 @dataclass(frozen=True)
 class CommandDriver:
-    """Makes jobs."""
+    """Makes jobs. A command succeeds by its exit code alone; nobody looks at what it left."""
+
+    verifies: ClassVar[bool] = False
 
     def deploy(self, deployment: Deployment, step: Step) -> EventData:
         """The job that runs the deploy command."""
-        artifact = step.component.artifact
-        run = _recipe(step).run
-        return self._job(deployment, step, Direction.DEPLOY, run, deployment.version, artifact)
+        recipe = _recipe(step)
+        return _job(deployment, step, Direction.DEPLOY, recipe.run, deployment.deployed(step))
 
-    def roll_back(self, deployment: Deployment, step: Step) -> EventData | None:
-        """The job that runs the rollback command, with the artifact of what it goes back to."""
-        run = _recipe(step).rollback
-        if not run:
-            return None
-        target = step.target
-        version, artifact = (target.version, target.artifact) if target else ("", None)
-        return self._job(deployment, step, Direction.ROLLBACK, run, version, artifact)
+    def roll_back(self, deployment: Deployment, step: Step) -> EventData | NoWayBack:
+        """The job that runs the rollback command of the version to go back to, in that version's
+        source. Where nothing ran before, the rollback command of the version that is undone, in
+        its own source and without a version: it is to take the component out.
+        """
+        version = step.target or _taken_out(deployment, step)
+        recipe = version.recipe
+        if recipe is None or version.source is None:
+            return NoWayBack(f"the source and recipe of {version.version} were not kept")
+        if not isinstance(recipe, CommandDeploy) or not recipe.rollback:
+            whose = f"{version.version}, which ran before," if step.target else "it"
+            return NoWayBack(f"{whose} has no rollback command")
+        return _job(deployment, step, Direction.ROLLBACK, recipe.rollback, version)
 
     def patience(self, step: Step) -> timedelta:
         """As long as the job may wait and run."""
         return QUEUE_PATIENCE + timedelta(seconds=_recipe(step).timeout)
 
-    def _job(
-        self,
-        deployment: Deployment,
-        step: Step,
-        direction: Direction,
-        run: str,
-        version: str,
-        artifact: ObjectRef | None,
-    ) -> JobRequested:
-        if deployment.source is None:
-            raise DeployerError(f"deployment {deployment.id} has no source")
-        command = DeploymentCommand(
-            flow_id=deployment.flow_id,
-            deployment_id=deployment.id,
-            component=step.component,
-            position=deployment.position(step.name),
-            direction=direction,
-            source=deployment.source,
-            environment=deployment.environment.name,
-            token=deployment.token,
-            run=run,
-            artifact=artifact,
-            variables=_variables(deployment, step, version),
-            timeout=_recipe(step).timeout,
-            despite_stop=direction is Direction.ROLLBACK,
-        )
-        return JobRequested(job=deployment_job(command))
+    def lingers(self, step: Step) -> timedelta:
+        """As long as a job that its runner has begun may run, and its lease lasts."""
+        return timedelta(seconds=_recipe(step).timeout) + LEASE_MARGIN
 
 
-def _variables(deployment: Deployment, step: Step, version: str) -> dict[str, str]:
-    return {
-        **deployment.told(step),
-        "PENSTOCK_ENVIRONMENT": deployment.environment.name,
-        "PENSTOCK_STAGE": deployment.environment.stage,
-        "PENSTOCK_COMPONENT": step.name,
-        "PENSTOCK_VERSION": version,
-    }
+def _taken_out(deployment: Deployment, step: Step) -> Deployed:
+    return deployment.deployed(step).model_copy(update={"version": "", "artifact": None})
+
+
+def _job(
+    deployment: Deployment, step: Step, direction: Direction, run: str, version: Deployed
+) -> JobRequested:
+    if version.source is None:
+        raise DeployerError(f"deployment {deployment.id} has no source")
+    command = DeploymentCommand(
+        flow_id=deployment.flow_id,
+        deployment_id=deployment.id,
+        component=step.component.model_copy(update={"path": version.path}),
+        position=deployment.positions[step.name],
+        direction=direction,
+        source=version.source,
+        environment=deployment.environment.name,
+        token=deployment.token,
+        run=run,
+        artifact=version.artifact,
+        variables={
+            **version.variables,
+            "PENSTOCK_ENVIRONMENT": deployment.environment.name,
+            "PENSTOCK_STAGE": deployment.environment.stage,
+            "PENSTOCK_COMPONENT": step.name,
+            "PENSTOCK_VERSION": version.version,
+        },
+        timeout=_recipe(step).timeout,
+        despite_stop=direction is Direction.ROLLBACK,
+    )
+    return JobRequested(job=deployment_job(command))
 
 
 def _recipe(step: Step) -> CommandDeploy:
-    if not isinstance(step.component.deploy, CommandDeploy):
+    if not isinstance(step.recipe, CommandDeploy):
         raise DeployerError(f"{step.name} is not deployed by a command")
-    return step.component.deploy
+    return step.recipe

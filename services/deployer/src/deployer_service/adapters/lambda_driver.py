@@ -10,15 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, ClassVar
 
-from deployer_service.domain.deployment import Deployment, Step
+from deployer_service.domain.deployment.model import Deployment
+from deployer_service.domain.deployment.step import Step
 from deployer_service.domain.errors import DeployerError, StepFailedError
 from deployer_service.domain.messages import DeployComponentRequested, Direction
 from deployer_service.domain.ports import Performed
 from penstock_shared.aws import errors
 from penstock_shared.contracts.event import EventData
-from penstock_shared.contracts.plan import LambdaDeploy, ObjectRef
+from penstock_shared.contracts.plan import Deploy, LambdaDeploy, ObjectRef
 from penstock_shared.storage import ObjectStore
 
 ALIAS = "live"
@@ -42,6 +43,8 @@ WORTH_A_RETRY = frozenset(
 class LambdaDriver:
     """Asks the steps function; see LambdaPerformer for what that does."""
 
+    verifies: ClassVar[bool] = True
+
     def deploy(self, deployment: Deployment, step: Step) -> EventData:
         """The request to publish a version and to serve it."""
         return _request(deployment, step, Direction.DEPLOY)
@@ -54,6 +57,11 @@ class LambdaDriver:
         """The same for every function."""
         _recipe(step)
         return PATIENCE
+
+    def lingers(self, step: Step) -> timedelta:
+        """Not at all: the steps function asks for its lease before each write."""
+        _recipe(step)
+        return timedelta(0)
 
 
 @dataclass(frozen=True)
@@ -84,17 +92,18 @@ class LambdaPerformer:
         return Performed(revision, {OUTPUT: function.output})
 
     def roll_back(self, deployment: Deployment, step: Step, still_ours: Callable[[], None]) -> None:
-        """Move the alias back. Without a version to go back to, take the alias away: what was
-        deployed is then there, but nobody is served by it.
+        """Move the alias back. Without a version to go back to, or where that is served under
+        another name, take the alias away: what was deployed is there, but nobody is served by it.
         """
-        function = _Function.of(deployment, step)
+        deployed = _name(deployment, step.component.deploy)
         target = step.target
-        with self._explained(function.name):
-            if target is None or target.outputs.get(OUTPUT) != function.output:
-                self._take_out(function.name, still_ours)
-                return
-            self._serve(function.name, target.revision, still_ours)
-            self._verify(function.name, target.revision, _code_sha256(target.artifact))
+        served = target.outputs[OUTPUT].removesuffix(f":{ALIAS}") if target else ""
+        with self._explained(served or deployed):
+            if deployed and deployed != served:
+                self._take_out(deployed, still_ours)
+            if target:
+                self._serve(served, target.revision, still_ours)
+                self._verify(served, target.revision, _code_sha256(target.artifact))
 
     def _check_artifact(self, artifact: ObjectRef) -> None:
         try:
@@ -229,13 +238,13 @@ class _Function:
         if step.component.artifact is None:
             raise StepFailedError("it has no artifact; give its `build` a `preset` or `artifact`")
         return cls(
-            name=f"{recipe.function}-{deployment.environment.stage}",
+            name=_name(deployment, recipe),
             recipe=recipe,
             artifact=step.component.artifact,
             description=f"penstock flow {deployment.flow_id} key {step.component.key}",
             variables={
                 **recipe.environment,
-                **deployment.told(step),
+                **deployment.variables(step),
                 "PENSTOCK_ENVIRONMENT": deployment.environment.name,
                 "PENSTOCK_VERSION": deployment.version,
             },
@@ -264,6 +273,12 @@ class _Function:
         }
 
 
+def _name(deployment: Deployment, recipe: Deploy | None) -> str:
+    """The name of a recipe's function; empty for a recipe of another driver."""
+    stage = deployment.environment.stage
+    return f"{recipe.function}-{stage}" if isinstance(recipe, LambdaDeploy) else ""
+
+
 def _worth_a_retry(error: "errors.ClientError") -> bool:
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
     return status >= 500 or error.response["Error"]["Code"] in WORTH_A_RETRY
@@ -284,6 +299,6 @@ def _request(deployment: Deployment, step: Step, direction: Direction) -> Deploy
 
 
 def _recipe(step: Step) -> LambdaDeploy:
-    if not isinstance(step.component.deploy, LambdaDeploy):
+    if not isinstance(step.recipe, LambdaDeploy):
         raise DeployerError(f"{step.name} is not deployed by the lambda driver")
-    return step.component.deploy
+    return step.recipe

@@ -3,30 +3,47 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import ClassVar, Protocol
 
-from deployer_service.domain.deployment import Deployment, Step
+from deployer_service.domain.deployment.model import Deployment
+from deployer_service.domain.deployment.step import Step
 from penstock_shared.contracts.event import EventData
+
+
+@dataclass(frozen=True)
+class NoWayBack:
+    """A component cannot be taken back, and why."""
+
+    reason: str
 
 
 class Driver(Protocol):
     """One way to deploy. Says what has to be asked for; whoever does it reports a StepResult."""
 
+    verifies: ClassVar[bool]
+    """Whether a step succeeds only after its driver has seen that what it left is served."""
+
     def deploy(self, deployment: Deployment, step: Step) -> EventData:
         """The request that brings the component in."""
         ...
 
-    def roll_back(self, deployment: Deployment, step: Step) -> EventData | None:
-        """The request that takes the component back to `step.target`; None: there is no way."""
+    def roll_back(self, deployment: Deployment, step: Step) -> EventData | NoWayBack:
+        """The request that takes the component back to `step.target`."""
         ...
 
     def patience(self, step: Step) -> timedelta:
         """How long after the request an answer is waited for."""
         ...
 
+    def lingers(self, step: Step) -> timedelta:
+        """How long after its flow was stopped a deploy request may still be at work; nothing when
+        whoever works on it asks for its lease before each write.
+        """
+        ...
+
 
 @dataclass(frozen=True)
-class Means:
+class DecisionContext:
     """What a decision about a deployment needs besides the deployment: the drivers, by the name
     that `deploy.driver` has in `penstock.yml`, and the time.
     """

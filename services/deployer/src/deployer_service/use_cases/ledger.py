@@ -9,12 +9,13 @@ whoever dies between the two writes leaves nothing that the next message or swee
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deployer_service.domain import deploying, environment, rolling_back
-from deployer_service.domain.deployment import Deployment, DeploymentState
-from deployer_service.domain.environment import Environment, Standing, environment_key, standing_of
+from deployer_service.domain.deployment import deploying, rolling_back
+from deployer_service.domain.deployment.model import Deployment, DeploymentState
+from deployer_service.domain.environment import line
+from deployer_service.domain.environment.model import Environment, Standing, standing_of
+from deployer_service.domain.environment.settling import SETTLED, prove, reclaim, settle
 from deployer_service.domain.flow import Flow
-from deployer_service.domain.ports import Driver, Means
-from deployer_service.domain.settling import SETTLED, reclaim, settle
+from deployer_service.domain.ports import DecisionContext, Driver
 from penstock_shared.clock import Clock
 from penstock_shared.decisions import Cause, Decision, Outcome, already_done
 from penstock_shared.persistence.outbox import Records
@@ -30,9 +31,9 @@ class Ledger:
     drivers: Mapping[str, Driver]
     clock: Clock
 
-    def means(self) -> Means:
+    def context(self) -> DecisionContext:
         """What decisions need, as of now."""
-        return Means(self.drivers, self.clock())
+        return DecisionContext(self.drivers, self.clock())
 
     def follow_up(self, deployment: Deployment | None, cause: Cause) -> None:
         """Do whatever a deployment in this state calls for, until it has to wait."""
@@ -57,20 +58,25 @@ class Ledger:
         outcome = self.environments.change(
             key,
             cause,
-            lambda known: environment.claim(known, key, mode, wanted, self.clock()),
+            lambda known: line.claim(known, key, mode, wanted, self.clock()),
         )
         return outcome.record or Environment(key=key)
 
     def decided(self, deployment: Deployment, place: Environment) -> Decision[Deployment]:
         """What a waiting deployment does, given how it stands with its environment."""
-        if not deployment.exclusive:
-            return deploying.begin(deployment, place, self.means())
         standing = standing_of(place, deployment.id)
-        if standing is Standing.GRANTED:
-            return deploying.begin(deployment, place, self.means())
+        if standing is Standing.GRANTED or not deployment.exclusive:
+            production = self._production_of(deployment, place)
+            return deploying.begin(deployment, place, self.context(), production)
         if standing is Standing.RETIRED:
             return deploying.supersede(deployment, place.newest.flow_id if place.newest else "")
         return already_done("it waits for the environment")
+
+    def _production_of(self, deployment: Deployment, place: Environment) -> Environment | None:
+        """What its release would find in production, where staging runs all of it already."""
+        if not deployment.production_key or not deploying.changes_nothing(deployment, place):
+            return None
+        return self.environments.get(deployment.production_key)
 
     def _take_turn(self, waiting: Deployment, cause: Cause) -> Outcome[Deployment] | None:
         place = self.claim(waiting, cause)
@@ -94,16 +100,14 @@ class Ledger:
         moved = self.deployments.change(
             recalled.id,
             cause,
-            lambda known: rolling_back.begin_back(known, place, self.means()),
+            lambda known: rolling_back.begin_back(known, place, self.context()),
         )
         return self._moved(recalled, moved)
 
     def _settle(self, ended: Deployment, cause: Cause) -> None:
-        if ended.staging and ended.state is DeploymentState.DONE:
+        if ended.staging_key and ended.state is DeploymentState.DONE:
             self.environments.change(
-                environment_key(ended.flow.forge, ended.flow.repository, ended.staging),
-                cause,
-                lambda known: environment.prove(known, ended.flow_id),
+                ended.staging_key, cause, lambda known: prove(known, ended.flow_id)
             )
         self.environments.change(
             ended.environment_key, cause, lambda known: settle(known, ended, self.clock())

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from deployer_service.domain.deployment import Deployment, Step, StepResult, StepState
+from deployer_service.domain.deployment.model import Deployment
+from deployer_service.domain.deployment.step import Step, StepResult, StepState
 from deployer_service.domain.errors import LeaseLostError, StepFailedError
 from deployer_service.domain.messages import DeployComponentRequested, Direction
 from deployer_service.domain.ports import Performer

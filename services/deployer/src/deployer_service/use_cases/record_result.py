@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
-from deployer_service.domain.deadlines import finish_step
-from deployer_service.domain.deployment import Deployment, StepResult
+from deployer_service.domain.deployment.deadlines import finish_steps
+from deployer_service.domain.deployment.model import Deployment
+from deployer_service.domain.deployment.step import StepResult
 from deployer_service.domain.messages import Direction
-from deployer_service.domain.ports import Means
 from deployer_service.use_cases.ledger import Ledger
 from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import JobFinished
 from penstock_shared.contracts.jobs import JobResult, JobState
-from penstock_shared.decisions import Cause, Decision, Outcome, in_turn
+from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.errors import RefusedMessageError
 
 
@@ -26,12 +25,11 @@ class RecordResults:
         self, deployment_id: str, results: Sequence[StepResult], cause: Cause
     ) -> Outcome[Deployment]:
         """Take the results in, each once and all in one write, and go on from there."""
-
-        def decide(known: Deployment | None) -> Decision[Deployment]:
-            means = self.ledger.means()
-            return in_turn(known, [partial(_finish, result, means) for result in results])
-
-        outcome = self.ledger.deployments.change(deployment_id, cause, decide)
+        outcome = self.ledger.deployments.change(
+            deployment_id,
+            cause,
+            lambda known: finish_steps(known, results, self.ledger.context()),
+        )
         self.ledger.follow_up(outcome.record, cause)
         return outcome
 
@@ -62,7 +60,3 @@ def _step_result(result: JobResult) -> StepResult:
         reason="" if succeeded else result.how_it_ended(),
         job=result,
     )
-
-
-def _finish(result: StepResult, means: Means, known: Deployment | None) -> Decision[Deployment]:
-    return finish_step(known, result, means)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer_service.domain import flow as flows
-from deployer_service.domain.deadlines import stand_in_line
-from deployer_service.domain.deployment import Deployment, new_deployment
+from deployer_service.domain.deployment.deadlines import stand_in_line
+from deployer_service.domain.deployment.making import new_deployment
+from deployer_service.domain.deployment.model import Deployment
 from deployer_service.domain.flow import Flow, destinations_of, flow_key
 from deployer_service.use_cases.ledger import Ledger
 from penstock_shared.contracts.change import Intent

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from deployer_service.domain import flow as flows
-from deployer_service.domain import rolling_back
-from deployer_service.domain.deployment import tombstone
+from deployer_service.domain.deployment import rolling_back
+from deployer_service.domain.deployment.making import tombstone
 from deployer_service.domain.flow import Destination, Flow, flow_key
 from deployer_service.use_cases.ledger import Ledger
 from penstock_shared.contracts.event import Event
@@ -41,6 +41,6 @@ class StopFlow:
         outcome = self.ledger.deployments.change(
             marker.id,
             cause,
-            lambda known: rolling_back.stop(known, marker, self.ledger.means()),
+            lambda known: rolling_back.stop(known, marker, self.ledger.context()),
         )
         self.ledger.follow_up(outcome.record, cause)

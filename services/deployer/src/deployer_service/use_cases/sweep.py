@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from deployer_service.domain import environment
-from deployer_service.domain.deadlines import overdue
+from deployer_service.domain.deployment.deadlines import overdue
+from deployer_service.domain.environment import line
 from deployer_service.use_cases.ledger import Ledger
 from penstock_shared.decisions import Cause
 from penstock_shared.observability import Telemetry, new_traceparent
@@ -45,7 +45,7 @@ class Sweep:
         cause = self._cause(known.flow_id)
         with self.telemetry.message("sweep", known.flow_id) as span:
             outcome = self.ledger.deployments.change(
-                key, cause, lambda now_known: overdue(now_known, self.ledger.means())
+                key, cause, lambda now_known: overdue(now_known, self.ledger.context())
             )
             span.outcome(outcome.result, outcome.reason)
             self.ledger.follow_up(outcome.record, cause)
@@ -63,7 +63,7 @@ class Sweep:
             outcome = self.ledger.environments.change(
                 key,
                 cause,
-                lambda now_known: environment.look_again(
+                lambda now_known: line.look_again(
                     now_known, holder, self.ledger.clock(), vanished=deployment is None
                 ),
             )

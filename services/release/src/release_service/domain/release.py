@@ -21,7 +21,7 @@ from penstock_shared.contracts.events import (
     ReleasePromoted,
     Stage,
 )
-from penstock_shared.contracts.plan import PlannedRelease
+from penstock_shared.contracts.plan import EnvironmentMode, PlannedRelease
 from penstock_shared.decisions import Change, Decision, Record, already_done, stale
 
 PRODUCTION_PATIENCE = timedelta(hours=2)
@@ -70,7 +70,9 @@ class Release(Record):
 def begin(
     flow_id: str, planned: PlannedRelease, done: DeployDone, traceparent: str, now: datetime
 ) -> Change[Release]:
-    """Staging runs the release: bake it, or promote it at once where no bake is asked for."""
+    """Staging runs the release: bake it, or promote it at once where no bake is asked for, or
+    where there is nothing to deploy.
+    """
     baking = Release(
         flow_id=flow_id,
         state=ReleaseState.BAKING,
@@ -79,11 +81,21 @@ def begin(
         traceparent=traceparent,
         deadline=now + timedelta(seconds=planned.bake),
     )
+    if done.nothing_to_deploy:
+        reason = "nothing to deploy: staging and production run all of it"
+        return _promote(baking, now, reason=reason)
     if planned.bake == 0:
         return _promote(baking, now)
     return Change(
         baking, [BakeStarted(version=planned.version, deadline=now + _seconds(planned.bake))]
     )
+
+
+def bakes_alone(planned: PlannedRelease, done: DeployDone) -> bool:
+    """Whether the release supersedes the one that bakes in its staging environment."""
+    mode = planned.staging.mode if planned.staging else EnvironmentMode.PARALLEL
+    bakes = planned.bake > 0 and not done.nothing_to_deploy
+    return bakes and mode is EnvironmentMode.SUPERSEDE
 
 
 def end_bake(release: Release | None, now: datetime) -> Decision[Release]:
@@ -172,13 +184,14 @@ def overdue(release: Release | None, now: datetime) -> Decision[Release]:
     )
 
 
-def _promote(release: Release, now: datetime, by: str = "") -> Change[Release]:
+def _promote(release: Release, now: datetime, by: str = "", reason: str = "") -> Change[Release]:
     if release.flow is None:
         raise ValueError(f"release {release.flow_id} has no flow")
     promoting = release.model_copy(
         update={"state": ReleaseState.PROMOTING, "by": by, "deadline": now + PRODUCTION_PATIENCE}
     )
-    return Change(promoting, [ReleasePromoted(flow=release.flow, version=release.version, by=by)])
+    promoted = ReleasePromoted(flow=release.flow, version=release.version, by=by, reason=reason)
+    return Change(promoting, [promoted])
 
 
 def _stage_of(release: Release | None) -> Stage | None:

@@ -2,17 +2,13 @@
 
 from datetime import datetime
 
-from deployer_service.domain.deployment import Deployment, DeploymentState
-from deployer_service.domain.environment import (
-    SETTLED_KEPT,
-    Claim,
-    Environment,
-    claim_back,
-    hold_on,
-    release,
-)
+from deployer_service.domain.deployment.model import Deployment, DeploymentState
+from deployer_service.domain.environment.line import claim_back, hold_on, release
+from deployer_service.domain.environment.model import Claim, Environment
 from penstock_shared.decisions import Change, Decision, already_done
 
+SETTLED_KEPT = 100
+"""How many deployments a `parallel` environment remembers as already accounted for."""
 SETTLED = frozenset(
     {
         DeploymentState.DONE,
@@ -58,6 +54,16 @@ def reclaim(
     return Change(hold_on(environment, claim, now))
 
 
+def prove(known: Environment | None, flow_id: str) -> Decision[Environment]:
+    """The flow reached production: what it deployed here is good."""
+    if known is None:
+        return already_done("nothing was deployed here")
+    places = {name: place.prove(flow_id) for name, place in known.components.items()}
+    if places == known.components:
+        return already_done("nothing here becomes good by that")
+    return Change(known.with_places(places))
+
+
 def _claim_of(environment: Environment, deployment: Deployment) -> Claim | None:
     claims = (environment.holder, *environment.waiting)
     return next((claim for claim in claims if claim and claim.deployment_id == deployment.id), None)
@@ -95,7 +101,9 @@ def _take_in(environment: Environment, done: Deployment) -> Environment:
 def _put_back(environment: Environment, ended: Deployment) -> Environment:
     return environment.with_places(
         {
-            step.name: environment.place(step.name).put_back(ended.flow_id, step.target)
+            step.name: environment.place(step.name).put_back(
+                ended.flow_id, step.target, unknown=step.unknown
+            )
             for step in ended.steps
             if step.undo is not None
         }

@@ -1,0 +1,1 @@
+"""One flow's way into one environment, and back out of it."""

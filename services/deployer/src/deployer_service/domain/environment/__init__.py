@@ -1,0 +1,1 @@
+"""An environment: who may change it, who waits for it, and what it runs."""
