@@ -8,6 +8,7 @@ from hashlib import sha256
 from build_service.domain import build
 from build_service.domain.build import Build, BuildState
 from build_service.domain.errors import BuildError, SourceError
+from build_service.domain.limits import check_limits
 from build_service.domain.planning import (
     Planner,
     artifact_memo_key,
@@ -74,6 +75,7 @@ class StartBuild:
         archive = tree.archive(configuration.history)
         planner = Planner(change, configuration, tree, _snapshot_of(archive))
         plan = planner.plan(flow_id, change.pushed_at)
+        check_limits(plan)
         keys = [artifact_memo_key(component) for component in plan.components if component.build]
         plan = with_known_artifacts(plan, self.artifacts.recall(keys))
         if plan.gates or plan.release or any(component.built for component in plan.components):
