@@ -70,7 +70,7 @@ def _package_stack(
 
 
 def _inputs_of(folder: StackFolder, artifact: Artifact | None, stage: str) -> str:
-    files = [folder.template, _TOOLS, *sorted(_FRAGMENTS.glob("*.yml"))]
+    files = [folder.template, _TOOLS, *sorted(_FRAGMENTS.iterdir())]
     code = artifact.inputs if artifact else ""
     words = (stage, code, digest_of_packager())
     return digest_of([*(path.read_bytes() for path in files), *(word.encode() for word in words)])
