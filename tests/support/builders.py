@@ -17,7 +17,7 @@ from penstock_shared.contracts.plan import (
     PlannedRelease,
 )
 from penstock_shared.decisions import Cause
-from penstock_shared.observability import new_traceparent
+from penstock_shared.tracing import new_traceparent
 
 D = TypeVar("D", bound=EventData)
 

@@ -11,38 +11,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
-from uuid import uuid4
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from penstock_shared.contracts.event import Event, EventData
-from penstock_shared.identifiers import digest_of
+from penstock_shared.tracing import Span, child_of
 
 NAMESPACE = "Penstock"
-
-
-def new_traceparent(flow_id: str, started_at: datetime) -> str:
-    """The trace of a flow. X-Ray wants the epoch in the first eight digits of a trace id."""
-    trace = f"{int(started_at.timestamp()):08x}{digest_of('trace', flow_id)[:24]}"
-    return f"00-{trace}-{digest_of('span', flow_id)[:16]}-01"
-
-
-@dataclass
-class Span:
-    """The handling of one message."""
-
-    name: str
-    traceparent: str
-    result: str = ""
-    reason: str = ""
-
-    def outcome(self, result: str, reason: str | None = None) -> None:
-        """Say what came of it."""
-        self.result = str(result)
-        self.reason = reason or ""
 
 
 @dataclass
@@ -65,7 +42,7 @@ class Telemetry:
     @contextmanager
     def message(self, name: str, flow_id: str, traceparent: str = "") -> Iterator[Span]:
         """Observe the handling of anything."""
-        span = Span(name, _child_of(traceparent) if traceparent else "")
+        span = Span(name, child_of(traceparent) if traceparent else "")
         started = time.time()
         try:
             yield span
@@ -90,11 +67,6 @@ class Telemetry:
             metric.add_metadata("outcome", span.result or "handled")
             if span.reason:
                 metric.add_metadata("reason", span.reason)
-
-
-def _child_of(traceparent: str) -> str:
-    version, trace, _parent, flags = traceparent.split("-")
-    return f"{version}-{trace}-{uuid4().hex[:16]}-{flags}"
 
 
 def _send_segment(

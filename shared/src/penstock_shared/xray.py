@@ -1,18 +1,15 @@
 """X-Ray segments. The SDK is in maintenance mode; only this module knows it."""
 
-from typing import TYPE_CHECKING
-
 from aws_xray_sdk.core.emitters.udp_emitter import UDPEmitter
 from aws_xray_sdk.core.models.segment import Segment
 
-if TYPE_CHECKING:
-    from penstock_shared.observability import Span
+from penstock_shared.tracing import Span
 
 _emitter = UDPEmitter()
 
 
 def send_segment(
-    service: str, span: "Span", flow_id: str, parent: str, started: float, ended: float
+    service: str, span: Span, flow_id: str, parent: str, started: float, ended: float
 ) -> None:
     """Send the segment of one handled message into the flow's trace.
 

@@ -17,9 +17,9 @@ from penstock_shared.contracts.events import FlowRef, JobFinished, JobRequested
 from penstock_shared.contracts.jobs import JobState
 from penstock_shared.contracts.plan import EnvironmentMode, PlannedComponent
 from penstock_shared.identifiers import flow_id_for
-from penstock_shared.observability import new_traceparent
 from penstock_shared.plans import plan_reference, store_plan
 from penstock_shared.testing.fakes import forget
+from penstock_shared.tracing import new_traceparent
 from tests.integration.deployer.cloud import ROLE_ARN, Cloud
 from tests.support.builders import (
     BEFORE,

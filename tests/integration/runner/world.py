@@ -25,8 +25,8 @@ from penstock_shared.contracts.events import JobFinished, JobRequested, JobStart
 from penstock_shared.contracts.jobs import Checkout, Job, JobResult, Upload
 from penstock_shared.contracts.plan import ObjectRef
 from penstock_shared.identifiers import job_id_for
-from penstock_shared.observability import new_traceparent
 from penstock_shared.storage import ObjectStore
+from penstock_shared.tracing import new_traceparent
 from tests.support.builders import FLOW_ID, a_checkout
 from tests.support.emulator import OwnEmulator
 from tests.support.tables import create_record_table

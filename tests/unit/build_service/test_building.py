@@ -70,7 +70,8 @@ class Room:
         start = StartBuild(
             self.records, sources, self.objects, self.plans, self.artifacts, self.clock
         )
-        return start(flow_id, BuildRequested(change=a_change(**change)), a_cause(flow_id))
+        request = an_event(BuildRequested(change=a_change(**change)), flow_id)
+        return start(request, a_cause(flow_id))
 
     def finish(self, *jobs: Job, **given: Any) -> Outcome[Build]:
         return self.take_in(*(result_of(job, **given) for job in jobs))
@@ -238,7 +239,7 @@ def test_a_failed_build_remembers_no_artifact_of_the_failed_job(room: Room) -> N
 def test_a_result_after_the_stop_changes_nothing(room: Room) -> None:
     room.start()
     stop = StopBuild(room.records)
-    stop(FLOW_ID, FlowAborted(reason="not today"), a_cause())
+    stop(an_event(FlowAborted(reason="not today")), a_cause())
 
     outcome = room.finish(room.jobs()["app"])
 
@@ -247,7 +248,7 @@ def test_a_result_after_the_stop_changes_nothing(room: Room) -> None:
 
 
 def test_a_stop_that_comes_first_keeps_the_build_from_starting(room: Room) -> None:
-    StopBuild(room.records)(FLOW_ID, FlowAborted(reason="not today"), a_cause())
+    StopBuild(room.records)(an_event(FlowAborted(reason="not today")), a_cause())
 
     assert room.start().result is Result.ALREADY_DONE
     assert room.said.said == []

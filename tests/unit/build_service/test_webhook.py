@@ -21,7 +21,7 @@ from penstock_shared.github import commit_object, delivery_headers, push_event, 
 from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.testing.fakes import FakeClock, RecordingPublisher, fake_records
-from tests.support.builders import BEFORE, SHA, a_cause
+from tests.support.builders import BEFORE, SHA, a_cause, an_event
 
 SECRET = "it's a secret"  # of this test
 
@@ -167,7 +167,8 @@ def test_a_flow_that_was_aborted_before_its_push_is_seen_and_stays_stopped(
     expected = send(ReceivePush(fake_records(), FORGES, FakeClock()), a_push())
     assert isinstance(expected, Received)
     flow_id = expected.flow_id
-    StopBuild(records)(flow_id, FlowAborted(reason="not today", by="grace"), a_cause(flow_id))
+    stopped = an_event(FlowAborted(reason="not today", by="grace"), flow_id)
+    StopBuild(records)(stopped, a_cause(flow_id))
 
     answer = send(receive, a_push())
 

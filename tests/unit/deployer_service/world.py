@@ -51,11 +51,12 @@ from penstock_shared.contracts.plan import (
 )
 from penstock_shared.decisions import Cause
 from penstock_shared.identifiers import digest_of, flow_id_for
-from penstock_shared.observability import Telemetry, new_traceparent
+from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.outbox import Records, RecordStore
 from penstock_shared.persistence.remembering import RememberingRecords
 from penstock_shared.plans import load_plan, plan_reference, store_plan
 from penstock_shared.testing.fakes import FakeClock, InMemoryRecordStore, RecordingPublisher
+from penstock_shared.tracing import new_traceparent
 from tests.support.builders import BEFORE, NOW, a_change, a_component, a_flow_ref, a_plan, a_release
 from tests.support.objects import a_bucket
 

@@ -24,7 +24,7 @@ from penstock_shared.contracts.events import (
 )
 from penstock_shared.contracts.jobs import JobState
 from penstock_shared.identifiers import job_id_for
-from penstock_shared.observability import new_traceparent
+from penstock_shared.tracing import new_traceparent
 from tests.support.builders import (
     FLOW_ID,
     NOW,

@@ -15,7 +15,7 @@ from penstock_shared.contracts.events import (
     outcomes_of,
 )
 from penstock_shared.errors import RefusedMessageError
-from penstock_shared.observability import new_traceparent
+from penstock_shared.tracing import new_traceparent
 from tests.support.builders import FLOW_ID, NOW, a_deploy_done
 
 LARGEST_MESSAGE = 100_000

@@ -62,7 +62,7 @@ class Room:
     def start_with(self, plan: Plan) -> Outcome[TestRun]:
         completed = BuildCompleted(flow=a_flow_ref(plan=plan_reference(plan)))
         start = StartRun(self.records, self.plans, self.verdicts, self.clock)
-        return start(plan.flow_id, completed, a_cause(plan.flow_id))
+        return start(an_event(completed, plan.flow_id), a_cause(plan.flow_id))
 
     def finish(self, *jobs: Job, **given: Any) -> Outcome[TestRun]:
         finished = [JobFinished(result=result_of(job, **given)) for job in jobs]
@@ -243,14 +243,14 @@ def test_a_coverage_report_that_was_not_left_fails_the_gate(room: Room) -> None:
 
 def test_a_stop_ends_the_run(room: Room) -> None:
     room.start(UNIT)
-    StopRun(room.records)(FLOW_ID, FlowAborted(reason="no"), a_cause())
+    StopRun(room.records)(an_event(FlowAborted(reason="no")), a_cause())
 
     assert room.finish(room.jobs()[0]).result is Result.ALREADY_DONE
     assert room.said.only(TestsPassed) == []
 
 
 def test_a_stop_that_comes_first_keeps_the_run_from_starting(room: Room) -> None:
-    StopRun(room.records)(FLOW_ID, FlowAborted(reason="no"), a_cause())
+    StopRun(room.records)(an_event(FlowAborted(reason="no")), a_cause())
 
     assert room.start(UNIT).result is Result.ALREADY_DONE
     assert room.jobs() == []

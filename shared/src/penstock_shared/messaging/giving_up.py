@@ -7,8 +7,8 @@ from penstock_shared.contracts.event import decode, known_event_types, make_even
 from penstock_shared.contracts.events import FlowFailed, FlowStopped, Stage
 from penstock_shared.decisions import Cause
 from penstock_shared.errors import RefusedMessageError
-from penstock_shared.observability import new_traceparent
 from penstock_shared.persistence.outbox import Publisher
+from penstock_shared.tracing import new_traceparent
 
 
 @dataclass(frozen=True)

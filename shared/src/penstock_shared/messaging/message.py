@@ -11,7 +11,7 @@ from penstock_shared.contracts.event import MAX_ROUNDS, Event, EventData, decode
 from penstock_shared.decisions import Cause
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.messaging.routes import Route, Routes, Together, route_of
-from penstock_shared.observability import new_traceparent
+from penstock_shared.tracing import new_traceparent
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,3 @@ Routes = Mapping[type[EventData] | type[Command], Route]
 def route_of(routes: Routes, kind: type[EventData] | type[Command]) -> Route | None:
     """The route of a message's type, or of the nearest type that it is a kind of."""
     return next((routes[base] for base in kind.__mro__ if base in routes), None)
-
-
-def by_parts(make: Callable[[], Callable[[str, Any, Cause], Outcome[Any] | None]]) -> MakeUseCase:
-    """A use case that takes the flow's id and the data of an event, as one that takes the event."""
-    return lambda: lambda event, cause: make()(event.subject, event.data, cause)

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from penstock_shared.decisions import Cause, Decision, Record
-from penstock_shared.observability import Telemetry, new_traceparent
+from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.outbox import Records
+from penstock_shared.tracing import new_traceparent
 
 R = TypeVar("R", bound=Record)
 

@@ -3,11 +3,11 @@
 from build_service import bootstrap
 from build_service.bootstrap import SERVICE
 from penstock_shared.contracts.events import BuildRequested, FlowStopped, JobFinished
-from penstock_shared.messaging.routes import Routes, Together, by_parts
+from penstock_shared.messaging.routes import Routes, Together
 
 ROUTES: Routes = {
-    BuildRequested: by_parts(bootstrap.start_build),
+    BuildRequested: bootstrap.start_build,
     JobFinished: Together(bootstrap.record_job, record_of=lambda data: data.result.record),
-    FlowStopped: by_parts(bootstrap.stop_build),
+    FlowStopped: bootstrap.stop_build,
 }
 handler = SERVICE.consumer(ROUTES)

@@ -11,8 +11,8 @@ from penstock_shared.clock import Clock
 from penstock_shared.contracts.change import Change
 from penstock_shared.decisions import Cause
 from penstock_shared.identifiers import flow_id_for
-from penstock_shared.observability import new_traceparent
 from penstock_shared.persistence.outbox import Records
+from penstock_shared.tracing import new_traceparent
 
 
 @dataclass(frozen=True)

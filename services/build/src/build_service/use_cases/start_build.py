@@ -22,6 +22,7 @@ from penstock_shared.configuration import (
     read_configuration,
 )
 from penstock_shared.contracts.change import Change
+from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import BuildRequested
 from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.decisions import Cause, Decision, Outcome, already_done
@@ -45,8 +46,9 @@ class StartBuild:
     artifacts: Memo
     clock: Clock
 
-    def __call__(self, flow_id: str, request: BuildRequested, cause: Cause) -> Outcome[Build]:
+    def __call__(self, event: Event[BuildRequested], cause: Cause) -> Outcome[Build]:
         """Plan the flow, unless that is done. What is wrong with the change fails the flow."""
+        flow_id, request = event.subject, event.data
         # Asked for once, however often the record's version moves on meanwhile.
         prepare = cache(lambda: self._prepare(flow_id, request))
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from build_service.domain import build
 from build_service.domain.build import Build
+from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import FlowStopped
 from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.persistence.outbox import Records
@@ -15,8 +16,8 @@ class StopBuild:
 
     records: Records[Build]
 
-    def __call__(self, flow_id: str, stopped: FlowStopped, cause: Cause) -> Outcome[Build]:
+    def __call__(self, event: Event[FlowStopped], cause: Cause) -> Outcome[Build]:
         """Stop it, once."""
         return self.records.change(
-            flow_id, cause, lambda known: build.stop(flow_id, known, stopped)
+            event.subject, cause, lambda known: build.stop(event.subject, known, event.data)
         )

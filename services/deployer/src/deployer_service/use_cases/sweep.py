@@ -6,7 +6,8 @@ from deployer_service.domain.deployment.deadlines import overdue
 from deployer_service.domain.environment import line
 from deployer_service.use_cases.ledger import Ledger
 from penstock_shared.decisions import Cause
-from penstock_shared.observability import Telemetry, new_traceparent
+from penstock_shared.observability import Telemetry
+from penstock_shared.tracing import new_traceparent
 
 
 @dataclass(frozen=True)

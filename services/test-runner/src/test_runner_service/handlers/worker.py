@@ -1,13 +1,13 @@
 """The service's queue: `build-completed`, `job-finished` and `flow-stopped`."""
 
 from penstock_shared.contracts.events import BuildCompleted, FlowStopped, JobFinished
-from penstock_shared.messaging.routes import Routes, Together, by_parts
+from penstock_shared.messaging.routes import Routes, Together
 from test_runner_service import bootstrap
 from test_runner_service.bootstrap import SERVICE
 
 ROUTES: Routes = {
-    BuildCompleted: by_parts(bootstrap.start_run),
+    BuildCompleted: bootstrap.start_run,
     JobFinished: Together(bootstrap.record_job, record_of=lambda data: data.result.record),
-    FlowStopped: by_parts(bootstrap.stop_run),
+    FlowStopped: bootstrap.stop_run,
 }
 handler = SERVICE.consumer(ROUTES)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from penstock_shared.clock import Clock
+from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import BuildCompleted
 from penstock_shared.contracts.plan import PlannedGate
 from penstock_shared.decisions import Cause, Change, Decision, Outcome, already_done
@@ -23,14 +24,14 @@ class StartRun:
     verdicts: Memo
     clock: Clock
 
-    def __call__(self, flow_id: str, completed: BuildCompleted, cause: Cause) -> Outcome[TestRun]:
+    def __call__(self, event: Event[BuildCompleted], cause: Cause) -> Outcome[TestRun]:
         """Start the flow's test run, once."""
-        prepare = cache(lambda: self._prepare(completed))
+        prepare = cache(lambda: self._prepare(event.data))
 
         def decide(known: TestRun | None) -> Decision[TestRun]:
             return already_done(f"the test run has {known.state}") if known else prepare()
 
-        return self.records.change(flow_id, cause, decide, expect_new=True)
+        return self.records.change(event.subject, cause, decide, expect_new=True)
 
     def _prepare(self, completed: BuildCompleted) -> Change[TestRun]:
         plan = self.plans.load(completed.flow.plan)

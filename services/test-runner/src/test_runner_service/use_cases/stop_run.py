@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import FlowStopped
 from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.persistence.outbox import Records
@@ -15,8 +16,8 @@ class StopRun:
 
     records: Records[TestRun]
 
-    def __call__(self, flow_id: str, stopped: FlowStopped, cause: Cause) -> Outcome[TestRun]:
+    def __call__(self, event: Event[FlowStopped], cause: Cause) -> Outcome[TestRun]:
         """Stop it, once."""
         return self.records.change(
-            flow_id, cause, lambda known: run.stop(flow_id, known, stopped.reason)
+            event.subject, cause, lambda known: run.stop(event.subject, known, event.data.reason)
         )
