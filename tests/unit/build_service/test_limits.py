@@ -66,7 +66,7 @@ def test_the_largest_flow_stays_small_in_every_message_and_record() -> None:
     change = a_change(message="m" * 2000, author="a" * 200, repository="r" * 200, ref="f" * 500)
 
     start = StartBuild(records, sources, objects, plans, memo, clock)
-    start(FLOW_ID, BuildRequested(change=change), a_cause())
+    start(an_event(BuildRequested(change=change)), a_cause())
     said = records.publisher
     assert isinstance(said, RecordingPublisher)
     jobs = [request.job for request in said.only(JobRequested)]
