@@ -115,12 +115,10 @@ def test_what_the_service_does_not_consume_is_refused_with_the_reason(service: S
 
     assert sorted(service.dead_letters()) == [
         "not JSON: expected ident at line 1 column 2",
-        "the deployer does not consume bake-started",
+        "this queue is not for bake-started",
     ]
     service.receive("0" * 20, BakeStarted(version="v", deadline=NOW), "deployer-steps")
-    assert service.dead_letters("deployer-steps") == [
-        "the deployer's steps do not consume bake-started"
-    ]
+    assert service.dead_letters("deployer-steps") == ["this queue is not for bake-started"]
 
 
 def test_a_record_that_fails_comes_back_alone(service: Service) -> None:

@@ -1,5 +1,6 @@
 """The lambda driver on functions that really run."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -102,11 +103,17 @@ def test_what_was_taken_out_can_be_deployed_again(cloud: Cloud) -> None:
 def test_a_function_that_got_another_name_goes_back_to_the_one_that_still_serves(
     cloud: Cloud,
 ) -> None:
-    good = cloud.deploy("hello").model_copy(update={"outputs": {"FUNCTION": "old-staging:live"}})
+    old = cloud.step("hello")
+    renamed = LambdaDeploy(function=f"{cloud.name}-old")
+    old = old.now(component=old.component.model_copy(update={"deploy": renamed}))
+    good = cloud.deploy("hello", old)
     cloud.deploy("goodbye")
 
     cloud.roll_back("goodbye", good)
 
+    assert good.outputs == {"FUNCTION": f"{cloud.name}-old-staging:live"}
+    answer = cloud.functions.invoke(FunctionName=good.outputs["FUNCTION"])
+    assert json.loads(answer["Payload"].read())["says"] == "hello"
     with pytest.raises(ClientError, match="ResourceNotFound"):
         cloud.ask()
 

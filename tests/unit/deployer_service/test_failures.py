@@ -11,6 +11,7 @@ import pytest
 
 from deployer_service.domain.deployment.model import Deployment, DeploymentState
 from deployer_service.domain.deployment.step import Step
+from deployer_service.domain.flow import flow_key, stop
 from deployer_service.domain.messages import DeployComponentRequested, DeploymentCalled
 from deployer_service.domain.ports import Performed
 from deployer_service.use_cases.perform_step import PerformStep
@@ -506,3 +507,29 @@ def test_what_an_environment_or_a_flow_never_said_is_said_by_the_sweeper() -> No
 
     assert world.state(second) is DeploymentState.DONE
     assert len(publisher.only(FlowFailed)) == 1
+
+
+@pytest.mark.parametrize("promoted", [False, True], ids=["in-staging", "in-production"])
+def test_a_flow_whose_stop_died_halfway_is_stopped_by_the_sweeper(*, promoted: bool) -> None:
+    world = World()
+    world.release(good := world.flow(1))
+    world.pass_tests(flow := world.flow(2))
+    if promoted:
+        world.settle()
+        world.promote(flow)
+    world.take_in()
+
+    world.ledger.flows.change(
+        flow_key(flow.flow_id),
+        Cause.of(flow.event(FlowAborted(reason="no good"))),
+        lambda known: stop(known, flow.flow_id, "no good", world.clock()),
+    )
+
+    world.clock.advance(minutes=6)
+    world.sweep()
+    world.settle()
+
+    for environment in ("staging", "production"):
+        assert world.running.of(environment) == {"orders": good.version}
+        assert world.holder(environment) == ""
+    assert world.sweep() == 0

@@ -296,7 +296,7 @@ class World:
         self.settle()
 
     def sweep(self) -> int:
-        swept = Sweep(self.ledger, Telemetry("deployer"))()
+        swept = Sweep(self.ledger, StopFlow(self.ledger), Telemetry("deployer"))()
         self.take_in()
         return swept
 

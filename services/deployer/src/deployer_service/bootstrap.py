@@ -83,7 +83,7 @@ def perform_step() -> PerformStep:
 @cache
 def sweep() -> Sweep:
     """The use case behind the schedule."""
-    return Sweep(ledger(), SERVICE.telemetry)
+    return Sweep(ledger(), stop_flow(), SERVICE.telemetry)
 
 
 @cache

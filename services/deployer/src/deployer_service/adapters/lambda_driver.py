@@ -120,7 +120,7 @@ class LambdaPerformer:
 
     def _update(self, function: "_Function") -> None:
         """Bring the function, not yet what it serves, to this deployment."""
-        known = self._configuration(function.name)
+        known = self._settled(function.name)
         if known is None:
             self.client.create_function(
                 FunctionName=function.name,
@@ -128,31 +128,49 @@ class LambdaPerformer:
                 **function.configuration(self),
             )
             self._wait("function_active_v2", function.name)
-            return
-        if known.get("LastUpdateStatus") == "InProgress":
+        elif not function.is_in(known):
+            self.client.update_function_configuration(
+                FunctionName=function.name, **function.configuration(self)
+            )
             self._wait("function_updated_v2", function.name)
-        if (known["Description"], known["CodeSha256"]) == (
-            function.description,
-            function.code_sha256,
-        ):
-            return
-        self.client.update_function_configuration(
-            FunctionName=function.name, **function.configuration(self)
-        )
-        self._wait("function_updated_v2", function.name)
-        self.client.update_function_code(FunctionName=function.name, **self._code(function))
-        self._wait("function_updated_v2", function.name)
+            self.client.update_function_code(FunctionName=function.name, **self._code(function))
+            self._wait("function_updated_v2", function.name)
+
+    def _settled(self, name: str) -> dict[str, Any] | None:
+        """The function's configuration, or None; whoever died before may have left it in the
+        middle of its creation or of an update, the end of which is waited for.
+        """
+        known = self._configuration(name)
+        if known and known.get("State") == "Pending":
+            self._wait("function_active_v2", name)
+            return self._configuration(name)
+        if known and known.get("LastUpdateStatus") == "InProgress":
+            self._wait_for_any_end(name)
+            return self._configuration(name)
+        return known
+
+    def _wait_for_any_end(self, name: str) -> None:
+        """Wait for an update that may fail: this deployment updates the function again."""
+        try:
+            self._wait("function_updated_v2", name)
+        except errors.WaiterError as error:
+            if error.last_response.get("LastUpdateStatus") != "Failed":
+                raise
 
     def _publish(self, function: "_Function") -> str:
-        """The number of the version. Lambda publishes none when nothing changed since the last
-        one, so asking twice gives the same.
+        """The number of the version, which holds the artifact. Lambda publishes none when nothing
+        changed since the last one, so asking twice gives the same.
         """
         published = self.client.publish_version(
             FunctionName=function.name,
             CodeSha256=function.code_sha256,
             Description=function.description,
         )
-        return str(published["Version"])
+        revision = str(published["Version"])
+        _check_code(function.name, revision, published, function.code_sha256)
+        if published.get("State") == "Pending":
+            self._wait("published_version_active", function.name, Qualifier=revision)
+        return revision
 
     def _serve(self, name: str, revision: str, still_ours: Callable[[], None]) -> None:
         alias = self._alias(name)
@@ -180,8 +198,7 @@ class LambdaPerformer:
             raise StepFailedError(
                 f"alias {ALIAS} of {name} serves version {serves.get('Version')}, not {revision}"
             )
-        if not serves.get("CodeSize") or serves.get("CodeSha256") != code_sha256:
-            raise StepFailedError(f"version {revision} of {name} does not hold its artifact")
+        _check_code(name, revision, serves, code_sha256)
 
     def _configuration(self, name: str, **qualifier: str) -> dict[str, Any] | None:
         return self._known(self.client.get_function_configuration, FunctionName=name, **qualifier)
@@ -217,8 +234,8 @@ class LambdaPerformer:
     def _operations(self) -> list[str]:
         return list(self.client.meta.service_model.operation_names)
 
-    def _wait(self, waiter: str, name: str) -> None:
-        self.client.get_waiter(waiter).wait(FunctionName=name, WaiterConfig=WAITER)
+    def _wait(self, waiter: str, name: str, **qualifier: str) -> None:
+        self.client.get_waiter(waiter).wait(FunctionName=name, WaiterConfig=WAITER, **qualifier)
 
 
 @dataclass(frozen=True)
@@ -260,6 +277,12 @@ class _Function:
         """The artifact's digest as Lambda writes it."""
         return _code_sha256(self.artifact)
 
+    def is_in(self, known: dict[str, Any]) -> bool:
+        """Whether the function is as this deployment wants it, by an update that succeeded."""
+        has = (known["Description"], known["CodeSha256"])
+        wanted = (self.description, self.code_sha256)
+        return has == wanted and known.get("LastUpdateStatus") != "Failed"
+
     def configuration(self, performer: LambdaPerformer) -> dict[str, Any]:
         """What CreateFunction and UpdateFunctionConfiguration both take."""
         return {
@@ -277,6 +300,11 @@ def _name(deployment: Deployment, recipe: Deploy | None) -> str:
     """The name of a recipe's function; empty for a recipe of another driver."""
     stage = deployment.environment.stage
     return f"{recipe.function}-{stage}" if isinstance(recipe, LambdaDeploy) else ""
+
+
+def _check_code(name: str, revision: str, version: dict[str, Any], code_sha256: str) -> None:
+    if not version.get("CodeSize") or version.get("CodeSha256") != code_sha256:
+        raise StepFailedError(f"version {revision} of {name} does not hold its artifact")
 
 
 def _worth_a_retry(error: "errors.ClientError") -> bool:

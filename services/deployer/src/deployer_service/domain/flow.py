@@ -1,6 +1,7 @@
 """What the deployer knows of a flow: where it goes, and whether it was stopped."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
@@ -14,7 +15,13 @@ class FlowState(StrEnum):
     """Whether a flow may still deploy."""
 
     OPEN = "open"
+    STOPPING = "stopping"
+    """its deployments are being stopped"""
     STOPPED = "stopped"
+
+
+STOP_PATIENCE = timedelta(minutes=5)
+"""How long whoever stops a flow may take before the sweeper goes over its deployments again."""
 
 
 class Destination(Contract):
@@ -32,7 +39,8 @@ class Flow(Record):
     """
 
     transitions: ClassVar[Mapping[FlowState, frozenset[FlowState]]] = {
-        FlowState.OPEN: frozenset({FlowState.STOPPED}),
+        FlowState.OPEN: frozenset({FlowState.STOPPING}),
+        FlowState.STOPPING: frozenset({FlowState.STOPPED}),
     }
 
     state: FlowState
@@ -67,23 +75,33 @@ def set_out(
     if known is None:
         record = Flow(state=FlowState.OPEN, flow_id=flow_id, flow=flow, destinations=destinations)
         return Change(record)
-    if known.state is FlowState.STOPPED:
+    if known.state is not FlowState.OPEN:
         return Refusal(Result.STALE, f"the flow was stopped: {known.reason}")
     return already_done("the flow's destinations are known")
 
 
-def stop(known: Flow | None, flow_id: str, reason: str) -> Decision[Flow]:
+def stop(known: Flow | None, flow_id: str, reason: str, now: datetime) -> Decision[Flow]:
     """The flow was stopped. One that has not come here yet is marked, so that it never deploys."""
     if known is None:
         return Change(Flow(state=FlowState.STOPPED, flow_id=flow_id, reason=reason))
-    if known.state is FlowState.STOPPED:
+    if known.state is not FlowState.OPEN:
         return already_done("the flow was stopped before")
-    return Change(known.model_copy(update={"state": FlowState.STOPPED, "reason": reason}))
+    stopping = {"state": FlowState.STOPPING, "reason": reason, "deadline": now + STOP_PATIENCE}
+    return Change(known.model_copy(update=stopping))
 
 
-def refuse_plan(known: Flow | None, flow_id: str, stage: Stage, reason: str) -> Decision[Flow]:
+def stopped(known: Flow | None) -> Decision[Flow]:
+    """Each of the flow's deployments has been stopped, or goes back by itself."""
+    if known is None or known.state is not FlowState.STOPPING:
+        return already_done("the flow is not being stopped")
+    return Change(known.model_copy(update={"state": FlowState.STOPPED, "deadline": None}))
+
+
+def refuse_plan(
+    known: Flow | None, flow_id: str, stage: Stage, reason: str, now: datetime
+) -> Decision[Flow]:
     """The flow's plan cannot be used: it fails here, before anything is deployed."""
-    decision = stop(known, flow_id, reason)
+    decision = stop(known, flow_id, reason, now)
     if isinstance(decision, Refusal):
         return decision
     return Change(decision.record, [FlowFailed(stage=stage, reason=reason)])

@@ -83,5 +83,5 @@ class StartDeployment:
         return self.ledger.flows.change(
             flow_key(flow_id),
             cause,
-            lambda known: flows.refuse_plan(known, flow_id, stage, reason),
+            lambda known: flows.refuse_plan(known, flow_id, stage, reason, self.ledger.clock()),
         )

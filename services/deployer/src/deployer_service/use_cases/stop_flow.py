@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from deployer_service.domain import flow as flows
 from deployer_service.domain.deployment import rolling_back
 from deployer_service.domain.deployment.making import tombstone
-from deployer_service.domain.flow import Destination, Flow, flow_key
+from deployer_service.domain.flow import Destination, Flow, FlowState, flow_key
 from deployer_service.use_cases.ledger import Ledger
 from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import FlowStopped, Stage
@@ -26,18 +26,24 @@ class StopFlow:
         outcome = self.ledger.flows.change(
             flow_key(flow_id),
             cause,
-            lambda known: flows.stop(known, flow_id, stopped.reason),
+            lambda known: flows.stop(known, flow_id, stopped.reason, self.ledger.clock()),
             expect_new=stopped.stage in BEFORE_US,
         )
-        flow = outcome.record
-        for destination in reversed(flow.destinations if flow else ()):
-            self._stop(flow, destination, stopped.reason, cause)
+        if outcome.record:
+            self.finish(outcome.record, cause)
         return outcome
 
-    def _stop(self, flow: Flow | None, destination: Destination, reason: str, cause: Cause) -> None:
-        if flow is None or flow.flow is None:
+    def finish(self, flow: Flow, cause: Cause) -> None:
+        """Go through all that the flow has deployed, or might yet. May be done again."""
+        for destination in reversed(flow.destinations):
+            self._stop(flow, destination, cause)
+        if flow.state is FlowState.STOPPING:
+            self.ledger.flows.change(flow_key(flow.flow_id), cause, flows.stopped)
+
+    def _stop(self, flow: Flow, destination: Destination, cause: Cause) -> None:
+        if flow.flow is None:
             return
-        marker = tombstone(flow.flow, destination, reason, cause)
+        marker = tombstone(flow.flow, destination, flow.reason, cause)
         outcome = self.ledger.deployments.change(
             marker.id,
             cause,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from deployer_service.domain.deployment.deadlines import overdue
 from deployer_service.domain.environment import line
 from deployer_service.use_cases.ledger import Ledger
+from deployer_service.use_cases.stop_flow import StopFlow
 from penstock_shared.decisions import Cause
 from penstock_shared.observability import Telemetry
 from penstock_shared.tracing import new_traceparent
@@ -15,6 +16,7 @@ class Sweep:
     """Looks at everything in the table that is due."""
 
     ledger: Ledger
+    stop_flow: StopFlow
     telemetry: Telemetry
 
     def __call__(self) -> int:
@@ -33,11 +35,17 @@ class Sweep:
     def _look_at(self, key: str) -> None:
         kind = key.partition("#")[0]
         if kind == "flow":
-            self.ledger.flows.resume(key)
+            self._flow(key)
         elif kind == "environment":
             self._environment(key)
         else:
             self._deployment(key)
+
+    def _flow(self, key: str) -> None:
+        known = self.ledger.flows.resume(key)
+        if known and known.deadline and known.deadline <= self.ledger.clock():
+            with self.telemetry.message("sweep", known.flow_id):
+                self.stop_flow.finish(known, self._cause(known.flow_id))
 
     def _deployment(self, key: str) -> None:
         known = self.ledger.deployments.resume(key)
