@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from deployer_service.adapters.command_driver import CommandDriver
 from deployer_service.adapters.lambda_driver import LambdaDriver
@@ -63,6 +63,8 @@ from tests.support.objects import a_bucket
 FORGE = Forge.GITHUB
 REPOSITORY = "acme/shop"
 SOURCE = "penstock/deployer"
+
+D = TypeVar("D", bound=EventData)
 
 
 def by_command(name: str, *depends_on: str, content: str = "1", **deploy: Any) -> PlannedComponent:
@@ -177,7 +179,7 @@ class Flow:
     def deployment(self, environment: str = "staging") -> str:
         return deployment_id(self.flow_id, environment)
 
-    def event(self, data: EventData, hop: int = 1) -> Event[EventData]:
+    def event(self, data: D, hop: int = 1) -> Event[D]:
         trace = new_traceparent(self.flow_id, self.ref.started_at)
         return make_event(
             data, flow_id=self.flow_id, source="penstock/test", time=NOW, traceparent=trace, hop=hop
@@ -276,7 +278,7 @@ class World:
         if self.steps:
             self.deliver(self.steps.pop(0))
 
-    def finished(self, result: JobResult, job: Job) -> Event[EventData]:
+    def finished(self, result: JobResult, job: Job) -> Event[JobFinished]:
         flow_id = job.record.partition(".")[0]
         hop = self.hops.get(job.job_id, 1)
         return Flow(flow_id, a_flow_ref()).event(JobFinished(result=result), hop)
