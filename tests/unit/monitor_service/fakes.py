@@ -6,7 +6,7 @@ from datetime import datetime
 
 from monitor_service.domain.errors import BadRequestError
 from monitor_service.domain.facts import FLOW, Fact, Listing
-from monitor_service.domain.ports import FlowPage, LogLine, LogPage
+from monitor_service.domain.ports import FlowPage, LogPage, PrintedLine
 from monitor_service.domain.recording import Recording
 from penstock_shared.contracts.plan import ObjectRef, Plan
 
@@ -71,7 +71,7 @@ class InMemoryPlans:
 class InMemoryLogs:
     """Streams by name; a page has `page` lines, and a token is the number of the next one."""
 
-    streams: dict[str, list[LogLine]] = field(default_factory=dict)
+    streams: dict[str, list[PrintedLine]] = field(default_factory=dict)
     page: int = 1000
 
     def read(self, stream: str, after: str) -> LogPage:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from monitor_service.domain.errors import BadRequestError, NoSuchFlowError, NoSuchJobError
-from monitor_service.domain.ports import LogLine
+from monitor_service.domain.ports import PrintedLine
 from monitor_service.domain.view import FlowState
 from monitor_service.use_cases.list_flows import FlowFilter, ListFlows
 from monitor_service.use_cases.read_log import ReadLog
@@ -115,8 +115,8 @@ def test_a_list_has_from_1_to_100_flows(limit: int) -> None:
         ListFlows(InMemoryFacts())(FlowFilter(limit=limit))
 
 
-def log_of(*texts: str) -> list[LogLine]:
-    return [LogLine(at(number), text) for number, text in enumerate(texts)]
+def log_of(*texts: str) -> list[PrintedLine]:
+    return [PrintedLine(at(number), text) for number, text in enumerate(texts)]
 
 
 def test_a_log_is_read_from_where_the_reader_is() -> None:

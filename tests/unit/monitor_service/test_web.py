@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from monitor_service.domain.ports import LogLine
+from monitor_service.domain.ports import PrintedLine
 from monitor_service.handlers import web
 from monitor_service.handlers.http.app import Reader, create_app, root
 from monitor_service.handlers.http.terminal import segments
@@ -151,7 +151,7 @@ def test_a_log_is_read_piece_by_piece(world: World) -> None:
     story = with_a_failing_gate()
     world.tell(story)
     job_id = story.job_id("test-runner", "unit")
-    world.logs.streams[f"{job_id}/1"] = [LogLine(NOW, "one"), LogLine(NOW, "two")]
+    world.logs.streams[f"{job_id}/1"] = [PrintedLine(NOW, "one"), PrintedLine(NOW, "two")]
     log = world.json(f"/api/flows/{FLOW_ID}/jobs/{job_id}/log")
     assert [line["text"] for line in log["lines"]] == ["one", "two"]
     assert log["lines"][0]["at"] == "2026-01-02T03:04:05Z"
@@ -269,7 +269,10 @@ def test_what_a_log_or_a_commit_says_never_becomes_markup(world: World) -> None:
         reason=EVIL,
     )
     world.tell(story.stopped(FlowFailed, EVIL, stage=Stage.TEST, by=EVIL, job=failed))
-    world.logs.streams[failed.log_stream] = [LogLine(NOW, EVIL), LogLine(NOW, f"\x1b[31m{EVIL}")]
+    world.logs.streams[failed.log_stream] = [
+        PrintedLine(NOW, EVIL),
+        PrintedLine(NOW, f"\x1b[31m{EVIL}"),
+    ]
     RecordRequest(world.facts)(AbortRelease(flow_id=FLOW_ID, by=EVIL, reason=EVIL), a_cause())
     paths = ("/", f"/flows/{FLOW_ID}", f"/flows/{FLOW_ID}/jobs/{failed.job_id}", f"/{EVIL}")
     for path in paths:
@@ -346,7 +349,7 @@ def test_a_log_page_numbers_its_lines_and_says_how_it_ended(world: World) -> Non
     story = with_a_failing_gate()
     world.tell(story)
     job_id = story.job_id("test-runner", "unit")
-    world.logs.streams[f"{job_id}/1"] = [LogLine(at(9), f"line {n}") for n in range(3)]
+    world.logs.streams[f"{job_id}/1"] = [PrintedLine(at(9), f"line {n}") for n in range(3)]
     path = f"/flows/{FLOW_ID}/jobs/{job_id}"
     page = world.page(path)
     assert 'id="L3"' in page

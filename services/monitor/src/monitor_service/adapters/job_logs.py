@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from monitor_service.domain.errors import BadRequestError
-from monitor_service.domain.ports import LogLine, LogPage
+from monitor_service.domain.ports import LogPage, PrintedLine
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,6 @@ class JobLogs:
         return LogPage(lines, found["nextForwardToken"])
 
 
-def _lines_of(event: dict[str, Any]) -> list[LogLine]:
+def _lines_of(event: dict[str, Any]) -> list[PrintedLine]:
     at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
-    return [LogLine(at, text) for text in event["message"].removesuffix("\n").split("\n")]
+    return [PrintedLine(at, text) for text in event["message"].removesuffix("\n").split("\n")]

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor_service.domain.facts import Aborted, Failed, FlowFacts, Stopped, Superseded
+from monitor_service.domain.facts import AbortedFact, FailedFact, FlowFacts, Stopped, SupersededFact
 from monitor_service.domain.view import FlowState
 from penstock_shared.contracts.change import Intent
 from penstock_shared.contracts.events import EnvironmentRole, Stage
 
 STOPS: Mapping[type[Stopped], FlowState] = {
-    Failed: FlowState.FAILED,
-    Aborted: FlowState.ABORTED,
-    Superseded: FlowState.SUPERSEDED,
+    FailedFact: FlowState.FAILED,
+    AbortedFact: FlowState.ABORTED,
+    SupersededFact: FlowState.SUPERSEDED,
 }
 GOALS: Mapping[Intent, EnvironmentRole] = {
     Intent.RELEASE: EnvironmentRole.PRODUCTION,
@@ -22,7 +22,7 @@ GOALS: Mapping[Intent, EnvironmentRole] = {
 
 
 @dataclass(frozen=True)
-class Ending:
+class FlowEnding:
     """The end of a flow. `stop` is the fact that stopped it short of its goal."""
 
     state: FlowState
@@ -45,23 +45,23 @@ class Ending:
         return self.stop.stage if self.stop else None
 
 
-def ending_of(facts: FlowFacts) -> Ending | None:
+def ending_of(facts: FlowFacts) -> FlowEnding | None:
     """The fact that ended the flow: the earliest that could.
 
     But an abort outweighs a release's arrival in production. The release service judges aborts,
     and says that there is one only where it undoes what has arrived.
     """
-    stops = [Ending(STOPS[type(stop)], stop.at, stop) for stop in facts.stopped]
+    stops = [FlowEnding(STOPS[type(stop)], stop.at, stop) for stop in facts.stopped]
     aborted = any(ending.state is FlowState.ABORTED for ending in stops)
     release = facts.about is not None and facts.about.intent is Intent.RELEASE
     arrivals = [] if release and aborted else list(_arrivals(facts))
     return min((*stops, *arrivals), key=lambda ending: (ending.at, ending.state), default=None)
 
 
-def _arrivals(facts: FlowFacts) -> Iterator[Ending]:
+def _arrivals(facts: FlowFacts) -> Iterator[FlowEnding]:
     intent = facts.about.intent if facts.about else None
     if intent is Intent.CHECK and facts.tested:
-        yield Ending(FlowState.SUCCEEDED, facts.tested.at)
+        yield FlowEnding(FlowState.SUCCEEDED, facts.tested.at)
     goal = facts.deployment(GOALS[intent]) if intent and intent in GOALS else None
     if goal:
-        yield Ending(FlowState.SUCCEEDED, goal.at)
+        yield FlowEnding(FlowState.SUCCEEDED, goal.at)

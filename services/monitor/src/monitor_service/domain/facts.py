@@ -42,7 +42,7 @@ class FactBody(BaseModel):
     at: At
 
 
-class Requested(FactBody):
+class RequestedFact(FactBody):
     """A change should flow."""
 
     kind: ClassVar = "requested"
@@ -68,13 +68,13 @@ class AboutFlow(FactBody):
     plan: ObjectRef
 
 
-class Planned(AboutFlow):
+class PlannedFact(AboutFlow):
     """The build is done, and the plan written."""
 
     kind: ClassVar = "planned"
 
 
-class Tested(AboutFlow):
+class TestedFact(AboutFlow):
     """Every gate passed; the verdict of those at `reused_gates` in the plan was known already."""
 
     kind: ClassVar = "tested"
@@ -92,7 +92,7 @@ class ComponentThere(BaseModel):
     reason: str = ""
 
 
-class Deployed(AboutFlow):
+class DeployedFact(AboutFlow):
     """An environment runs what the flow wanted it to run."""
 
     kind: ClassVar = "deployed"
@@ -102,7 +102,7 @@ class Deployed(AboutFlow):
     components: tuple[ComponentThere, ...] = ()
 
 
-class Baking(FactBody):
+class BakingFact(FactBody):
     """The bake began."""
 
     kind: ClassVar = "baking"
@@ -110,7 +110,7 @@ class Baking(FactBody):
     deadline: At
 
 
-class Promoted(AboutFlow):
+class PromotedFact(AboutFlow):
     """The bake is over."""
 
     kind: ClassVar = "promoted"
@@ -146,25 +146,25 @@ class Stopped(FactBody):
     job: StoppingJob | None = None
 
 
-class Failed(Stopped):
+class FailedFact(Stopped):
     """Something did not pass."""
 
     kind: ClassVar = "failed"
 
 
-class Aborted(Stopped):
+class AbortedFact(Stopped):
     """Somebody, or an alarm, stopped it."""
 
     kind: ClassVar = "aborted"
 
 
-class Superseded(Stopped):
+class SupersededFact(Stopped):
     """A newer change overtook it."""
 
     kind: ClassVar = "superseded"
 
 
-class RolledBack(FactBody):
+class RolledBackFact(FactBody):
     """An environment is back on what it ran before the flow."""
 
     kind: ClassVar = "rolled-back"
@@ -228,8 +228,8 @@ F = TypeVar("F", bound=FactBody)
 BODIES: Mapping[str, type[Body]] = {
     body.kind: body
     for body in (
-        Requested, Planned, Tested, Deployed, Baking, Promoted, Failed, Aborted, Superseded,
-        RolledBack, JobBegan, JobEnded, AbortAsked,
+        RequestedFact, PlannedFact, TestedFact, DeployedFact, BakingFact, PromotedFact, FailedFact, AbortedFact, SupersededFact,
+        RolledBackFact, JobBegan, JobEnded, AbortAsked,
     )
 }  # fmt: skip
 
@@ -282,14 +282,14 @@ class FlowFacts:
     """All that is known of one flow, by kind, in an order that does not depend on arrival."""
 
     flow_id: str
-    requested: Requested | None = None
-    planned: Planned | None = None
-    tested: Tested | None = None
-    deployed: tuple[Deployed, ...] = ()
-    baking: Baking | None = None
-    promoted: Promoted | None = None
+    requested: RequestedFact | None = None
+    planned: PlannedFact | None = None
+    tested: TestedFact | None = None
+    deployed: tuple[DeployedFact, ...] = ()
+    baking: BakingFact | None = None
+    promoted: PromotedFact | None = None
     stopped: tuple[Stopped, ...] = ()
-    rolled_back: tuple[RolledBack, ...] = ()
+    rolled_back: tuple[RolledBackFact, ...] = ()
     jobs: tuple[JobFacts, ...] = ()
     asked: tuple[AbortAsked, ...] = ()
 
@@ -299,11 +299,11 @@ class FlowFacts:
         known = (self.planned, self.tested, *self.deployed, self.promoted)
         return next((fact for fact in known if fact), None)
 
-    def deployment(self, role: EnvironmentRole) -> Deployed | None:
+    def deployment(self, role: EnvironmentRole) -> DeployedFact | None:
         """The first deployment into the environment of that role."""
         return next((fact for fact in self.deployed if fact.role is role), None)
 
-    def roll_back(self, role: EnvironmentRole) -> RolledBack | None:
+    def roll_back(self, role: EnvironmentRole) -> RolledBackFact | None:
         """The last time that the environment of that role was put back."""
         found = [fact for fact in self.rolled_back if fact.role is role]
         return found[-1] if found else None
@@ -316,14 +316,14 @@ def facts_of(flow_id: str, stored: Iterable[Fact]) -> FlowFacts:
     bodies = [body for _part, body in found]
     return FlowFacts(
         flow_id,
-        requested=_first(bodies, Requested),
-        planned=_first(bodies, Planned),
-        tested=_first(bodies, Tested),
-        deployed=_all(bodies, Deployed),
-        baking=_first(bodies, Baking),
-        promoted=_first(bodies, Promoted),
+        requested=_first(bodies, RequestedFact),
+        planned=_first(bodies, PlannedFact),
+        tested=_first(bodies, TestedFact),
+        deployed=_all(bodies, DeployedFact),
+        baking=_first(bodies, BakingFact),
+        promoted=_first(bodies, PromotedFact),
         stopped=_all(bodies, Stopped),
-        rolled_back=_all(bodies, RolledBack),
+        rolled_back=_all(bodies, RolledBackFact),
         jobs=_jobs(found),
         asked=tuple(body for body in bodies if isinstance(body, AbortAsked)),
     )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor_service.domain.components import components_of
-from monitor_service.domain.endings import Ending, ending_of
-from monitor_service.domain.facts import AboutFlow, FlowFacts, Requested, RolledBack
+from monitor_service.domain.endings import FlowEnding, ending_of
+from monitor_service.domain.facts import AboutFlow, FlowFacts, RequestedFact, RolledBackFact
 from monitor_service.domain.stages import stages_of
 from monitor_service.domain.view import (
     AbortRequestView,
@@ -66,14 +66,14 @@ def fold(facts: FlowFacts, plan: Plan | None = None) -> FlowView | None:
 
 
 def _origin_of(facts: FlowFacts) -> _Origin | None:
-    known: Requested | AboutFlow | None = facts.requested or facts.about
+    known: RequestedFact | AboutFlow | None = facts.requested or facts.about
     if known is None:
         return None
     started_at = known.started_at if isinstance(known, AboutFlow) else known.at
     return _Origin(known.repository, known.ref, known.sha, started_at)
 
 
-def _state_of(facts: FlowFacts, ending: Ending | None) -> FlowState:
+def _state_of(facts: FlowFacts, ending: FlowEnding | None) -> FlowState:
     if ending:
         return ending.state
     baking = facts.baking and not facts.promoted
@@ -88,7 +88,7 @@ def _release_of(facts: FlowFacts, plan: Plan | None) -> str | None:
     return None
 
 
-def _rollback(fact: RolledBack) -> RollbackView:
+def _rollback(fact: RolledBackFact) -> RollbackView:
     versions = (VersionView(name=one.name, version=one.version) for one in fact.put_back)
     return RollbackView(
         environment=fact.environment,

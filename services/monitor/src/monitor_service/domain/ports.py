@@ -51,7 +51,7 @@ class PlanSource(Protocol):
 
 
 @dataclass(frozen=True)
-class LogLine:
+class PrintedLine:
     """One line of a job's output."""
 
     at: datetime
@@ -65,7 +65,7 @@ class LogPage:
     Empty is the beginning.
     """
 
-    lines: Sequence[LogLine]
+    lines: Sequence[PrintedLine]
     next: str
 
 

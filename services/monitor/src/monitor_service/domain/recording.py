@@ -22,9 +22,9 @@ from penstock_shared.contracts.events import (
     JobFinished,
     JobStarted,
     ReleasePromoted,
+    RolledBack,
     TestsPassed,
 )
-from penstock_shared.contracts.events import RolledBack as RolledBackEvent
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.identifiers import digest_of
 
@@ -58,7 +58,7 @@ def recording_of_request(command: ReleaseCommand) -> Recording:
 
 def _requested(event: Event[Any]) -> Recording:
     change = event.data.change
-    body = facts.Requested(
+    body = facts.RequestedFact(
         at=event.time,
         forge=change.forge,
         repository=change.repository,
@@ -73,18 +73,18 @@ def _requested(event: Event[Any]) -> Recording:
 
 
 def _planned(event: Event[Any]) -> Recording:
-    return _about_flow(facts.Planned(at=event.time, **_of(event.data.flow)))
+    return _about_flow(facts.PlannedFact(at=event.time, **_of(event.data.flow)))
 
 
 def _tested(event: Event[Any]) -> Recording:
     return _about_flow(
-        facts.Tested(at=event.time, **_of(event.data.flow), reused_gates=event.data.reused)
+        facts.TestedFact(at=event.time, **_of(event.data.flow), reused_gates=event.data.reused)
     )
 
 
 def _deployed(event: Event[Any]) -> Recording:
     data = event.data
-    body = facts.Deployed(
+    body = facts.DeployedFact(
         at=event.time,
         **_of(data.flow),
         environment=data.environment,
@@ -97,13 +97,15 @@ def _deployed(event: Event[Any]) -> Recording:
 
 def _baking(event: Event[Any]) -> Recording:
     data = event.data
-    return _about_flow(facts.Baking(at=event.time, version=data.version, deadline=data.deadline))
+    return _about_flow(
+        facts.BakingFact(at=event.time, version=data.version, deadline=data.deadline)
+    )
 
 
 def _promoted(event: Event[Any]) -> Recording:
     data = event.data
     return _about_flow(
-        facts.Promoted(at=event.time, **_of(data.flow), version=data.version, by=data.by)
+        facts.PromotedFact(at=event.time, **_of(data.flow), version=data.version, by=data.by)
     )
 
 
@@ -124,7 +126,7 @@ def _stopped(how: type[facts.Stopped]) -> Callable[[Event[Any]], Recording]:
 
 def _rolled_back(event: Event[Any]) -> Recording:
     data = event.data
-    body = facts.RolledBack(
+    body = facts.RolledBackFact(
         at=event.time,
         environment=data.environment,
         role=data.role,
@@ -194,10 +196,10 @@ KEEPERS: Mapping[type[EventData], Callable[[Event[Any]], Recording]] = {
     DeployDone: _deployed,
     BakeStarted: _baking,
     ReleasePromoted: _promoted,
-    FlowFailed: _stopped(facts.Failed),
-    FlowAborted: _stopped(facts.Aborted),
-    FlowSuperseded: _stopped(facts.Superseded),
-    RolledBackEvent: _rolled_back,
+    FlowFailed: _stopped(facts.FailedFact),
+    FlowAborted: _stopped(facts.AbortedFact),
+    FlowSuperseded: _stopped(facts.SupersededFact),
+    RolledBack: _rolled_back,
     JobStarted: _job_began,
     JobFinished: _job_ended,
 }

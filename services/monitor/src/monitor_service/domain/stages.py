@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from monitor_service.domain.endings import Ending
-from monitor_service.domain.facts import Deployed, FactBody, FlowFacts, RolledBack
+from monitor_service.domain.endings import FlowEnding
+from monitor_service.domain.facts import DeployedFact, FactBody, FlowFacts, RolledBackFact
 from monitor_service.domain.jobs import jobs_by_stage
 from monitor_service.domain.view import FlowState, StageState, StageView
 from penstock_shared.contracts.change import Intent
@@ -30,7 +30,9 @@ class _Course:
     reason: str = ""
 
 
-def stages_of(facts: FlowFacts, plan: Plan | None, ending: Ending | None) -> tuple[StageView, ...]:
+def stages_of(
+    facts: FlowFacts, plan: Plan | None, ending: FlowEnding | None
+) -> tuple[StageView, ...]:
     """Every stage in the order of a flow."""
     courses = [_course_of(stage, facts, plan) for stage in Stage]
     if ending and ending.stop:
@@ -111,7 +113,7 @@ def _at(fact: FactBody | None) -> datetime | None:
     return fact.at if fact else None
 
 
-def _deployed(stage: Stage, facts: FlowFacts) -> Deployed | None:
+def _deployed(stage: Stage, facts: FlowFacts) -> DeployedFact | None:
     found = (facts.deployment(role) for role in ENVIRONMENTS[stage])
     return next((fact for fact in found if fact), None)
 
@@ -143,7 +145,7 @@ def _remark(stage: Stage, facts: FlowFacts, plan: Plan | None) -> str:
     return ""
 
 
-def _stop(courses: Sequence[_Course], ending: Ending) -> list[_Course]:
+def _stop(courses: Sequence[_Course], ending: FlowEnding) -> list[_Course]:
     """The stages of a flow that was stopped: one of them bears the reason, none goes on."""
     where = ending.stage or _where(courses)
     return [_stopped(course, ending, here=course.stage is where) for course in courses]
@@ -158,7 +160,7 @@ def _where(courses: Sequence[_Course]) -> Stage:
     return courses[-1].stage
 
 
-def _stopped(course: _Course, ending: Ending, *, here: bool) -> _Course:
+def _stopped(course: _Course, ending: FlowEnding, *, here: bool) -> _Course:
     state = StageState(ending.state)
     if here:
         return replace(course, state=state, done=ending.at, reason=ending.reason)
@@ -188,14 +190,14 @@ def _roll_back(course: _Course, facts: FlowFacts) -> _Course:
     return replace(course, state=StageState.ROLLED_BACK, done=done, reason=reason)
 
 
-def _back_on(fact: RolledBack) -> str:
+def _back_on(fact: RolledBackFact) -> str:
     versions = (
         f"{one.name} {one.version}" if one.version else f"no {one.name}" for one in fact.put_back
     )
     return f"{fact.environment} is back on {', '.join(versions) or 'what it ran before'}"
 
 
-def _trouble(fact: RolledBack, facts: FlowFacts) -> tuple[str, ...]:
+def _trouble(fact: RolledBackFact, facts: FlowFacts) -> tuple[str, ...]:
     """What the roll-back has to say beside why there was one."""
     known = {stop.reason for stop in facts.stopped}
     return (fact.reason,) if fact.reason and fact.reason not in known else ()

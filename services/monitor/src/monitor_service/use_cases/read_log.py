@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from monitor_service.domain.errors import NoSuchJobError
 from monitor_service.domain.facts import FLOW, JOB, facts_of
 from monitor_service.domain.jobs import every_job
-from monitor_service.domain.ports import FactStore, LogLine, LogPage, LogSource
+from monitor_service.domain.ports import FactStore, LogPage, LogSource, PrintedLine
 from monitor_service.domain.view import JobView
 
 
 @dataclass(frozen=True)
-class JobLog:
+class LogReading:
     """Some of a job's lines. `more` is whether asking with `next` may bring others."""
 
     job: JobView
-    lines: Sequence[LogLine]
+    lines: Sequence[PrintedLine]
     next: str
     more: bool
 
@@ -27,7 +27,7 @@ class ReadLog:
     store: FactStore
     logs: LogSource
 
-    def __call__(self, flow_id: str, job_id: str, after: str | None = None) -> JobLog:
+    def __call__(self, flow_id: str, job_id: str, after: str | None = None) -> LogReading:
         """What follows `after`, an earlier answer's `next`; all of it if a new attempt began since.
 
         Raises NoSuchJobError, and BadRequestError for an `after` that is none.
@@ -37,7 +37,7 @@ class ReadLog:
         known = token if attempt == str(job.attempts) else ""
         page = self.logs.read(job.log_stream, known) if job.log_stream else LogPage((), "")
         more = page.next != known or not job.final
-        return JobLog(job, page.lines, f"{job.attempts}:{page.next}", more)
+        return LogReading(job, page.lines, f"{job.attempts}:{page.next}", more)
 
     def _job(self, flow_id: str, job_id: str) -> JobView:
         # A flow that failed knows of the job it failed of before the job's own facts are there.

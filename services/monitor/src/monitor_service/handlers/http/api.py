@@ -10,7 +10,7 @@ from monitor_service.domain.errors import BadRequestError, NoSuchFlowError, NoSu
 from monitor_service.domain.view import FlowState, FlowView
 from monitor_service.handlers.http.app import Reader
 from monitor_service.use_cases.list_flows import DEFAULT, FlowFilter
-from monitor_service.use_cases.read_log import JobLog
+from monitor_service.use_cases.read_log import LogReading
 
 _ID = re.compile(r"[0-9a-f]{20}")
 
@@ -73,7 +73,7 @@ def summary_of(flow: FlowView) -> dict[str, Any]:
     )
 
 
-def _log(log: JobLog) -> dict[str, Any]:
+def _log(log: LogReading) -> dict[str, Any]:
     return {
         "job": log.job.model_dump(mode="json", exclude={"tail"}),
         "lines": [{"at": line.at, "text": line.text} for line in log.lines],
