@@ -17,6 +17,7 @@ _MARKS = {
     "rolled-back": ("↩", "yellow"),
     "waiting": ("○", "bright_black"),
     "skipped": ("–", "bright_black"),
+    "not-run": ("–", "bright_black"),
 }
 
 

@@ -133,24 +133,31 @@ class Story:
     def job_begins(
         self, owner: str, name: str, component: str = "orders", attempt: int = 1
     ) -> "Story":
+        return self.says(self.started(owner, name, component, attempt=attempt))
+
+    def started(
+        self, owner: str, name: str, component: str = "orders", *, attempt: int = 1, **given: Any
+    ) -> JobStarted:
         job_id = self.job_id(owner, name, component)
-        return self.says(
-            JobStarted(
-                job_id=job_id,
-                owner=owner,
-                name=name,
-                component=component,
-                attempt=attempt,
-                started_at=self.now,
-                log_stream=f"{job_id}/{attempt}",
-            )
+        return JobStarted(
+            job_id=job_id,
+            owner=owner,
+            name=name,
+            component=component,
+            attempt=attempt,
+            started_at=self.now,
+            log_stream=f"{job_id}/{attempt}",
+            **given,
         )
 
-    def job_id(self, owner: str, name: str, component: str | None = "orders") -> str:
-        return job_id_for(self.flow_id, owner, name, component or "")
+    def job_id(
+        self, owner: str, name: str, component: str | None = "orders", tried: int = 1
+    ) -> str:
+        tries = [str(tried)] if tried > 1 else []
+        return job_id_for(self.flow_id, owner, name, component or "", *tries)
 
     def result(self, owner: str, name: str, component: str | None = "orders", **given: Any) -> Any:
-        job_id = self.job_id(owner, name, component)
+        job_id = self.job_id(owner, name, component, given.pop("tried", 1))
         attempt = given.get("attempt", 1)
         return a_result(
             job_id,

@@ -27,7 +27,13 @@ from penstock_shared.storage import ObjectStore
 from tests.support.builders import FLOW_ID, NOW, a_cause, a_plan
 from tests.support.objects import InMemoryBucket
 from tests.unit.monitor_service.fakes import InMemoryFacts
-from tests.unit.monitor_service.stories import Story, to_production, with_a_failing_gate
+from tests.unit.monitor_service.stories import (
+    Story,
+    there,
+    to_production,
+    to_staging,
+    with_a_failing_gate,
+)
 
 TABLE = "penstock-test-flows"
 GROUP = "/penstock/test/jobs"
@@ -150,6 +156,20 @@ def test_items_expire_and_stay_small(table: FactTable) -> None:
     assert int(flow["expires_at"]["N"]) == int((NOW + RETENTION).timestamp())
     assert all("expires_at" in item for item in items)
     assert sum(len(name) + len(value.get("S", "")) for name, value in flow.items()) < 4096
+
+
+def test_no_item_of_a_thousand_components_is_larger_than_100_kb(table: FactTable) -> None:
+    many = [there(f"component-{n:04}-of-a-repository", "2026.01.02-aaaaaaa") for n in range(1000)]
+    story = to_staging().deployed("production", *many).rolled_back("production", *many)
+    tell(table, story)
+    items = table.client.scan(TableName=TABLE)["Items"]
+    sizes = [
+        sum(len(name) + len(value.get("S", "")) for name, value in item.items()) for item in items
+    ]
+    assert max(sizes) < 100_000
+    flow = next(item for item in items if item["part"]["S"] == FLOW)
+    assert sum(len(name) + len(value.get("S", "")) for name, value in flow.items()) < 4096
+    assert all(len(fact.components) == 1000 for fact in known(table).rolled_back)
 
 
 @pytest.fixture

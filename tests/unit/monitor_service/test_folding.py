@@ -5,8 +5,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from monitor_service.domain.facts import facts_of
+from monitor_service.domain.facts import FLOW, facts_of
 from monitor_service.domain.folding import fold
+from monitor_service.domain.jobs import MOST_TAILS
 from monitor_service.domain.view import FlowState, FlowView, JobView, StageState
 from monitor_service.use_cases.record_event import RecordEvent
 from penstock_shared.contracts.change import Intent
@@ -331,11 +332,110 @@ def test_planned_gates_wait_until_they_begin() -> None:
 
 
 def test_a_deployers_jobs_stand_where_they_ran() -> None:
-    story = Story().requested().built().tested().job("deployer", "deploy").deployed("staging")
-    story.bakes(1).promoted().wait(1).job("deployer", "deploy-again").deployed("production")
+    story = Story().requested().built().tested()
+    story.job("deployer", "deploy", environment="production").deployed("production")
+    # What staging says comes late: only its name tells where it ran.
+    story.bakes(1).promoted().job("deployer", "deploy-first", environment="staging")
     view = seen(story)
-    assert list(jobs(view, Stage.STAGING)) == ["deploy (orders)"]
-    assert list(jobs(view, Stage.PRODUCTION)) == ["deploy-again (orders)"]
+    assert list(jobs(view, Stage.STAGING)) == ["deploy-first (orders)"]
+    assert list(jobs(view, Stage.PRODUCTION)) == ["deploy (orders)"]
+
+
+def test_a_plan_tells_which_environment_is_production_before_it_is_reached() -> None:
+    plan = a_plan(release=a_release(staging=None))
+    production = plan.release.production.name if plan.release else ""
+    story = Story().requested().built().tested()
+    story.job("deployer", "deploy", environment=production)
+    assert list(jobs(seen(story, plan), Stage.PRODUCTION)) == ["deploy (orders)"]
+
+
+@pytest.mark.parametrize("how", [FlowFailed, FlowAborted, FlowSuperseded])
+def test_in_a_flow_that_was_stopped_no_job_runs_or_waits(
+    how: type[FlowFailed | FlowAborted | FlowSuperseded],
+) -> None:
+    plan = a_plan(gates=(a_gate("lint"), a_gate("unit"), a_gate("types")))
+    story = Story().requested().built().job("test-runner", "lint").job_begins("test-runner", "unit")
+    view = seen(story.stopped(how, "no"), plan)
+    found = jobs(view, Stage.TEST)
+    assert {title: job.state for title, job in found.items()} == {
+        "lint (orders)": "succeeded",
+        "unit (orders)": "cancelled",
+        "types (orders)": "not-run",
+    }
+    assert found["unit (orders)"].finished_at == view.finished_at
+
+
+def test_a_command_that_undoes_a_stopped_flow_runs_on() -> None:
+    story = to_staging().stopped(FlowAborted, "no", stage=Stage.BAKE)
+    story.says(story.started("deployer", "rollback", environment="staging"))
+    assert jobs(seen(story), Stage.STAGING)["rollback (orders)"].state == "running"
+
+
+def test_a_deployment_of_a_stopped_flow_runs_until_its_environment_is_put_back() -> None:
+    story = Story().requested().built().tested()
+    story.says(story.started("deployer", "deploy", environment="staging"))
+    story.stopped(FlowAborted, "no", stage=Stage.STAGING)
+    assert jobs(seen(story), Stage.STAGING)["deploy (orders)"].state == "running"
+    story.rolled_back("staging", there(version="2"))
+    assert jobs(seen(story), Stage.STAGING)["deploy (orders)"].state == "cancelled"
+
+
+def test_tries_of_a_gate_are_told_apart() -> None:
+    plan = a_plan(gates=(a_gate("unit", retries=2), a_gate("lint", retries=1)))
+    story = Story().requested().built().job("test-runner", "lint")
+    story.job("test-runner", "unit", state=JobState.FAILED, tried=1)
+    story.job("test-runner", "unit", tried=2)
+    found = seen(story, plan).stage(Stage.TEST).jobs
+    assert [(job.name, job.tried, job.tries) for job in found] == [
+        ("lint", 1, 1),
+        ("unit", 1, 3),
+        ("unit", 2, 3),
+    ]
+
+
+def test_after_a_rollback_components_show_what_runs_now() -> None:
+    orders, catalog = seen(aborted_while_baking()).components
+    assert (orders.version, orders.deployed) == ("2", False)
+    assert [(there.environment, there.rolled_back) for there in orders.deployments] == [
+        ("staging", True)
+    ]
+    assert (catalog.version, catalog.deployments[0].rolled_back) == ("7", False)
+
+
+def test_after_a_rollback_that_names_nothing_no_version_is_claimed() -> None:
+    view = seen(to_staging().stopped(FlowAborted, "no").rolled_back("staging"))
+    orders, catalog = view.components
+    assert (orders.version, orders.deployed, orders.deployments[0].rolled_back) == ("", False, True)
+    assert (catalog.version, catalog.deployments[0].rolled_back) == ("7", False)
+
+
+def test_an_environment_of_many_components_is_told_like_one_of_few() -> None:
+    many = [there(f"component-{number:04}") for number in range(500)]
+    story = Story().requested().built().tested().deployed("staging", *many).bakes()
+    before = [there(one.name, "2") for one in many]
+    story.stopped(FlowAborted, "no", stage=Stage.BAKE).rolled_back("staging", *before)
+    view = seen(story)
+    assert len(view.components) == 500
+    assert {(one.version, one.deployed) for one in view.components} == {("2", False)}
+    reason = "staging is back on what it ran before: 500 components"
+    assert view.stage(Stage.STAGING).reason == reason
+
+
+def test_a_list_knows_how_a_flow_of_many_components_went_without_reading_them() -> None:
+    many = [there(f"component-{number:04}") for number in range(500)]
+    story = to_staging().stopped(FlowAborted, "no", stage=Stage.BAKE).rolled_back("staging", *many)
+    store = kept(story.events)
+    view = fold(facts_of(FLOW_ID, store.facts_of_part(FLOW_ID, FLOW)))
+    assert view is not None
+    assert states(view)["staging"] == "rolled-back"
+
+
+def test_only_the_first_failures_carry_the_end_of_their_log() -> None:
+    story = Story().requested().built()
+    for number in range(MOST_TAILS + 1):
+        story.job("test-runner", f"gate-{number}", state=JobState.FAILED, tail="E")
+    told = [bool(job.tail) for job in seen(story).failed_jobs]
+    assert told == [True] * MOST_TAILS + [False]
 
 
 def test_components_tell_what_was_built_and_deployed_and_why() -> None:

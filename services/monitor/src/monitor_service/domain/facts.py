@@ -9,12 +9,12 @@ its time, written with a fixed width, so the smaller text is the earlier telling
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from penstock_shared.contracts.change import Forge, Intent
-from penstock_shared.contracts.events import EnvironmentRole, Stage
+from penstock_shared.contracts.events import DeploymentOutcome, EnvironmentRole, Stage
 from penstock_shared.contracts.jobs import JobState
 from penstock_shared.contracts.model import Moment
 from penstock_shared.contracts.plan import ObjectRef
@@ -23,6 +23,8 @@ FLOW = "flow"
 """The part that holds what is known of the flow as a whole."""
 JOB = "job#"
 ASKED = "asked#"
+COMPONENTS = "components#"
+"""Followed by the name of the fact whose components the part holds."""
 
 
 def fixed_width(moment: datetime) -> str:
@@ -33,11 +35,22 @@ def fixed_width(moment: datetime) -> str:
 At = Annotated[Moment, PlainSerializer(fixed_width)]
 
 
-class FactBody(BaseModel):
-    """What is kept of one type of event. `at` comes first in its text: see the module's."""
+class Body(BaseModel):
+    """What is kept under one kind of name; a subclass that names its `kind` can be read back."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
     kind: ClassVar[str]
+    kinds: ClassVar[dict[str, type["Body"]]] = {}
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **given: Any) -> None:
+        super().__pydantic_init_subclass__(**given)
+        if "kind" in cls.__dict__:
+            cls.kinds[cls.kind] = cls
+
+
+class FactBody(Body):
+    """What is kept of one type of event. `at` comes first in its text: see the module's."""
 
     at: At
 
@@ -92,14 +105,39 @@ class ComponentThere(BaseModel):
     reason: str = ""
 
 
-class DeployedFact(AboutFlow):
+class EnvironmentFact(FactBody):
+    """What an environment runs once something was done to it.
+
+    `components` is empty where they are too many for the flow's own item; a `ComponentsFact` beside
+    it has them, and `moved` is how many of them were changed.
+    """
+
+    environment: str
+    role: EnvironmentRole
+    components: tuple[ComponentThere, ...] = ()
+    moved: int | None = None
+
+
+class ComponentsFact(FactBody):
+    """The components of an environment that has many."""
+
+    kind: ClassVar = "components"
+    outcomes: tuple[DeploymentOutcome, ...]
+
+    def listed(self) -> tuple[ComponentThere, ...]:
+        """Each component by itself."""
+        return tuple(
+            ComponentThere(name=name, version=version, deployed=group.deployed, reason=group.reason)
+            for group in self.outcomes
+            for name, version in group.versions.items()
+        )
+
+
+class DeployedFact(AboutFlow, EnvironmentFact):
     """An environment runs what the flow wanted it to run."""
 
     kind: ClassVar = "deployed"
-    environment: str
-    role: EnvironmentRole
     begun_at: At
-    components: tuple[ComponentThere, ...] = ()
 
 
 class BakingFact(FactBody):
@@ -127,6 +165,7 @@ class StoppingJob(BaseModel):
     owner: str
     name: str
     component: str | None = None
+    environment: str | None = None
     state: JobState
     exit_code: int | None = None
     attempt: int = 1
@@ -164,13 +203,10 @@ class SupersededFact(Stopped):
     kind: ClassVar = "superseded"
 
 
-class RolledBackFact(FactBody):
+class RolledBackFact(EnvironmentFact):
     """An environment is back on what it ran before the flow."""
 
     kind: ClassVar = "rolled-back"
-    environment: str
-    role: EnvironmentRole
-    components: tuple[ComponentThere, ...] = ()
     reason: str = ""
 
     @property
@@ -181,6 +217,8 @@ class RolledBackFact(FactBody):
     @property
     def changed(self) -> bool:
         """Whether anything had to be put back."""
+        if self.moved is not None:
+            return self.moved > 0
         return bool(self.put_back) or not self.components
 
 
@@ -191,6 +229,7 @@ class JobBegan(FactBody):
     owner: str
     name: str
     component: str | None = None
+    environment: str | None = None
     attempt: int
     log_stream: str = ""
 
@@ -202,6 +241,7 @@ class JobEnded(FactBody):
     owner: str
     name: str
     component: str | None = None
+    environment: str | None = None
     attempt: int
     state: JobState
     exit_code: int | None = None
@@ -212,31 +252,21 @@ class JobEnded(FactBody):
     log_stream: str = ""
 
 
-class AbortAsked(BaseModel):
+class AbortAsked(Body):
     """Somebody published an abort. It has no time: what people publish by hand carries none."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
     kind: ClassVar = "abort-asked"
 
     by: str = ""
     reason: str = ""
 
 
-Body = FactBody | AbortAsked
 F = TypeVar("F", bound=FactBody)
-
-BODIES: Mapping[str, type[Body]] = {
-    body.kind: body
-    for body in (
-        RequestedFact, PlannedFact, TestedFact, DeployedFact, BakingFact, PromotedFact, FailedFact, AbortedFact, SupersededFact,
-        RolledBackFact, JobBegan, JobEnded, AbortAsked,
-    )
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact as it is stored: `part` is `flow`, `job#<id>` or `asked#<digest>`; `text` JSON."""
+    """One fact as it is stored: `part` is one of this module's parts, `text` is JSON."""
 
     part: str
     name: str
@@ -250,7 +280,7 @@ class Fact:
 
     def body(self) -> Body | None:
         """What is kept; None for a fact of a kind that this version does not know."""
-        known = BODIES.get(self.name.partition(":")[0])
+        known = Body.kinds.get(self.name.partition(":")[0])
         return known.model_validate_json(self.text) if known else None
 
 
@@ -312,8 +342,9 @@ class FlowFacts:
 def facts_of(flow_id: str, stored: Iterable[Fact]) -> FlowFacts:
     """Sort stored facts, in whichever order they come, into what is known of the flow."""
     ordered = sorted(stored, key=lambda fact: (fact.part, fact.name, fact.text))
-    found = [(fact.part, body) for fact in ordered if (body := fact.body())]
-    bodies = [body for _part, body in found]
+    found = [(fact, body) for fact in ordered if (body := fact.body())]
+    lists = {fact.part: body for fact, body in found if isinstance(body, ComponentsFact)}
+    bodies = [_whole(fact, body, lists) for fact, body in found]
     return FlowFacts(
         flow_id,
         requested=_first(bodies, RequestedFact),
@@ -329,6 +360,12 @@ def facts_of(flow_id: str, stored: Iterable[Fact]) -> FlowFacts:
     )
 
 
+def _whole(fact: Fact, body: Body, lists: Mapping[str, ComponentsFact]) -> Body:
+    """The body with the components that are kept in a part of their own."""
+    components = lists.get(f"{COMPONENTS}{fact.name}")
+    return body.model_copy(update={"components": components.listed()}) if components else body
+
+
 def _all(bodies: Iterable[Body], kind: type[F]) -> tuple[F, ...]:
     found = (body for body in bodies if isinstance(body, kind))
     return tuple(sorted(found, key=lambda fact: fact.at))
@@ -338,11 +375,11 @@ def _first(bodies: Iterable[Body], kind: type[F]) -> F | None:
     return next(iter(_all(bodies, kind)), None)
 
 
-def _jobs(found: Iterable[tuple[str, Body]]) -> tuple[JobFacts, ...]:
+def _jobs(found: Iterable[tuple[Fact, Body]]) -> tuple[JobFacts, ...]:
     parts: dict[str, list[Body]] = {}
-    for part, body in found:
-        if part.startswith(JOB):
-            parts.setdefault(part.removeprefix(JOB), []).append(body)
+    for fact, body in found:
+        if fact.part.startswith(JOB):
+            parts.setdefault(fact.part.removeprefix(JOB), []).append(body)
     jobs = (
         JobFacts(job, _all(group, JobBegan), _all(group, JobEnded)) for job, group in parts.items()
     )

@@ -1,27 +1,50 @@
 """The jobs of a flow: which stage each belongs to, and what is known of it."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
+from monitor_service.domain.endings import FlowEnding
 from monitor_service.domain.facts import FlowFacts, JobEnded, JobFacts, StoppingJob
-from monitor_service.domain.view import JobView
+from monitor_service.domain.view import NOT_RUN, JobView
 from penstock_shared.contracts.events import EnvironmentRole, Stage
 from penstock_shared.contracts.jobs import JobState
 from penstock_shared.contracts.plan import Plan
 
-STAGES_BY_OWNER: Mapping[str, Stage] = {"build": Stage.BUILD, "test-runner": Stage.TEST}
+BUILD, TEST = "build", "test-runner"
+STAGES_BY_OWNER: Mapping[str, Stage] = {BUILD: Stage.BUILD, TEST: Stage.TEST}
+FLOW_ENDED = "the flow ended"
+MOST_TAILS = 20
+"""Failed jobs that are shown with the end of their log, 4,000 characters each."""
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What the jobs of a flow are told from."""
+
+    facts: FlowFacts
+    plan: Plan | None
+    ending: FlowEnding | None
+
+    @property
+    def stopped(self) -> FlowEnding | None:
+        """The ending of a flow that did not get to its goal."""
+        return self.ending if self.ending and self.ending.stop else None
 
 
 def jobs_by_stage(
-    facts: FlowFacts, plan: Plan | None, *, ended: bool
+    facts: FlowFacts, plan: Plan | None, ending: FlowEnding | None
 ) -> dict[Stage, tuple[JobView, ...]]:
-    """The jobs that ran or run, as they began, and after them those that are planned and wait."""
+    """The jobs that ran or run, as they began, and after them the gates that have not run."""
+    told = _Told(facts, plan, ending)
     found: dict[Stage, list[JobView]] = {stage: [] for stage in Stage}
     for job in _known(facts):
-        found[_stage_of(job, facts)].append(_view_of(job))
-    if plan and not ended and not facts.tested:
-        found[Stage.TEST].extend(_waiting(plan, found[Stage.TEST]))
-    return {stage: tuple(sorted(jobs, key=_order)) for stage, jobs in found.items()}
+        found[_stage_of(job, told)].append(_settled(_view_of(job), job, told))
+    if plan and not facts.tested and (ending is None or told.stopped):
+        found[Stage.TEST].extend(_not_begun(plan, found[Stage.TEST], told))
+    found[Stage.TEST] = _tries(found[Stage.TEST], plan)
+    return {stage: _few_tails(sorted(jobs, key=_order)) for stage, jobs in found.items()}
 
 
 def every_job(facts: FlowFacts) -> tuple[JobView, ...]:
@@ -44,14 +67,42 @@ def _ended(job: StoppingJob) -> JobEnded:
     return JobEnded(at=job.finished_at, began_at=job.started_at, **told)
 
 
-def _stage_of(job: JobFacts, facts: FlowFacts) -> Stage:
-    owner = job.newest.owner
-    if owner in STAGES_BY_OWNER:
-        return STAGES_BY_OWNER[owner]
-    # A deployer's job does not say which environment it is for, but staging is done with first.
-    promoted = facts.promoted is not None and _began_at(job) >= facts.promoted.at
-    straight = bool(facts.deployed) and facts.deployment(EnvironmentRole.STAGING) is None
-    return Stage.PRODUCTION if promoted or straight else Stage.STAGING
+def _stage_of(job: JobFacts, told: _Told) -> Stage:
+    newest = job.newest
+    if newest.owner in STAGES_BY_OWNER:
+        return STAGES_BY_OWNER[newest.owner]
+    in_production = newest.environment in _production_of(told)
+    return Stage.PRODUCTION if in_production else Stage.STAGING
+
+
+def _production_of(told: _Told) -> set[str | None]:
+    """The names of the flow's production environment, from its plan or from what ran there."""
+    known = {
+        fact.environment
+        for fact in (*told.facts.deployed, *told.facts.rolled_back)
+        if fact.role is EnvironmentRole.PRODUCTION
+    }
+    planned = {told.plan.release.production.name} if told.plan and told.plan.release else set()
+    return {*known, *planned}
+
+
+def _settled(view: JobView, job: JobFacts, told: _Told) -> JobView:
+    """A job whose end is not known, in a flow that was stopped after it began, was cancelled.
+
+    The deployer waits for its commands, so those end by themselves until they are rolled back.
+    """
+    stop = told.stopped
+    if stop is None or view.final or (view.started_at and view.started_at > stop.at):
+        return view
+    rolled_back = {fact.environment for fact in told.facts.rolled_back}
+    if job.newest.owner not in STAGES_BY_OWNER and job.newest.environment not in rolled_back:
+        return view
+    changes = {
+        "state": JobState.CANCELLED.value,
+        "finished_at": stop.at,
+        "reason": "the flow ended",
+    }
+    return view.model_copy(update=changes)
 
 
 def _began_at(job: JobFacts) -> datetime:
@@ -65,6 +116,7 @@ def _view_of(job: JobFacts) -> JobView:
         job_id=job.job_id,
         name=newest.name,
         component=newest.component,
+        environment=newest.environment,
         state=JobState.RUNNING,
         attempts=newest.attempt,
         started_at=_began_at(job),
@@ -84,17 +136,44 @@ def _result_of(end: JobEnded) -> dict[str, object]:
     }
 
 
-def _waiting(plan: Plan, begun: list[JobView]) -> Iterator[JobView]:
+def _not_begun(plan: Plan, begun: list[JobView], told: _Told) -> Iterator[JobView]:
     known = {(job.name, job.component) for job in begun}
+    state = NOT_RUN if told.stopped else JobState.WAITING.value
     for gate in plan.gates:
         if (gate.name, gate.component) not in known:
             yield JobView(
                 job_id=None,
                 name=gate.name,
                 component=gate.component,
-                state=JobState.WAITING,
+                state=state,
                 command=gate.run,
             )
+
+
+def _tries(jobs: Iterable[JobView], plan: Plan | None) -> list[JobView]:
+    """The jobs, each with which try of its gate it is: a gate that may be retried has several."""
+    ordered = sorted(jobs, key=_order)
+    most = {(gate.name, gate.component): gate.retries + 1 for gate in plan.gates} if plan else {}
+    counted = Counter((job.name, job.component) for job in ordered)
+    so_far: Counter[tuple[str, str | None]] = Counter()
+    numbered = []
+    for job in ordered:
+        gate = (job.name, job.component)
+        so_far[gate] += 1
+        changes = {"tried": so_far[gate], "tries": max(most.get(gate, 1), counted[gate])}
+        numbered.append(job.model_copy(update=changes) if counted[gate] > 1 else job)
+    return numbered
+
+
+def _few_tails(jobs: Iterable[JobView]) -> tuple[JobView, ...]:
+    """The jobs, the first failed ones alone with the end of their log."""
+    left = MOST_TAILS
+    shown = []
+    for job in jobs:
+        kept = bool(job.tail) and job.failed and left > 0
+        left -= kept
+        shown.append(job if kept or not job.tail else job.model_copy(update={"tail": ""}))
+    return tuple(shown)
 
 
 def _order(job: JobView) -> tuple[bool, str, str, str]:

@@ -13,7 +13,7 @@ from penstock_shared.contracts.events import (
     BuildCompleted,
     BuildRequested,
     DeployDone,
-    DeployedComponent,
+    DeploymentEvent,
     FlowAborted,
     FlowFailed,
     FlowRef,
@@ -25,12 +25,21 @@ from penstock_shared.contracts.events import (
     RolledBack,
     TestsPassed,
 )
+from penstock_shared.contracts.jobs import JobState
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.identifiers import digest_of
 
 LONGEST_MESSAGE = 500
 """Characters of a commit's message; the repository has the rest."""
 LONGEST_REASON = 2000
+MOST_IN_THE_FLOW = 40
+"""Components that are kept in the flow's own item, which every list reads."""
+
+STOPS: Mapping[type[EventData], type[facts.Stopped]] = {
+    FlowFailed: facts.FailedFact,
+    FlowAborted: facts.AbortedFact,
+    FlowSuperseded: facts.SupersededFact,
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,22 @@ class Recording:
 
     fact: Fact
     listing: Listing | None = None
+    components: Fact | None = None
+    """Components that are too many for the flow's own item; written before the fact itself."""
+
+
+Keeper = Callable[[Event[Any]], Recording]
+KEEPERS: dict[type[EventData], Keeper] = {}
+
+
+def keeps(*types: type[EventData]) -> Callable[[Keeper], Keeper]:
+    """Say that a function makes what is kept of these types of events."""
+
+    def register(keeper: Keeper) -> Keeper:
+        KEEPERS.update(dict.fromkeys(types, keeper))
+        return keeper
+
+    return register
 
 
 def recording_of(event: Event[EventData]) -> Recording:
@@ -56,6 +81,7 @@ def recording_of_request(command: ReleaseCommand) -> Recording:
     return Recording(Fact.of(part, body))
 
 
+@keeps(BuildRequested)
 def _requested(event: Event[Any]) -> Recording:
     change = event.data.change
     body = facts.RequestedFact(
@@ -72,29 +98,31 @@ def _requested(event: Event[Any]) -> Recording:
     return Recording(Fact.of(facts.FLOW, body), Listing(change.repository, event.time))
 
 
+@keeps(BuildCompleted)
 def _planned(event: Event[Any]) -> Recording:
     return _about_flow(facts.PlannedFact(at=event.time, **_of(event.data.flow)))
 
 
+@keeps(TestsPassed)
 def _tested(event: Event[Any]) -> Recording:
     return _about_flow(
         facts.TestedFact(at=event.time, **_of(event.data.flow), reused_gates=event.data.reused)
     )
 
 
+@keeps(DeployDone)
 def _deployed(event: Event[Any]) -> Recording:
     data = event.data
     body = facts.DeployedFact(
         at=event.time,
         **_of(data.flow),
-        environment=data.environment,
-        role=data.role,
+        **_of_environment(data),
         begun_at=data.started_at,
-        components=_components(data.components),
     )
-    return _about_flow(body, data.identity())
+    return _about_environment(body, data)
 
 
+@keeps(BakeStarted)
 def _baking(event: Event[Any]) -> Recording:
     data = event.data
     return _about_flow(
@@ -102,6 +130,7 @@ def _baking(event: Event[Any]) -> Recording:
     )
 
 
+@keeps(ReleasePromoted)
 def _promoted(event: Event[Any]) -> Recording:
     data = event.data
     return _about_flow(
@@ -109,33 +138,31 @@ def _promoted(event: Event[Any]) -> Recording:
     )
 
 
-def _stopped(how: type[facts.Stopped]) -> Callable[[Event[Any]], Recording]:
-    def keep(event: Event[Any]) -> Recording:
-        data: FlowStopped = event.data
-        body = how(
-            at=event.time,
-            stage=data.stage,
-            reason=data.reason[:LONGEST_REASON],
-            by=data.by,
-            job=facts.StoppingJob(**data.job.model_dump()) if data.job else None,
-        )
-        return _about_flow(body)
-
-    return keep
+@keeps(*STOPS)
+def _stopped(event: Event[Any]) -> Recording:
+    data: FlowStopped = event.data
+    body = STOPS[type(data)](
+        at=event.time,
+        stage=data.stage,
+        reason=data.reason[:LONGEST_REASON],
+        by=data.by,
+        job=facts.StoppingJob(**data.job.model_dump()) if data.job else None,
+    )
+    return _about_flow(body)
 
 
+@keeps(RolledBack)
 def _rolled_back(event: Event[Any]) -> Recording:
     data = event.data
     body = facts.RolledBackFact(
         at=event.time,
-        environment=data.environment,
-        role=data.role,
-        components=_components(data.components),
-        reason=data.reason,
+        **_of_environment(data),
+        reason=data.reason[:LONGEST_REASON],
     )
-    return _about_flow(body, data.identity())
+    return _about_environment(body, data)
 
 
+@keeps(JobStarted)
 def _job_began(event: Event[Any]) -> Recording:
     data: JobStarted = event.data
     body = facts.JobBegan(
@@ -143,12 +170,14 @@ def _job_began(event: Event[Any]) -> Recording:
         owner=data.owner,
         name=data.name,
         component=data.component,
+        environment=data.environment,
         attempt=data.attempt,
         log_stream=data.log_stream,
     )
     return Recording(Fact.of(f"{facts.JOB}{data.job_id}", body, str(data.attempt)))
 
 
+@keeps(JobFinished)
 def _job_ended(event: Event[Any]) -> Recording:
     result = event.data.result
     body = facts.JobEnded(
@@ -156,16 +185,18 @@ def _job_ended(event: Event[Any]) -> Recording:
         began_at=result.started_at,
         **result.model_dump(
             include={
-                "owner", "name", "component", "attempt", "state", "exit_code", "command",
-                "tail", "reason", "log_stream",
+                "owner", "name", "component", "environment", "attempt", "state", "exit_code",
+                "reason", "log_stream",
             }
         ),
+        command=result.command[:LONGEST_REASON],
+        tail="" if result.state is JobState.SUCCEEDED else result.tail,
     )  # fmt: skip
     return Recording(Fact.of(f"{facts.JOB}{result.job_id}", body, str(result.attempt)))
 
 
-def _about_flow(body: facts.FactBody, identity: str = "") -> Recording:
-    return Recording(Fact.of(facts.FLOW, body, identity))
+def _about_flow(body: facts.FactBody) -> Recording:
+    return Recording(Fact.of(facts.FLOW, body))
 
 
 def _of(flow: FlowRef) -> dict[str, Any]:
@@ -180,26 +211,18 @@ def _of(flow: FlowRef) -> dict[str, Any]:
     }
 
 
-def _components(told: tuple[DeployedComponent, ...]) -> tuple[facts.ComponentThere, ...]:
-    return tuple(
-        facts.ComponentThere(
-            name=one.name, version=one.version, deployed=one.deployed, reason=one.reason
-        )
-        for one in told
-    )
+def _of_environment(data: DeploymentEvent) -> dict[str, Any]:
+    known = {"environment": data.environment, "role": data.role}
+    components = data.components
+    if len(components) > MOST_IN_THE_FLOW:
+        return {**known, "moved": sum(one.deployed for one in components)}
+    listed = tuple(facts.ComponentThere(**one.model_dump()) for one in components)
+    return {**known, "components": listed}
 
 
-KEEPERS: Mapping[type[EventData], Callable[[Event[Any]], Recording]] = {
-    BuildRequested: _requested,
-    BuildCompleted: _planned,
-    TestsPassed: _tested,
-    DeployDone: _deployed,
-    BakeStarted: _baking,
-    ReleasePromoted: _promoted,
-    FlowFailed: _stopped(facts.FailedFact),
-    FlowAborted: _stopped(facts.AbortedFact),
-    FlowSuperseded: _stopped(facts.SupersededFact),
-    RolledBack: _rolled_back,
-    JobStarted: _job_began,
-    JobFinished: _job_ended,
-}
+def _about_environment(body: facts.EnvironmentFact, data: DeploymentEvent) -> Recording:
+    fact = Fact.of(facts.FLOW, body, data.identity())
+    if body.moved is None:
+        return Recording(fact)
+    components = facts.ComponentsFact(at=body.at, outcomes=data.outcomes)
+    return Recording(fact, components=Fact.of(f"{facts.COMPONENTS}{fact.name}", components))

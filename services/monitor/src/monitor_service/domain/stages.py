@@ -19,6 +19,10 @@ ENVIRONMENTS: Mapping[Stage, tuple[EnvironmentRole, ...]] = {
 """The environments that each stage deploys to; a preview's stands where staging stands."""
 
 
+MOST_NAMED = 10
+"""Components that a rollback's reason names; of more it says how many."""
+
+
 @dataclass(frozen=True)
 class _Course:
     """How a stage went: when it began and was done, as far as facts tell."""
@@ -37,7 +41,7 @@ def stages_of(
     courses = [_course_of(stage, facts, plan) for stage in Stage]
     if ending and ending.stop:
         courses = _stop(courses, ending)
-    jobs = jobs_by_stage(facts, plan, ended=ending is not None)
+    jobs = jobs_by_stage(facts, plan, ending)
     return tuple(
         StageView(
             stage=course.stage,
@@ -191,10 +195,15 @@ def _roll_back(course: _Course, facts: FlowFacts) -> _Course:
 
 
 def _back_on(fact: RolledBackFact) -> str:
+    put_back = fact.put_back
+    if not put_back or len(put_back) > MOST_NAMED:
+        count = fact.moved or len(put_back)
+        many = f": {count} components" if count else ""
+        return f"{fact.environment} is back on what it ran before{many}"
     versions = (
-        f"{one.name} {one.version}" if one.version else f"no {one.name}" for one in fact.put_back
+        f"{one.name} {one.version}" if one.version else f"no {one.name}" for one in put_back
     )
-    return f"{fact.environment} is back on {', '.join(versions) or 'what it ran before'}"
+    return f"{fact.environment} is back on {', '.join(versions)}"
 
 
 def _trouble(fact: RolledBackFact, facts: FlowFacts) -> tuple[str, ...]:

@@ -52,18 +52,26 @@ class StageState(StrEnum):
     ROLLED_BACK = "rolled-back"
 
 
+NOT_RUN = "not-run"
+"""The state of a planned job whose flow ended before it began."""
+
+
 class JobView(View):
     """One job. `job_id` is None while the job is only planned.
 
-    `state` is one of waiting, running, succeeded, failed, timed-out, cancelled, lost.
+    `state` is one of waiting, running, succeeded, failed, timed-out, cancelled, lost, not-run.
+    `attempts` counts the runners that took it; a gate's job is the `tried`th of at most `tries`.
     """
 
     job_id: str | None
     name: str
     component: str | None = None
+    environment: str | None = None
     state: str
     exit_code: int | None = None
     attempts: int = 0
+    tried: int = 1
+    tries: int = 1
     started_at: When | None = None
     finished_at: When | None = None
     reason: str = ""
@@ -101,12 +109,13 @@ class StageView(View):
 
 
 class DeploymentView(View):
-    """What a flow did with one component in one environment."""
+    """What a flow did with one component in one environment. `version` is what runs there now."""
 
     environment: str
     role: EnvironmentRole
     version: str
     deployed: bool
+    rolled_back: bool = False
     reason: str
 
 

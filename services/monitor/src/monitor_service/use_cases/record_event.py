@@ -17,7 +17,7 @@ RETENTION = timedelta(days=90)
 
 @dataclass(frozen=True)
 class RecordEvent:
-    """Writes one fact an event, with one call."""
+    """Writes one fact an event, with one call; with two for an environment of many components."""
 
     store: FactStore
 
@@ -40,5 +40,8 @@ class RecordRequest:
 
 
 def _record(store: FactStore, flow_id: str, recording: Recording, at: datetime) -> Outcome[Any]:
-    written = store.record(flow_id, recording, at + RETENTION)
+    expires_at = at + RETENTION
+    if recording.components:
+        store.record(flow_id, Recording(recording.components), expires_at)
+    written = store.record(flow_id, recording, expires_at)
     return Outcome(Result.APPLIED if written else Result.ALREADY_DONE, None)
