@@ -41,13 +41,15 @@ class Api:
         while limit > 0:
             answer = self._get(
                 "flows",
-                limit=min(limit, PAGE),
+                # A state is no part of the index: the monitor reads page by page for it.
+                limit=PAGE if state else min(limit, PAGE),
                 repository=repository,
                 state=state,
                 cursor=cursor,
             )
-            yield from cast("list[FlowJson]", answer["flows"])
-            limit -= len(answer["flows"])
+            found = cast("list[FlowJson]", answer["flows"])[:limit]
+            yield from found
+            limit -= len(found)
             cursor = answer["next"]
             if not cursor:
                 return

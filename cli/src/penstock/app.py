@@ -2,7 +2,8 @@
 
 import os
 import sys
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,6 +15,7 @@ from penstock.commands.doctor import doctor
 from penstock.commands.down import down
 from penstock.commands.flows import flows
 from penstock.commands.logs import logs
+from penstock.commands.output import survive_any_encoding
 from penstock.commands.package import package
 from penstock.commands.promote import promote
 from penstock.commands.show import show
@@ -57,13 +59,31 @@ app.command(rich_help_panel=PROJECT)(validate)
 app.command(rich_help_panel=PROJECT)(package)
 
 
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"penstock {version('penstock')}")
+        raise typer.Exit
+
+
 @app.callback()
-def root() -> None:
+def root(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=lambda wanted: _print_version(wanted=wanted),
+            is_eager=True,
+            help="Print the version and end.",
+        ),
+    ] = False,
+) -> None:
     """Keep the subcommands named, however few they are."""
 
 
 def main() -> None:
     """Run the command. What goes wrong is told in words; PENSTOCK_DEBUG=1 shows where it did."""
+    survive_any_encoding()
     try:
         app()
     except BrokenPipeError:

@@ -30,6 +30,10 @@ class Connection:
     queue_url_prefix: str
     client: Callable[[str], Any]
 
+    def flow_url(self, flow_id: str) -> str:
+        """The address of a flow's page."""
+        return f"{self.page_url}flows/{flow_id}"
+
     def publish(self, topic: str, message: str) -> None:
         """Publish a message by hand, for example to `abort-release`. Raises AwsError."""
         from botocore.exceptions import BotoCoreError, ClientError

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 FINAL = frozenset({"succeeded", "failed", "aborted", "superseded"})
 BROKEN = frozenset({"failed", "timed-out", "lost"})
@@ -15,9 +15,12 @@ class JobJson(TypedDict):
     job_id: str | None
     name: str
     component: str | None
+    environment: NotRequired[str | None]
     state: str
     exit_code: int | None
     attempts: int
+    tried: NotRequired[int]
+    tries: NotRequired[int]
     started_at: str | None
     finished_at: str | None
     reason: str
@@ -43,6 +46,7 @@ class DeploymentJson(TypedDict):
     environment: str
     version: str
     deployed: bool
+    rolled_back: NotRequired[bool]
     reason: str
 
 
@@ -91,6 +95,7 @@ class FlowJson(TypedDict):
     message: str
     bakes_until: str | None
     stopped_by: str
+    undoing: NotRequired[bool]
     rollbacks: list[RollbackJson]
 
 

@@ -3,18 +3,21 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from rich.console import Console
 from rich.live import Live
 
 from penstock.api import Api
 from penstock.errors import NotFoundError, PenstockError
-from penstock.flows import FINAL, FlowJson, JobJson, StageJson, name_of
+from penstock.flows import FINAL, FlowJson, JobJson, StageJson, jobs_of, moment, name_of
 from penstock.rendering import flow_view
 from penstock.words import lasted, mark_of, now
 
 EVERY = 0.25
 """Seconds between two looks."""
+SILENCE = timedelta(minutes=2)
+"""How long an environment may take until something is heard of its rollback."""
 
 Reached = Callable[[FlowJson], bool]
 
@@ -26,6 +29,18 @@ class PatienceError(PenstockError):
 def final(flow: FlowJson) -> bool:
     """Whether the flow has ended."""
     return flow["state"] in FINAL
+
+
+def settled(flow: FlowJson) -> bool:
+    """Whether the flow has ended, and what it changed is back where that is under way.
+
+    An environment that nothing is heard of for a while, and where no job runs, is waited for no
+    longer.
+    """
+    if not final(flow) or any(job["state"] == "running" for job in jobs_of(flow)):
+        return False
+    ended = moment(flow["finished_at"]) or now()
+    return not flow.get("undoing") or now() - ended > SILENCE
 
 
 @dataclass(frozen=True)
@@ -93,6 +108,8 @@ def lines_of(flow: FlowJson) -> Iterator[str]:
                 yield f"    {_ended(name_of(job), job)}"
         if stage["finished_at"]:
             yield f"  {_ended(stage['stage'], stage)}{_because(stage)}"
+    for rollback in flow["rollbacks"]:
+        yield f"{mark_of('rolled-back')} {rollback['environment']} was rolled back"
     if flow["state"] in FINAL:
         yield f"{mark_of(flow['state'])} {flow['state']}{_because(flow)}"
 

@@ -1,5 +1,6 @@
 """Flows on a terminal."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from penstock.flows import (
     FlowJson,
     JobJson,
     StageJson,
+    VersionJson,
     branch_of,
     jobs_of,
     name_of,
@@ -21,6 +23,10 @@ from penstock.flows import (
 from penstock.words import ago, clock_time, colour_of, lasted, mark_of
 
 TAIL_LINES = 20
+MOST_JOBS = 40
+"""Jobs of a stage that are shown one by one; of more, those that run or failed."""
+MOST_COMPONENTS = 20
+"""Components that are shown whether or not anything happened to them."""
 
 
 def state_of(state: str) -> Text:
@@ -30,11 +36,11 @@ def state_of(state: str) -> Text:
 
 def flow_table(flows: Sequence[FlowJson], now: datetime) -> Table:
     """Flows as a list, newest first."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True)
     for name, least in (("FLOW", 8), ("STATE", 12), ("STARTED", 10), ("TOOK", 8)):
         table.add_column(name, no_wrap=True, min_width=least, header_style="dim")
-    table.add_column("WHERE", no_wrap=True, max_width=40, header_style="dim")
-    table.add_column("CHANGE", no_wrap=True, header_style="dim")
+    table.add_column("WHERE", no_wrap=True, max_width=40, overflow="ellipsis", header_style="dim")
+    table.add_column("CHANGE", no_wrap=True, overflow="ellipsis", ratio=1, header_style="dim")
     for flow in flows:
         table.add_row(
             flow["flow_id"][:8],
@@ -88,11 +94,29 @@ def _stage_table(stages: Sequence[StageJson], now: datetime) -> Table:
         took = lasted(stage["started_at"], stage["finished_at"], now)
         named = _named(stage["stage"], stage["state"], "")
         table.add_row(named, stage["state"], took, _reason_of(stage))
-        for job in stage["jobs"]:
+        shown, folded = folded_jobs(stage["jobs"])
+        for job in shown:
             table.add_row(*_job_row(job, now), style="dim" if not job["started_at"] else "")
+        if folded:
+            table.add_row(Text("  – more", "bright_black"), "", "", folded)
         if stage["reused"]:
-            table.add_row(Text("  – known", "bright_black"), "", "", ", ".join(stage["reused"]))
+            table.add_row(Text("  – known", "bright_black"), "", "", _known(stage["reused"]))
     return table
+
+
+def folded_jobs(jobs: Sequence[JobJson]) -> tuple[list[JobJson], str]:
+    """The jobs to show, and the others as counts; all of them if they are not many."""
+    if len(jobs) <= MOST_JOBS:
+        return list(jobs), ""
+    open_jobs = [job for job in jobs if job["state"] in {*BROKEN, "running"}]
+    shown = open_jobs[:MOST_JOBS]
+    counts = Counter(job["state"] for job in jobs)
+    counts.subtract(job["state"] for job in shown)
+    return shown, ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
+
+
+def _known(reused: Sequence[str]) -> str:
+    return ", ".join(reused) if len(reused) <= MOST_JOBS else f"{len(reused):,} known already"
 
 
 def _reason_of(stage: StageJson) -> Text:
@@ -104,6 +128,8 @@ def _job_row(job: JobJson, now: datetime) -> tuple[Text, str, str, Text]:
     exit_code = f"exit code {job['exit_code']}"
     if job["exit_code"] and job["reason"] != exit_code:
         remarks.append(exit_code)
+    if job.get("tries", 1) > 1:
+        remarks.append(f"try {job['tried']} of {job['tries']}")
     if job["attempts"] > 1:
         remarks.append(f"attempt {job['attempts']}")
     return (
@@ -129,14 +155,19 @@ def _end_of(flow: FlowJson) -> Iterator[Text]:
             if job["state"] in BROKEN:
                 yield _broken(job)
     for rollback in flow["rollbacks"]:
-        versions = ", ".join(
-            f"{one['name']} {one['version']}" if one["version"] else f"no {one['name']}"
-            for one in rollback["components"]
-        )
-        what = versions or "what it ran before"
-        yield Text(
-            f"{mark_of('rolled-back')} {rollback['environment']} is back on {what}", "yellow"
-        )
+        back = f"{rollback['environment']} is back on {_versions(rollback['components'])}"
+        yield Text(f"{mark_of('rolled-back')} {back}", "yellow")
+
+
+def _versions(components: Sequence[VersionJson]) -> str:
+    if not components:
+        return "what it ran before"
+    if len(components) > MOST_COMPONENTS:
+        return f"what it ran before: {len(components):,} components"
+    return ", ".join(
+        f"{one['name']} {one['version']}" if one["version"] else f"no {one['name']}"
+        for one in components
+    )
 
 
 def _broken(job: JobJson) -> Text:
@@ -153,7 +184,10 @@ def _component_table(components: Sequence[ComponentJson]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("COMPONENT", "BUILT", "DEPLOYED", "VERSION", "WHY"):
         table.add_column(name, header_style="dim", no_wrap=name != "WHY")
-    for one in components:
+    shown = [one for one in components if one["built"] or _moved(one)]
+    if len(components) <= MOST_COMPONENTS:
+        shown = list(components)
+    for one in shown[:MOST_JOBS]:
         where = [there["environment"] for there in one["deployments"] if there["deployed"]]
         table.add_row(
             one["name"],
@@ -162,4 +196,10 @@ def _component_table(components: Sequence[ComponentJson]) -> Table:
             one["version"][:12],
             Text(one["reason"], "dim"),
         )
+    if rest := len(components) - min(len(shown), MOST_JOBS):
+        table.add_row(Text(f"{rest:,} more, not shown", "bright_black"))
     return table
+
+
+def _moved(component: ComponentJson) -> bool:
+    return any(there["deployed"] or there.get("rolled_back") for there in component["deployments"])

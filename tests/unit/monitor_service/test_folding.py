@@ -482,3 +482,11 @@ def test_a_fact_of_a_newer_version_is_left_aside() -> None:
     store.texts[FLOW_ID, "flow", "teleported"] = "{}"
     view = fold(facts_of(FLOW_ID, store.facts(FLOW_ID)))
     assert view is not None
+
+
+def test_a_flow_is_undoing_until_each_environment_it_reached_is_told_to_be_back() -> None:
+    story = to_staging().stopped(FlowAborted, "no", stage=Stage.BAKE)
+    assert seen(story).undoing
+    assert not seen(story.rolled_back("staging", there(deployed=False))).undoing
+    assert not seen(with_a_failing_gate()).undoing
+    assert not seen(to_production()).undoing

@@ -27,4 +27,5 @@ def abort(
     message = command_message(found["flow_id"], reason=reason, by=person())
     connection.publish("abort-release", message)
     console().print(f"Asked {connection.name} to abort flow {found['flow_id']}.")
+    console().print(f"Its page: {connection.flow_url(found['flow_id'])}")
     console().print(f"See what becomes of it: penstock show {found['flow_id'][:8]} --follow")

@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Sequence
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 
-from penstock.api import Api
+from penstock.api import PAGE, Api
 from penstock.commands.options import HomeOption, JsonOption, ProfileOption, StageOption
 from penstock.commands.output import console, print_json
 from penstock.connection import connect
@@ -53,15 +54,24 @@ def flows(  # noqa: PLR0913  # each parameter is an option of the command
     elif watch:
         _watch(api, limit, repository, state)
     else:
-        _print(console(), list(api.flows(limit, repository, state)))
-
-
-def _print(out: Console, found: Sequence[FlowJson]) -> None:
-    out.print(_view(found))
+        found = list(api.flows(limit, repository, state))
+        console().print(_view(found) if found else _nothing(api, repository, state))
 
 
 def _view(found: Sequence[FlowJson]) -> RenderableType:
-    return flow_table(found, now()) if found else "Nothing to show. Push something."
+    return flow_table(found, now()) if found else "Nothing to show."
+
+
+def _nothing(api: Api, repository: str | None, state: str | None) -> str:
+    """Why the list is empty."""
+    known = sorted({flow["repository"] for flow in api.flows(PAGE)})
+    if not known:
+        return "Nothing to show. Push something."
+    if repository is None or repository in known:
+        return f"Nothing to show: no flow is {state}." if state else "Nothing to show."
+    near = get_close_matches(repository, known, n=1, cutoff=0.4)
+    hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known[:5])}."
+    return f"Nothing is known of a repository {repository}{hint}"
 
 
 def _watch(api: Api, limit: int, repository: str | None, state: str | None) -> None:

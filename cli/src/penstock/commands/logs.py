@@ -47,14 +47,19 @@ def logs(
     """Print the logs of a flow's jobs."""
     if follow and as_json:
         raise UsageError("--follow is for people and --json for programs: give one of them")
-    reader = _Reader(connect(stage, profile, home).api, job)
+    connection = connect(stage, profile, home)
+    reader = _Reader(connection.api, job)
     found = reader.api.find(flow)
+    if not as_json:
+        console(stderr=True).print(f"[dim]{connection.flow_url(found['flow_id'])}[/]")
     if follow:
         _follow(reader, found, console())
         return
     jobs = reader.jobs(found)
     if job and not jobs:
         raise NotFoundError(f"flow {found['flow_id']} has no job {job} that has begun")
+    if not jobs and not as_json:
+        console().print(_nothing(found))
     if as_json:
         print_json([_as_json(one, reader.all_lines(found, one)) for one in jobs])
     else:
@@ -93,6 +98,17 @@ class _Reader:
             yield from self.new_lines(flow, job)
             if self.read_up_to.get(job["job_id"] or "") == before or job["job_id"] in self.done:
                 return
+
+
+def _nothing(flow: FlowJson) -> str:
+    """Why there is no log."""
+    known = sum(len(stage["reused"]) for stage in flow["stages"])
+    if known:
+        return f"No job ran: everything was known already, {known:,} verdicts of gates among it."
+    if flow["state"] in FINAL:
+        why = f": {flow['reason']}" if flow["reason"] else ""
+        return f"No job ran. The flow {flow['state']}{why}"
+    return "No job has begun yet; --follow waits for the first."
 
 
 def _is(job: JobJson, wanted: str | None) -> bool:

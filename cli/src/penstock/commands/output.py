@@ -1,7 +1,9 @@
 """What commands print."""
 
+import io
 import json
 import os
+import sys
 from typing import Any
 
 import typer
@@ -10,12 +12,19 @@ from rich.console import Console
 WIDE = 140
 
 
-def console() -> Console:
+def console(*, stderr: bool = False) -> Console:
     """The standard output, for people; wide where it is no terminal and nobody says how wide."""
-    out = Console(highlight=False, soft_wrap=True)
+    out = Console(highlight=False, soft_wrap=True, stderr=stderr)
     if not out.is_terminal and "COLUMNS" not in os.environ:
         out.width = WIDE
     return out
+
+
+def survive_any_encoding() -> None:
+    """Let streams that cannot write a sign, as in latin-1, write a question mark instead."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def print_json(value: Any) -> None:

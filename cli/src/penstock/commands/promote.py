@@ -22,4 +22,5 @@ def promote(
         )
     connection.publish("promote-release", command_message(found["flow_id"], by=person()))
     console().print(f"Asked {connection.name} to promote flow {found['flow_id']}.")
+    console().print(f"Its page: {connection.flow_url(found['flow_id'])}")
     console().print(f"See what becomes of it: penstock show {found['flow_id'][:8]} --follow")

@@ -15,7 +15,7 @@ from penstock.commands.options import (
 from penstock.commands.output import console, print_json
 from penstock.connection import connect
 from penstock.errors import ExitCode
-from penstock.following import Follower, final
+from penstock.following import Follower, settled
 from penstock.rendering import flow_view
 from penstock.words import now
 
@@ -32,12 +32,15 @@ def show(
     home: HomeOption = None,
 ) -> None:
     """Show one flow: its stages, jobs, times and reasons, and what broke."""
-    api = connect(stage, profile, home).api
+    connection = connect(stage, profile, home)
+    api = connection.api
     found = api.find(flow)
-    if follow and not final(found):
+    if not as_json:
+        console().print(f"[dim]{connection.flow_url(found['flow_id'])}[/]")
+    if follow and not settled(found):
         # Programs get the flow as it ended; what happens on the way is for people.
         out = Console(quiet=True) if as_json else console()
-        found = Follower(api, out).follow(found["flow_id"])
+        found = Follower(api, out).follow(found["flow_id"], settled)
         # Line by line all has been said, but for what broke.
         shown = out.is_terminal or found["state"] == "succeeded"
     else:

@@ -36,6 +36,7 @@ class FakeStack:
     refuses_messages: bool = False
     deployed: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    limits: list[str] = field(default_factory=list)
 
     def answer(self, path: str, query: dict[str, list[str]]) -> tuple[int, Json]:
         """The API's answer to a GET."""
@@ -56,6 +57,7 @@ class FakeStack:
             for flow in self.flows.values()
             if all(flow[key] == value for key, value in wanted.items())
         ]
+        self.limits.append(query["limit"][0])
         first = int(query.get("cursor", ["0"])[0])
         following = first + int(query["limit"][0])
         return {

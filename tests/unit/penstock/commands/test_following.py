@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from penstock.connection import embedded
-from penstock.following import Follower, PatienceError
+from penstock.following import Follower, PatienceError, settled
 from penstock.words import ago, colour_of, lasted, mark_of, span
-from tests.unit.penstock.commands.fake_stack import FakeStack, a_flow
+from tests.unit.penstock.commands.fake_stack import FakeStack, a_flow, a_job, a_stage
 
 A = "a" * 20
 
@@ -53,6 +53,26 @@ def test_patience_ends(stack: FakeStack, home: Any) -> None:
     stack.flows = {A: a_flow(A)}
     with pytest.raises(PatienceError, match=r"still running after 0.1 s"):
         follower.follow(A)
+
+
+def test_a_stopped_flow_is_followed_until_its_environments_are_back(
+    stack: FakeStack, home: Any
+) -> None:
+    ended = datetime.now(UTC).isoformat()
+    undoing = a_flow(A, "aborted", finished_at=ended, undoing=True)
+    stack.flows = {A: undoing}
+    done = {**undoing, "undoing": False}
+    stack.moves = [lambda: None, lambda: stack.flows.update({A: done})]
+    follower = Follower(embedded(home).api, Console(quiet=True), patience=30)
+    assert follower.follow(A, settled) == done
+
+
+def test_an_environment_of_which_nothing_is_heard_is_waited_for_no_longer() -> None:
+    silent: Any = a_flow(A, "failed", undoing=True)  # it ended long ago
+    assert settled(silent)
+    running = a_stage("staging", "failed", a_job(state="running"))
+    at_work: Any = a_flow(A, "failed", undoing=True, stages=[running])
+    assert not settled(at_work)
 
 
 @pytest.mark.parametrize(

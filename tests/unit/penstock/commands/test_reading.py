@@ -253,3 +253,76 @@ def test_an_api_that_breaks_is_told_in_one_line(run: Run, stack: FakeStack) -> N
     done = run("flows", code=1)
     assert "answered 500: Something broke in the monitor" in done.stderr
     assert "Traceback" not in done.output
+
+
+def test_a_repository_of_which_nothing_is_known_is_named(run: Run, stack: FakeStack) -> None:
+    stack.flows = {A: a_flow(A)}
+    assert "did you mean acme/shop?" in run("flows", "--repository", "acme/shops").stdout
+    assert "known are acme/shop." in run("flows", "--repository", "zzz").stdout
+    assert "no flow is failed" in run("flows", "--state", "failed").stdout
+
+
+def test_a_rare_state_is_looked_for_in_large_pages(run: Run, stack: FakeStack) -> None:
+    stack.flows = {A: a_flow(A, "failed"), B: a_flow(B, "failed")}
+    said = run("flows", "--json", "--state", "failed", "--limit", "1").stdout
+    assert [flow["flow_id"] for flow in json.loads(said)] == [A]
+    assert stack.limits == ["100"]
+
+
+def test_a_long_subject_leaves_the_other_columns_their_room(
+    run: Run, stack: FakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    stack.flows = {A: a_flow(A, message="x" * 300)}
+    heading, line = run("flows").stdout.splitlines()
+    assert heading.split()[:3] == ["FLOW", "STATE", "STARTED"]
+    assert line.startswith("a1b20000  ● running")
+    assert "ago" in line
+    assert len(line) <= 100
+
+
+def test_commands_that_name_a_flow_print_its_address(run: Run, stack: FakeStack) -> None:
+    stack.flows = {A: a_flow(A)}
+    for command in (("show", A), ("abort", A)):
+        assert f"/flows/{A}" in run(*command).stdout
+    assert f"/flows/{A}" in run("logs", A).stderr
+
+
+def test_the_log_of_a_flow_in_which_no_job_ran_says_so(run: Run, stack: FakeStack) -> None:
+    known = [a_stage("test", "succeeded", reused=["unit (orders)", "lint (orders)"])]
+    stack.flows = {A: a_flow(A, "succeeded", stages=known)}
+    assert "2 verdicts of gates" in run("logs", A).stdout
+    stack.flows = {A: a_flow(A, "failed", reason="no penstock.yml", stages=[a_stage("build")])}
+    assert "The flow failed: no penstock.yml" in run("logs", A).stdout
+    stack.flows = {A: a_flow(A, stages=[a_stage("build")])}
+    assert "No job has begun yet" in run("logs", A).stdout
+
+
+def test_tries_of_a_gate_are_told_apart(run: Run, stack: FakeStack) -> None:
+    jobs = [a_job(job_id=f"{n:020}", tried=n, tries=3) for n in (1, 2)]
+    stack.flows = {A: a_flow(A, stages=[a_stage("test", "running", *jobs)])}
+    said = run("show", A).stdout
+    assert "try 1 of 3" in said
+    assert "try 2 of 3" in said
+
+
+def test_of_many_jobs_and_components_those_that_matter_are_shown(
+    run: Run, stack: FakeStack
+) -> None:
+    passed = [a_job(f"gate-{n}") for n in range(1500)]
+    broken = a_job("broken", state="failed", exit_code=1)
+    quiet = {"built": False, "deployed": False, "version": "7", "reason": "", "deployments": []}
+    moved = {"environment": "staging", "version": "8", "deployed": True, "reason": ""}
+    components = [{**quiet, "name": f"component-{n}"} for n in range(500)]
+    components.append({**quiet, "name": "changed", "built": True, "deployments": [moved]})
+    stages = [a_stage("test", "failed", *passed, broken, reused=[f"g{n}" for n in range(99)])]
+    stack.flows = {A: a_flow(A, "failed", stages=stages, components=components)}
+    said = run("show", A).stdout
+    for text in ("✗ broken (orders)", "1,500 succeeded", "99 known already", "500 more, not shown"):
+        assert text in said
+    assert "changed" in said
+    assert len(said.splitlines()) < 40
+
+
+def test_the_version_is_told(run: Run) -> None:
+    assert run("--version").stdout.startswith("penstock 0.")

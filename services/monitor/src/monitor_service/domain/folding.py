@@ -3,6 +3,7 @@
 Everything here depends on the set of facts alone, never on the order in which they came.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +19,13 @@ from monitor_service.domain.view import (
     VersionView,
 )
 from penstock_shared.contracts.change import Intent
+from penstock_shared.contracts.events import EnvironmentRole, Stage
 from penstock_shared.contracts.plan import Plan
+
+STAGE_ROLES: Mapping[Stage | None, EnvironmentRole] = {
+    Stage.STAGING: EnvironmentRole.STAGING,
+    Stage.PRODUCTION: EnvironmentRole.PRODUCTION,
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,7 @@ def fold(facts: FlowFacts, plan: Plan | None = None) -> FlowView | None:
         bakes_until=facts.baking.deadline if facts.baking and state is FlowState.BAKING else None,
         stopped_by=ending.by if ending else "",
         promoted_by=facts.promoted.by if facts.promoted else "",
+        undoing=_undoing(facts, ending),
         rollbacks=tuple(_rollback(fact) for fact in facts.rolled_back if fact.changed),
         abort_requests=tuple(
             AbortRequestView(by=asked.by, reason=asked.reason) for asked in facts.asked
@@ -78,6 +86,17 @@ def _state_of(facts: FlowFacts, ending: FlowEnding | None) -> FlowState:
         return ending.state
     baking = facts.baking and not facts.promoted
     return FlowState.BAKING if baking else FlowState.RUNNING
+
+
+def _undoing(facts: FlowFacts, ending: FlowEnding | None) -> bool:
+    """Whether a stop concerns an environment of which no rollback has been told yet."""
+    if ending is None or ending.state not in {FlowState.FAILED, FlowState.ABORTED}:
+        return False
+    back = {fact.role for fact in facts.rolled_back}
+    touched = {STAGE_ROLES[ending.stage]} if ending.stage in STAGE_ROLES else set()
+    if ending.state is FlowState.ABORTED:
+        touched |= {fact.role for fact in facts.deployed}
+    return not touched <= back
 
 
 def _release_of(facts: FlowFacts, plan: Plan | None) -> str | None:

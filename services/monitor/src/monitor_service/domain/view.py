@@ -155,7 +155,10 @@ class AbortRequestView(View):
 
 
 class FlowView(View):
-    """One flow. `release` is the release's version, `stopped_by` who aborted or promoted."""
+    """One flow. `release` is the release's version, `stopped_by` who aborted or promoted.
+
+    `undoing`: whether an environment may still be put back.
+    """
 
     flow_id: str
     repository: str
@@ -175,6 +178,7 @@ class FlowView(View):
     bakes_until: When | None = None
     stopped_by: str = ""
     promoted_by: str = ""
+    undoing: bool = False
     rollbacks: tuple[RollbackView, ...] = ()
     abort_requests: tuple[AbortRequestView, ...] = ()
 
