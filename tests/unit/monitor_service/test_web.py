@@ -222,6 +222,51 @@ def test_components_say_what_was_skipped_and_why(world: World) -> None:
     assert "Known already, not run again: types (orders)" in page
 
 
+def a_big_flow() -> tuple[Story, Any]:
+    """1,500 gates, of which one failed, and 500 components, of which one changed."""
+    components = [f"component-{number:04}" for number in range(500)]
+    gates = [(f"gate-{number % 3}", components[number // 3]) for number in range(1500)]
+    plan = a_plan(
+        components=tuple(a_component(name, built=name == components[7]) for name in components),
+        gates=tuple(a_gate(name, component) for name, component in gates),
+    )
+    story = Story().requested().built()
+    story.deployed("staging", *(there(name, deployed=name == components[7]) for name in components))
+    for name, component in gates:
+        state = JobState.FAILED if component == components[7] else JobState.SUCCEEDED
+        story.job("test-runner", name, component, state=state, tail="the end of its log")
+    return story.stopped(FlowFailed, "3 gates failed", stage=Stage.TEST), plan
+
+
+def test_a_big_flow_shows_what_failed_and_counts_the_rest(world: World) -> None:
+    story, plan = a_big_flow()
+    world.plans.plans["plans/x.json"] = plan
+    world.tell(story)
+    page = world.page(f"/flows/{FLOW_ID}")
+    assert len(page) < 60_000
+    for text in ("gate-0 (component-0007)", "1,497 succeeded", "499 unchanged"):
+        assert text in words(page)
+    assert "component-0008" not in page
+    whole = world.page(f"/flows/{FLOW_ID}?all=1")
+    assert "gate-2 (component-0499)" in whole
+    assert "show all" not in whole
+
+
+def test_the_json_of_a_big_flow_stays_below_a_megabyte(world: World) -> None:
+    story, plan = a_big_flow()
+    world.plans.plans["plans/x.json"] = plan
+    world.tell(story)
+    body = world.client.get(f"/api/flows/{FLOW_ID}").data
+    assert len(body) < 1_000_000
+    assert len(json.loads(body)["stages"][1]["jobs"]) == 1500
+
+
+def test_a_component_that_was_put_back_is_not_shown_as_deployed(world: World) -> None:
+    story = to_staging().stopped(FlowAborted, "no", stage=Stage.BAKE)
+    world.tell(story.rolled_back("staging", there(version="2")))
+    assert "orders no staging rolled back 2" in words(world.page(f"/flows/{FLOW_ID}"))
+
+
 def test_a_page_is_whole_in_every_state(world: World) -> None:
     tellings = (
         Story().requested(),

@@ -10,6 +10,7 @@ from monitor_service.domain.view import FlowState, FlowView
 from monitor_service.handlers.http import words
 from monitor_service.handlers.http.api import filter_of_request, flow_id_of, job_id_of
 from monitor_service.handlers.http.app import Reader
+from monitor_service.handlers.http.shortening import shortened_components, shortened_jobs
 from monitor_service.handlers.http.terminal import segments
 from monitor_service.handlers.http.timeline import axis_of, bar_of
 
@@ -20,7 +21,8 @@ LONGEST_NUMBER = 9
 def create_pages(reader: Reader) -> Blueprint:
     """The routes of the pages. With `?fragment`, only what changes of one is sent."""
     pages = Blueprint("pages", __name__)
-    pages.app_template_global()(segments)
+    for function in (segments, shortened_jobs, shortened_components):
+        pages.app_template_global()(function)
     pages.app_template_filter("full_time")(words.full_time)
     pages.app_template_filter("clock_time")(words.clock_time)
 
@@ -33,7 +35,8 @@ def create_pages(reader: Reader) -> Blueprint:
     @pages.get("/flows/<flow_id>")
     def flow(flow_id: str) -> str:
         found = reader.show_flow()(flow_id_of(flow_id))
-        return _render("flow", flow=found, abort_topic=reader.abort_topic, **_axis(found))
+        known = {"flow": found, "abort_topic": reader.abort_topic, "whole": "all" in request.args}
+        return _render("flow", **known, **_axis(found))
 
     @pages.get("/flows/<flow_id>/jobs/<job_id>")
     def job(flow_id: str, job_id: str) -> str:

@@ -5,6 +5,8 @@
 const LONGEST_PAUSE = 30000;
 
 function enhance(part) {
+  // The end of a log says what broke.
+  for (const tail of part.querySelectorAll("pre.tail")) tail.scrollTop = tail.scrollHeight;
   for (const button of part.querySelectorAll("button[data-copy]")) button.hidden = false;
 }
 
