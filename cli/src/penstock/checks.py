@@ -21,6 +21,12 @@ OLDEST_PYTHON = (3, 11)
 LEAST_SPACE = 1
 """GB; the stack, its state and the jobs' folders need about as much."""
 
+_READ_FROM_ABOVE = (
+    ".eslintrc.json", ".flake8", ".git", ".mypy.ini", ".ruff.toml", "mypy.ini", "node_modules",
+    "package.json", "pyproject.toml", "pytest.ini", "ruff.toml", "setup.cfg", "tox.ini",
+    "tsconfig.json",
+)  # fmt: skip
+
 
 class Health(StrEnum):
     """What a check came to."""
@@ -59,6 +65,7 @@ def checks_of_the_stack(home: Path | None) -> Iterator[Check]:
         yield Check("stack", Health.SKIPPED, str(error))
         return
     place = find_home(home)
+    yield _surroundings(place.work.path)
     book = ProcessBook(place.processes_file, place.logs)
     yield from _processes(book)
     yield from _checks_of(connection, cure="Run `penstock up`: it mends what is broken.")
@@ -94,6 +101,16 @@ def _file(name: str, path: Path) -> Check:
     if path.exists():
         return Check(name, Health.OK, str(path))
     return Check(name, Health.PROBLEM, f"{path} is not there", "Run `make setup`.")
+
+
+def _surroundings(folder: Path) -> Check:
+    """Whether tools that look for configuration in all folders above a job's find none."""
+    found = [top / name for top in folder.parents for name in _READ_FROM_ABOVE]
+    strangers = [str(path) for path in found if path.exists()]
+    if not strangers:
+        return Check("job folders", Health.OK, f"{folder}, below nothing that tools would read")
+    reason = f"jobs run in {folder}, and tools in them read {', '.join(strangers)}"
+    return Check("job folders", Health.PROBLEM, reason, "Remove it, or set TMPDIR and `up` again.")
 
 
 def _loopback() -> Check:

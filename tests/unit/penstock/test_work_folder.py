@@ -21,15 +21,20 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
+    return a_home(tmp_path / "home")
+
+
+def a_home(folder: Path) -> Home:
+    folder.mkdir()
+    return Home(folder)
 
 
 def test_jobs_run_outside_of_the_home_and_each_stack_has_a_folder(
     home: Home, temporary: Path, tmp_path: Path
 ) -> None:
-    home.make()
-    other = Home(tmp_path / "other")
-    other.make()
+    home.work.make()
+    other = a_home(tmp_path / "other")
+    other.work.make()
 
     assert home.work.path.parent == other.work.path.parent == temporary
     assert home.work.path != other.work.path
@@ -43,7 +48,7 @@ def test_the_default_home_s_lies_outside_of_the_checkout() -> None:
 def test_it_is_found_again_whatever_tmpdir_says_later(
     home: Home, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home.make()
+    home.work.make()
     made = home.work.path
     monkeypatch.delenv("TMPDIR")
 
@@ -55,11 +60,11 @@ def test_it_is_found_again_whatever_tmpdir_says_later(
 def test_the_folder_of_a_home_that_is_gone_is_removed(
     home: Home, temporary: Path, tmp_path: Path
 ) -> None:
-    gone = Home(tmp_path / "gone")
-    gone.make()
+    gone = a_home(tmp_path / "gone")
+    gone.work.make()
     gone.folder.rename(tmp_path / "moved")
 
-    home.make()
+    home.work.make()
 
     assert list(temporary.iterdir()) == [home.work.path]
 
@@ -69,7 +74,7 @@ def test_a_folder_of_somebody_else_is_not_used(home: Home, temporary: Path) -> N
     home.work.path.chmod(0o777)
 
     with pytest.raises(EmbeddedError, match="belongs to somebody else"):
-        home.make()
+        home.work.make()
 
 
 def test_jobs_find_the_machine_s_programs_and_none_of_penstock_s(

@@ -55,7 +55,6 @@ class Home:
     def make(self) -> None:
         for folder in (self.emulator, self.logs, self.repositories):
             folder.mkdir(parents=True, exist_ok=True)
-        self.work.make()
 
 
 def find_home(folder: Path | None = None) -> Home:

@@ -38,6 +38,8 @@ def ensure_runners(home: Home, book: ProcessBook, stack: Stack, crew: Crew) -> l
     wanted = [f"{_NAME}{number}" for number in range(1, crew.runners + 1)]
     stop_runners(book, except_for=wanted)
     missing = [name for name in wanted if name not in book.alive()]
+    if missing:
+        home.work.make()
     for name in missing:
         book.start(name, _COMMAND, _environment(home, stack, name, crew))
     return missing
