@@ -97,11 +97,9 @@ class _Unpacking:
 
     def _write_file(self, member: tarfile.TarInfo, target: Path) -> None:
         content = self.archive.extractfile(member)
-        _make_room(target)
-        with os.fdopen(os.open(target, _FRESH), "wb") as file:
+        with os.fdopen(_fresh(target, member.mode), "wb") as file:
             if content:
                 copyfileobj(content, file)
-            os.fchmod(file.fileno(), _PROGRAM if member.mode & stat.S_IXUSR else _FILE)
         _date(target, member.mtime)
 
     def _write_link(self, member: tarfile.TarInfo, target: Path) -> None:
@@ -122,6 +120,15 @@ class _Unpacking:
 
 def _refused(reason: str) -> UnsafePathError:
     return UnsafePathError(f"the archive is refused: {reason}")
+
+
+def _fresh(target: Path, mode: int) -> int:
+    allowed = _PROGRAM if mode & stat.S_IXUSR else _FILE
+    try:
+        return os.open(target, _FRESH, allowed)
+    except FileExistsError:
+        _make_room(target)
+        return os.open(target, _FRESH, allowed)
 
 
 def _date(path: Path, time: float) -> None:

@@ -88,9 +88,9 @@ class Interpreter:
             (folder / "machine.pth").write_text("".join(f"{line}\n" for line in lines))
 
     def _add_pip(self, folder: Path) -> None:
-        for name in ("pip", "pip3"):
-            (folder / name).write_text(_PIP)
-            (folder / name).chmod(0o755)
+        (folder / "pip").write_text(_PIP)
+        (folder / "pip").chmod(0o755)
+        (folder / "pip3").symlink_to("pip")
 
 
 def _newest_pip(folders: list[str]) -> Path | None:
