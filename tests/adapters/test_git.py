@@ -1,7 +1,10 @@
 """Source from real git repositories."""
 
 import io
+import os
+import subprocess
 import tarfile
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -11,8 +14,10 @@ from build_service.adapters.git import GitSourceRepository
 from build_service.domain.errors import SourceError, SourceUnavailableError
 from build_service.domain.source import SourceTree
 from penstock_shared.contracts.plan import History
+from penstock_shared.errors import PenstockError
 from tests.support.builders import a_change
 from tests.support.git import WorkTree
+from tests.support.servers import http_server
 
 FILES = {"a.txt": "a", "deep/er/b.txt": "b", "run.sh": "#!/bin/sh\n"}
 
@@ -131,7 +136,7 @@ def test_too_much_source_is_refused_with_the_limit(
     monkeypatch.setattr(git, "MOST_FILES", 2)
     sha = pushed(work)
 
-    with pytest.raises(SourceError, match="3 files; the limit is 2"):
+    with pytest.raises(SourceError, match="more than 2 files and folders"):
         fetch(work, sha)
 
 
@@ -145,3 +150,130 @@ def test_a_submodule_is_an_empty_folder_and_counts_as_a_change(work: WorkTree) -
     with tarfile.open(fileobj=io.BytesIO(tree.archive(History.NONE))) as archive:
         assert archive.getmember("vendored").isdir()
     assert tree.files["vendored"] == f"160000 {'1' * 40}"
+
+
+def test_the_commit_that_the_branch_is_at_is_told(work: WorkTree) -> None:
+    older = pushed(work)
+    newer = pushed(work, {"a.txt": "newer"})
+
+    assert fetch(work, older).head == newer
+    assert fetch(work, newer).head == newer
+
+
+def test_a_branch_that_is_gone_has_no_head(work: WorkTree) -> None:
+    sha = pushed(work)
+    repository = GitSourceRepository(("file",))
+
+    change = a_change(clone_url=work.remote, sha=sha, ref="refs/heads/gone")
+    assert repository.fetch(change).head == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://host.invalid:99999/x.git", "cannot be read"),
+        ("https://host.invalid:port/x.git", "cannot be read"),
+        ("https://[::1/x.git", "cannot be read"),
+        ("https:///x.git", "names no host"),
+        ("https://host.invalid:0/x.git", "names no host"),
+        ("git@host.invalid:x.git", "is not one that this stack fetches from"),
+        ("ssh://host.invalid/x.git", "is not one that this stack fetches from"),
+    ],
+)
+def test_an_address_that_makes_no_sense_is_named(url: str, expected: str) -> None:
+    with pytest.raises(SourceError, match=expected):
+        GitSourceRepository(("https",)).fetch(a_change(clone_url=url))
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "expected"),
+    [
+        (401, SourceError, "wants credentials"),
+        (403, SourceError, "403"),
+        (404, SourceError, "there is no git repository"),
+        (429, SourceUnavailableError, "429"),
+        (500, SourceUnavailableError, "500"),
+    ],
+)
+def test_a_server_s_refusal_is_final_or_not_as_it_says(
+    status: int, kind: type[Exception], expected: str
+) -> None:
+    class Refuses(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with http_server(Refuses) as url, pytest.raises(kind, match=expected):
+        GitSourceRepository(("http",)).fetch(a_change(clone_url=f"{url}/shop.git"))
+
+
+def test_an_answer_that_is_no_git_is_told(tmp_path: Path) -> None:
+    class Talks(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-git-upload-pack-advertisement")
+            self.end_headers()
+            self.wfile.write(b"00zz\xff\xfe not a packet")
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with http_server(Talks) as url, pytest.raises(PenstockError, match=f"{url}/shop.git"):
+        GitSourceRepository(("http",)).fetch(a_change(clone_url=f"{url}/shop.git"))
+
+
+def test_names_and_link_targets_need_not_be_utf_8(work: WorkTree) -> None:
+    folder = os.fsencode(work.folder)
+    Path(os.fsdecode(folder + b"/\xff.txt")).write_text("odd")
+    Path(os.fsdecode(folder + b"/link")).symlink_to(os.fsdecode(b"\xff.txt"))
+    tree = fetch(work, pushed(work, {}))
+
+    with tarfile.open(fileobj=io.BytesIO(tree.archive(History.NONE))) as archive:
+        names = {os.fsencode(member.name): member for member in archive.getmembers()}
+    assert os.fsencode(names[b"link"].linkname) == b"\xff.txt"
+    assert b"\xff.txt" in names
+    assert tree.digest(".", ["*.txt"])
+
+
+def bomb(work: WorkTree, depth: int) -> str:
+    """A commit of a tree that holds itself sixteenfold, level upon level; returns its id."""
+    blob = work.git("hash-object", "-w", "/dev/null")
+    entries = [f"100644 blob {blob}\t{number:x}" for number in range(16)]
+    for _ in range(depth):
+        tree = made(work, "mktree", "\n".join(entries).encode())
+        entries = [f"040000 tree {tree}\t{number:x}" for number in range(16)]
+    root = made(work, "mktree", "\n".join(entries).encode())
+    sha = work.git("commit-tree", root, "-m", "Boom")
+    work.git("push", "--quiet", "origin", f"{sha}:refs/heads/main")
+    return sha
+
+
+def made(work: WorkTree, command: str, text: bytes) -> str:
+    done = subprocess.run(
+        ["git", command], cwd=work.folder, input=text, capture_output=True, check=True
+    )
+    return done.stdout.decode().strip()
+
+
+def test_a_tree_that_unfolds_to_billions_of_files_is_refused_while_it_is_counted(
+    work: WorkTree,
+) -> None:
+    sha = bomb(work, depth=9)
+
+    with pytest.raises(SourceError, match="more than 50000 files and folders"):
+        fetch(work, sha)
+
+
+@pytest.mark.parametrize("name", [".git", "..", ".", ".GIT", ""])
+def test_a_name_that_git_would_not_make_is_refused(name: str) -> None:
+    with pytest.raises(SourceError, match="that no git checks out"):
+        git._check_path(f"a/{name}/b")
+
+
+def test_a_path_that_no_system_can_open_is_refused() -> None:
+    with pytest.raises(SourceError, match="more than 4096 characters"):
+        git._check_path("a/" * 3000)

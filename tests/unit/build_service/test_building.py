@@ -1,6 +1,7 @@
 """From a change to `build-completed`, or to a reason why not."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from build_service.domain import build
 from build_service.domain.build import Build, BuildState, overdue
 from build_service.domain.errors import SourceError, SourceUnavailableError
+from build_service.domain.repository import Repository, clone_url_key
+from build_service.use_cases.keep_order import KeepOrder
 from build_service.use_cases.record_job import RecordJob
 from build_service.use_cases.start_build import StartBuild
 from build_service.use_cases.stop_build import StopBuild
@@ -17,12 +20,15 @@ from penstock_shared.contracts.events import (
     BuildRequested,
     FlowAborted,
     FlowFailed,
+    FlowSuperseded,
     JobFinished,
     JobRequested,
     Stage,
 )
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
+from penstock_shared.contracts.plan import Plan
 from penstock_shared.decisions import Change, Outcome, Result
+from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import Plans, load_plan
 from penstock_shared.storage import ObjectStore
@@ -34,6 +40,7 @@ from tests.support.builders import (
     SHA,
     a_cause,
     a_change,
+    a_plan,
     a_result,
     an_event,
     an_output,
@@ -60,15 +67,26 @@ class Room:
     objects: ObjectStore = field(default_factory=a_bucket)
     artifacts: InMemoryMemo = field(default_factory=InMemoryMemo)
     raises: Exception | None = None
+    head: str = ""
+    broken: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.records: Records[Build] = fake_records(clock=self.clock)
         self.plans = Plans(self.objects)
+        self.repositories: Records[Repository] = fake_records(clock=self.clock)
 
     def start(self, flow_id: str = FLOW_ID, **change: Any) -> Outcome[Build]:
-        sources = FakeSourceRepository(a_tree(self.files), self.raises)
+        tree = replace(a_tree(self.files), head=self.head, **self.broken)
+        sources = FakeSourceRepository(tree, self.raises)
         start = StartBuild(
-            self.records, sources, self.objects, self.plans, self.artifacts, self.clock
+            self.records,
+            sources,
+            self.objects,
+            self.plans,
+            self.artifacts,
+            KeepOrder(self.repositories),
+            self.clock,
+            Telemetry("build"),
         )
         request = an_event(BuildRequested(change=a_change(**change)), flow_id)
         return start(request, a_cause(flow_id))
@@ -233,7 +251,7 @@ def test_a_failed_build_remembers_no_artifact_of_the_failed_job(room: Room) -> N
     room.start()
     room.finish(room.jobs()["app"], state=JobState.FAILED, exit_code=2)
 
-    assert room.artifacts.answers == {}
+    assert not any(key.startswith("artifact:") for key in room.artifacts.answers)
 
 
 def test_a_result_after_the_stop_changes_nothing(room: Room) -> None:
@@ -307,7 +325,7 @@ def test_results_of_one_batch_are_one_write(room: Room) -> None:
     stored = room.records.store.get(FLOW_ID)
     assert stored
     assert (stored.version, stored.record.state) == (2, BuildState.COMPLETED)
-    assert len(room.artifacts.answers) == 2
+    assert sum(key.startswith("artifact:") for key in room.artifacts.answers) == 2
 
 
 def test_who_completes_a_build_knows_what_others_have_built(room: Room) -> None:
@@ -362,3 +380,130 @@ def test_a_build_of_many_components_stays_small(room: Room) -> None:
     assert known
     assert known.state is BuildState.BUILDING
     assert len(known.model_dump_json()) < 2_000
+
+
+RELEASE = """\
+version: 1
+components: {app: {path: app}}
+environments: {staging: {mode: %s}, production: {mode: %s}}
+release: {from: staging, to: production, bake: 0s}
+"""
+OLDER, NEWER = "1" * 40, "2" * 40
+
+
+@pytest.fixture
+def releasing(room: Room) -> Room:
+    room.files["penstock.yml"] = RELEASE % ("supersede", "queue")
+    return room
+
+
+def plan_of(room: Room, flow_id: str) -> Plan:
+    completed = [event for event in room.said.said if event.subject == flow_id]
+    data = completed[-1].data
+    assert isinstance(data, BuildCompleted)
+    return load_plan(room.objects, data.flow.plan)
+
+
+def test_the_older_commit_that_arrives_after_the_head_s_flow_is_superseded(
+    releasing: Room,
+) -> None:
+    releasing.head = NEWER
+    releasing.start("b" * 20, sha=NEWER, before=OLDER)
+
+    outcome = releasing.start("a" * 20, sha=OLDER)
+
+    assert outcome.record
+    assert outcome.record.state is BuildState.STOPPED
+    (superseded,) = releasing.said.only(FlowSuperseded)
+    assert superseded.reason == (
+        f"main is at {NEWER[:12]} and no longer at {OLDER[:12]}: flow {'b' * 20} is ahead"
+    )
+
+
+def test_the_head_comes_after_an_older_commit_whose_push_arrived_later(releasing: Room) -> None:
+    releasing.head = NEWER
+    releasing.start("a" * 20, sha=OLDER, pushed_at=NOW + timedelta(seconds=9))
+    releasing.start("b" * 20, sha=NEWER, before=OLDER, pushed_at=NOW)
+
+    older, newer = plan_of(releasing, "a" * 20), plan_of(releasing, "b" * 20)
+    assert older.started_at < newer.started_at
+
+
+def test_a_branch_that_was_put_back_flows(releasing: Room) -> None:
+    for flow_id, sha in (("a" * 20, OLDER), ("b" * 20, NEWER), ("c" * 20, OLDER)):
+        releasing.head = sha
+        releasing.start(flow_id, sha=sha)
+
+    begun = [plan_of(releasing, letter * 20).started_at for letter in "abc"]
+    assert begun == sorted(set(begun))
+
+
+def test_a_request_that_is_delivered_again_keeps_its_place(releasing: Room) -> None:
+    releasing.head = NEWER
+    plan = a_plan(change=a_change(sha=NEWER))
+    keep = KeepOrder(releasing.repositories)
+
+    first = keep(plan, NEWER, a_cause())
+
+    assert keep(plan, NEWER, a_cause()).started_at == first.started_at
+
+
+def test_environments_that_nobody_shares_need_no_order(room: Room) -> None:
+    room.files["penstock.yml"] = RELEASE % ("parallel", "parallel")
+    room.head = NEWER
+    room.start("b" * 20, sha=NEWER)
+
+    assert room.start("a" * 20, sha=OLDER).record
+    assert room.repositories.get("repository#github/acme/shop") is None
+    assert len(room.said.only(BuildCompleted)) == 2
+
+
+def test_only_so_many_branches_are_remembered(releasing: Room) -> None:
+    for number in range(105):
+        change = a_change(ref=f"refs/heads/r{number}", pushed_at=NOW + timedelta(seconds=number))
+        keep = KeepOrder(releasing.repositories)
+        keep(a_plan(change=change), change.sha, a_cause())
+
+    known = releasing.repositories.get("repository#github/acme/shop")
+    assert known
+    assert len(known.heads) == 100
+    assert "refs/heads/r0" not in known.heads
+
+
+def test_where_a_repository_can_be_fetched_is_kept(room: Room) -> None:
+    room.start()
+
+    key = clone_url_key(a_change().forge, "acme/shop")
+    assert room.artifacts.answers[key] == {"clone_url": a_change().clone_url}
+
+
+def test_what_nobody_had_thought_of_ends_the_flow_at_once_and_is_named(room: Room) -> None:
+    def explode(_history: object) -> bytes:
+        raise RuntimeError("out of ideas")
+
+    room.broken = {"archive": explode}
+    outcome = room.start()
+
+    assert outcome.record
+    assert outcome.record.state is BuildState.FAILED
+    assert room.said.only(FlowFailed)[0].reason == (
+        "could not plan: RuntimeError: out of ideas (commit aaaaaaaaaaaa of acme/shop)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"), [("120000", "is a link"), ("160000", "is a submodule")]
+)
+def test_a_configuration_that_is_no_file_is_told(room: Room, entry: str, expected: str) -> None:
+    room.broken = {"files": {"penstock.yml": f"{entry} {'0' * 40}"}}
+    room.start()
+
+    assert expected in room.said.only(FlowFailed)[0].reason
+
+
+def test_a_configuration_that_is_a_folder_is_told(room: Room) -> None:
+    del room.files["penstock.yml"]
+    room.files["penstock.yml/readme"] = "not what you think"
+    room.start()
+
+    assert "is a folder; it must be a file" in room.said.only(FlowFailed)[0].reason

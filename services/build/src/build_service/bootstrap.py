@@ -4,7 +4,9 @@ from functools import cache
 
 from build_service.adapters.forges import FORGES
 from build_service.domain.build import Build, overdue
+from build_service.domain.repository import Repository
 from build_service.settings import BuildSettings
+from build_service.use_cases.keep_order import KeepOrder
 from build_service.use_cases.receive_push import ReceivePush
 from build_service.use_cases.record_job import RecordJob
 from build_service.use_cases.start_build import StartBuild
@@ -24,6 +26,12 @@ SERVICE = Service("build", BuildSettings, Stage.BUILD)
 def records() -> Records[Build]:
     """The builds table, with its outbox."""
     return SERVICE.records(Build)
+
+
+@cache
+def repositories() -> Records[Repository]:
+    """What is known of repositories, in the builds' own table."""
+    return SERVICE.records(Repository)
 
 
 @cache
@@ -48,7 +56,17 @@ def start_build() -> StartBuild:
     from build_service.adapters.git import GitSourceRepository
 
     sources = GitSourceRepository(tuple(SERVICE.settings.source_schemes.split(",")))
-    return StartBuild(records(), sources, SERVICE.objects, plans(), SERVICE.memo, utc_now)
+    order = KeepOrder(repositories())
+    return StartBuild(
+        records(),
+        sources,
+        SERVICE.objects,
+        plans(),
+        SERVICE.memo,
+        order,
+        utc_now,
+        SERVICE.telemetry,
+    )
 
 
 @cache

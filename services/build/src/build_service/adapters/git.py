@@ -1,14 +1,20 @@
 """Source from git repositories, with dulwich: Lambda has no git binary."""
 
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import unquote, urlsplit
 
-from dulwich.client import GitClient, get_transport_and_path
+from dulwich.client import (
+    GitClient,
+    HTTPProxyUnauthorized,
+    HTTPUnauthorized,
+    get_transport_and_path,
+)
 from dulwich.errors import GitProtocolError, NotGitRepository
 from dulwich.object_store import iter_tree_contents
 from dulwich.objects import S_ISGITLINK, Blob, Commit, ObjectID
@@ -22,10 +28,13 @@ from build_service.domain.errors import SourceError, SourceUnavailableError
 from build_service.domain.source import SourceTree
 from penstock_shared.contracts.change import Change
 from penstock_shared.contracts.plan import History
+from penstock_shared.errors import PenstockError
 
 MOST_FILES = 50_000
 MOST_BYTES = 512 * 1024 * 1024
 """What one snapshot may weigh unpacked; it passes through the function's memory."""
+LONGEST_PATH = 4096
+"""Characters: Linux opens no longer one."""
 _TAGS = b"refs/tags/"
 _PEELED = b"^{}"
 _WITHOUT_TREES = b"tree:0"
@@ -49,39 +58,74 @@ class GitSourceRepository:
         Raises SourceError when there is no such repository or commit, or it is too large;
         SourceUnavailableError when the server does not answer.
         """
-        self._check_scheme(change)
+        self._check_address(change.clone_url)
         commit_id = ObjectID(change.sha.encode())
         repository = MemoryRepo()
         with _in_words(change):
             client, path = _connection(change.clone_url)
-            client.fetch(path, repository, determine_wants=_only(commit_id), depth=1)
+            fetched = client.fetch(path, repository, determine_wants=_only(commit_id), depth=1)
             commit = repository[commit_id]
-        if not isinstance(commit, Commit):
-            raise SourceError(f"{change.sha} of {change.repository} is no commit")
-        return _Fetched(change, repository, commit).tree()
+            if not isinstance(commit, Commit):
+                raise SourceError(f"{change.sha} of {change.repository} is no commit")
+            head = fetched.refs.get(Ref(change.ref.encode())) or b""
+            return replace(_Fetched(change, repository, commit).tree(), head=head.decode())
 
-    def _check_scheme(self, change: Change) -> None:
-        scheme = urlsplit(change.clone_url).scheme
+    def _check_address(self, clone_url: str) -> None:
+        """dulwich takes what it cannot read for a host to reach by ssh, or for a file."""
+        try:
+            parts = urlsplit(clone_url)
+            port, scheme = parts.port, parts.scheme
+        except ValueError as error:
+            raise SourceError(f"the clone URL {clone_url!r} cannot be read: {error}") from error
         if scheme not in self.schemes:
             allowed = ", ".join(f"{scheme}://" for scheme in self.schemes)
             raise SourceError(
-                f"the clone URL {change.clone_url!r} is not one that this stack fetches from "
-                f"({allowed})"
+                f"the clone URL {clone_url!r} is not one that this stack fetches from ({allowed})"
             )
+        if port == 0 or (scheme != "file" and not parts.hostname):
+            raise SourceError(f"the clone URL {clone_url!r} names no host and port to fetch from")
 
 
 @contextmanager
 def _in_words(change: Change) -> Iterator[None]:
+    """Whatever a server, its answer or a commit makes of a fetch, a flow can show the reason.
+
+    Raises SourceUnavailableError for what may pass, SourceError for what stays as it is.
+    """
     try:
         yield
-    except KeyError as error:
+    except PenstockError:
+        raise
+    except (HTTPUnauthorized, HTTPProxyUnauthorized) as error:
         raise SourceError(
-            f"{change.repository} has no commit {change.sha}; was it pushed away?"
+            f"cannot fetch {change.clone_url}: the server wants credentials, and this stack has "
+            "none for it"
         ) from error
+    except KeyError as error:
+        raise SourceError(_no_commit(change)) from error
     except NotGitRepository as error:
         raise SourceError(f"there is no git repository at {change.clone_url}") from error
     except (GitProtocolError, OSError) as error:
-        raise SourceUnavailableError(f"cannot fetch {change.clone_url}: {error}") from error
+        raise _failed(change, str(error)) from error
+    except Exception as error:
+        raise SourceError(
+            f"cannot read commit {change.sha} of {change.clone_url}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+_FINAL_ANSWER = re.compile(r"unexpected http resp (?:3|4(?!08|25|29))\d\d")
+
+
+def _failed(change: Change, text: str) -> PenstockError:
+    if "not our ref" in text:
+        return SourceError(_no_commit(change))
+    kind = SourceError if _FINAL_ANSWER.search(text) else SourceUnavailableError
+    return kind(f"cannot fetch {change.clone_url}: {text}")
+
+
+def _no_commit(change: Change) -> str:
+    return f"{change.repository} has no commit {change.sha}; was it pushed away?"
 
 
 def _connection(clone_url: str) -> tuple[GitClient, str]:
@@ -128,6 +172,9 @@ class _Fetched:
         for entry in entries:
             path = entry.path.decode(errors="surrogateescape")
             _check_path(path)
+            if len(files) + len(folders) > MOST_FILES:
+                # Equal folders are one object: a small commit can unfold to billions of files.
+                raise SourceError(f"the commit has more than {MOST_FILES} files and folders")
             if stat.S_ISDIR(entry.mode):
                 folders[path or "."] = entry.sha.decode()
             else:
@@ -148,11 +195,11 @@ class _Fetched:
         return min(max(int(self.commit.commit_time), _EARLIEST), _LATEST)
 
     def _check_size(self, entries: Iterable[str]) -> None:
-        sizes = [len(self._content(entry)) for entry in entries]
-        if len(sizes) > MOST_FILES:
-            raise SourceError(f"the commit has {len(sizes)} files; the limit is {MOST_FILES}")
-        if sum(sizes) > MOST_BYTES:
-            raise SourceError(f"the commit has {sum(sizes)} bytes; the limit is {MOST_BYTES}")
+        total = 0
+        for entry in entries:
+            total += len(self._content(entry))
+            if total > MOST_BYTES:
+                raise SourceError(f"the commit has more than {MOST_BYTES} bytes")
 
     def _content(self, entry: str) -> bytes:
         mode, sha = entry.split()
@@ -196,6 +243,8 @@ class _Fetched:
 
 def _check_path(path: str) -> None:
     """A tree that somebody made by hand may hold names that git itself refuses to check out."""
+    if len(path) > LONGEST_PATH:
+        raise SourceError(f"the commit has a path of more than {LONGEST_PATH} characters")
     for part in path.split("/") if path else ():
-        if part.lower() in ("", ".", "..", ".git"):
+        if part.lower() in ("", ".", "..", ".git") or "\0" in part:
             raise SourceError(f"the commit has a path that no git checks out: {path!r}")

@@ -12,6 +12,7 @@ from penstock_shared.contracts.events import (
     FlowFailed,
     FlowRef,
     FlowStopped,
+    FlowSuperseded,
     JobRequested,
     Stage,
 )
@@ -128,6 +129,14 @@ def fail(build: Build, reason: str) -> Change[Build]:
     """The change cannot be built: the flow ends here."""
     return Change(
         build.finished(BuildState.FAILED, reason), [FlowFailed(stage=Stage.BUILD, reason=reason)]
+    )
+
+
+def overtake(build: Build, reason: str) -> Change[Build]:
+    """A newer commit of the branch is ahead: the flow ends here."""
+    return Change(
+        build.finished(BuildState.STOPPED, reason),
+        [FlowSuperseded(stage=Stage.BUILD, reason=reason)],
     )
 
 

@@ -11,6 +11,14 @@ class SourceError(BuildError):
     """The source could not be had, or cannot be used."""
 
 
+class PlanningError(BuildError):
+    """Planning came upon something that nobody had thought of."""
+
+
+class OvertakenError(PenstockError):
+    """A newer commit of the branch is ahead already."""
+
+
 class SourceUnavailableError(PenstockError):
     """The source's server did not answer; the same request may succeed later."""
 

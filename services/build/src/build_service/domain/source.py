@@ -17,9 +17,10 @@ class SourceTree:
     """The files of one commit.
 
     `files` maps each path to `<mode> <git object id>`; `folders` each folder to its git tree id
-    (the root is "."). `read` gives a file's bytes. `archive` gives the whole, with so much of its
-    git history, as a tar.gz, byte by byte the same for the same commit, ref and history; it raises
-    what fetching raises.
+    (the root is "."). `head` is the commit that the change's ref was at when it was fetched, empty
+    where the ref is gone. `read` gives a file's bytes. `archive` gives the whole, with so much of
+    its git history, as a tar.gz, byte by byte the same for the same commit, ref and history; it
+    raises what fetching raises.
     """
 
     tree_id: str
@@ -28,6 +29,7 @@ class SourceTree:
     folders: Mapping[str, str]
     read: Callable[[str], bytes]
     archive: Callable[[History], bytes]
+    head: str = ""
 
     def holds(self, folder: str) -> bool:
         """Whether there is such a folder."""

@@ -1,20 +1,23 @@
 """A change should flow: fetch it, plan it, and have built what is not built yet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 
 from build_service.domain import build
 from build_service.domain.build import Build, BuildState
-from build_service.domain.errors import BuildError, SourceError
+from build_service.domain.errors import BuildError, OvertakenError, PlanningError, SourceError
 from build_service.domain.limits import check_limits
 from build_service.domain.planning import (
     Planner,
     artifact_memo_key,
     with_known_artifacts,
 )
+from build_service.domain.repository import clone_url_key
 from build_service.domain.source import SourceRepository, SourceTree
+from build_service.use_cases.keep_order import KeepOrder
 from penstock_shared.clock import Clock
 from penstock_shared.configuration import (
     FILE_NAME,
@@ -26,6 +29,8 @@ from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import BuildRequested
 from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.decisions import Cause, Decision, Outcome, already_done
+from penstock_shared.errors import PenstockError
+from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import Plans
@@ -44,13 +49,15 @@ class StartBuild:
     objects: ObjectStore
     plans: Plans
     artifacts: Memo
+    keep_order: KeepOrder
     clock: Clock
+    telemetry: Telemetry
 
     def __call__(self, event: Event[BuildRequested], cause: Cause) -> Outcome[Build]:
         """Plan the flow, unless that is done. What is wrong with the change fails the flow."""
         flow_id, request = event.subject, event.data
         # Asked for once, however often the record's version moves on meanwhile.
-        prepare = cache(lambda: self._prepare(flow_id, request))
+        prepare = cache(lambda: self._prepare(flow_id, request, cause))
 
         def decide(known: Build | None) -> Decision[Build]:
             if known and known.state is not BuildState.REQUESTED:
@@ -62,27 +69,59 @@ class StartBuild:
     def _new(self, flow_id: str, request: BuildRequested) -> Build:
         return build.request(flow_id, request.change, self.clock(), request.attempt).record
 
-    def _prepare(self, flow_id: str, request: BuildRequested) -> Callable[[Build], Decision[Build]]:
+    def _prepare(
+        self, flow_id: str, request: BuildRequested, cause: Cause
+    ) -> Callable[[Build], Decision[Build]]:
         try:
-            plan = self._plan(flow_id, request.change)
-        except (BuildError, InvalidConfigurationError) as error:
+            plan = self._plan(flow_id, request.change, cause)
+        except OvertakenError as error:
+            overtaken = str(error)
+            return lambda known: build.overtake(known, overtaken)
+        except (InvalidConfigurationError, BuildError) as error:
             reason = str(error)
             return lambda known: build.fail(known, reason)
         stored = self.plans.store(plan)
         return lambda known: build.begin(known, plan, stored, self.clock())
 
-    def _plan(self, flow_id: str, change: Change) -> Plan:
+    def _plan(self, flow_id: str, change: Change, cause: Cause) -> Plan:
         tree = self.sources.fetch(change)
-        configuration = read_configuration(_configuration_of(tree, change))
-        archive = tree.archive(configuration.history)
-        planner = Planner(change, configuration, tree, _snapshot_of(archive))
-        plan = planner.plan(flow_id, change.pushed_at)
-        check_limits(plan)
-        keys = [artifact_memo_key(component) for component in plan.components if component.build]
-        plan = with_known_artifacts(plan, self.artifacts.recall(keys))
+        with self._in_words(change):
+            configuration = read_configuration(_configuration_of(tree, change))
+            archive = tree.archive(configuration.history)
+            planner = Planner(change, configuration, tree, _snapshot_of(archive))
+            plan = planner.plan(flow_id, change.pushed_at)
+            check_limits(plan)
+        plan = self.keep_order(plan, tree.head, cause)
+        plan = self._with_known(plan)
         if plan.gates or plan.release or any(component.built for component in plan.components):
             self._store_snapshot(plan.snapshot.key, archive)
         return plan
+
+    @contextmanager
+    def _in_words(self, change: Change) -> Iterator[None]:
+        """No retry can help against what a change itself is made of: its flow ends with it."""
+        try:
+            yield
+        except PenstockError:
+            raise
+        except Exception as error:
+            self.telemetry.logger.exception(
+                "could not plan", repository=change.repository, sha=change.sha
+            )
+            raise PlanningError(
+                f"could not plan: {type(error).__name__}: {error} (commit {change.sha[:12]} of "
+                f"{change.repository})"
+            ) from error
+
+    def _with_known(self, plan: Plan) -> Plan:
+        """The plan with what earlier flows have built, and its repository's address kept."""
+        change = plan.change
+        place = clone_url_key(change.forge, change.repository)
+        keys = [artifact_memo_key(component) for component in plan.components if component.build]
+        known = self.artifacts.recall([*keys, place])
+        if known.get(place) != {"clone_url": change.clone_url}:
+            self.artifacts.remember({place: {"clone_url": change.clone_url}})
+        return with_known_artifacts(plan, known)
 
     def _store_snapshot(self, key: str, archive: bytes) -> None:
         if len(archive) <= SMALL_ARCHIVE or not self.objects.exists(key):
@@ -95,9 +134,16 @@ def _snapshot_of(archive: bytes) -> ObjectRef:
 
 
 def _configuration_of(tree: SourceTree, change: Change) -> bytes:
+    where = f"at the root of {change.repository} at commit {change.sha[:12]}"
+    if FILE_NAME in tree.folders:
+        raise SourceError(f"{FILE_NAME} {where} is a folder; it must be a file")
     if FILE_NAME not in tree.files:
-        raise SourceError(
-            f"there is no {FILE_NAME} at the root of {change.repository} "
-            f"at commit {change.sha[:12]}"
-        )
+        raise SourceError(f"there is no {FILE_NAME} {where}")
+    mode = tree.files[FILE_NAME].split()[0]
+    if mode in _NO_FILES:
+        raise SourceError(f"{FILE_NAME} {where} is a {_NO_FILES[mode]}; it must be a file")
     return tree.read(FILE_NAME)
+
+
+_NO_FILES = {"120000": "link", "160000": "submodule"}
+"""Modes of git's entries: https://git-scm.com/docs/index-format."""

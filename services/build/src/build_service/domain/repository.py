@@ -1,0 +1,105 @@
+"""What build knows of a repository: which flow planned the head of each branch that releases.
+
+Webhooks arrive in any order, and each brings only its own commit. The server that a change is
+fetched from says which commit its branch is at; that commit wins.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from penstock_shared.contracts.change import Change as PushedChange
+from penstock_shared.contracts.change import Forge
+from penstock_shared.decisions import Change, Decision, Record, already_done, stale
+
+MOST_BRANCHES = 100
+"""Branches that release, and are remembered; those that were idle for longest are forgotten."""
+_NEXT = timedelta(milliseconds=1)
+
+
+class RepositoryState(StrEnum):
+    """A repository is never done."""
+
+    KNOWN = "known"
+
+
+class PlannedHead(BaseModel):
+    """The newest commit of a branch that was planned while it was the branch's head.
+
+    `newest` is the latest moment by which any flow of the branch is ordered in its environments.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    sha: str = ""
+    flow_id: str = ""
+    newest: datetime
+
+
+class Repository(Record):
+    """One repository, and its branches by their full ref."""
+
+    transitions: ClassVar[Mapping[RepositoryState, frozenset[RepositoryState]]] = {
+        RepositoryState.KNOWN: frozenset({RepositoryState.KNOWN})
+    }
+
+    state: RepositoryState = RepositoryState.KNOWN
+    heads: dict[str, PlannedHead] = {}
+
+
+def repository_key(forge: Forge, name: str) -> str:
+    """Under which key a repository's record lies."""
+    return f"repository#{forge}/{name}"
+
+
+def clone_url_key(forge: Forge, name: str) -> str:
+    """Under which question a repository's clone URL is remembered."""
+    return f"clone-url:{forge}/{name}"
+
+
+def plan_flow(
+    known: Repository | None, flow_id: str, change: PushedChange, head: str
+) -> Decision[Repository]:
+    """A flow of the branch has its plan, and the branch was at `head` when it was fetched.
+
+    A head is ordered after all flows of its branch that were planned before it. What is no head
+    any more, while the head's flow is planned, is refused as stale. Without a head (the branch is
+    gone) the order of arrival counts.
+    """
+    repository = known or Repository()
+    before = repository.heads.get(change.ref)
+    if change.sha != head and before and head and before.sha == head:
+        branch, newer = change.branch, before
+        return stale(
+            f"{branch} is at {newer.sha[:12]} and no longer at {change.sha[:12]}: "
+            f"flow {newer.flow_id} is ahead"
+        )
+    if before and before.flow_id == flow_id:
+        return already_done("the flow is planned")
+    return Change(_with_head(repository, change.ref, _after(before, flow_id, change, head)))
+
+
+def _after(
+    before: PlannedHead | None, flow_id: str, change: PushedChange, head: str
+) -> PlannedHead:
+    if head and change.sha != head:
+        newest = max(change.pushed_at, before.newest) if before else change.pushed_at
+        return (before or PlannedHead(newest=newest)).model_copy(update={"newest": newest})
+    newest = max(change.pushed_at, before.newest + _NEXT) if before else change.pushed_at
+    return PlannedHead(sha=change.sha, flow_id=flow_id, newest=newest)
+
+
+def _with_head(repository: Repository, ref: str, head: PlannedHead) -> Repository:
+    heads = {**repository.heads, ref: head}
+    while len(heads) > MOST_BRANCHES:
+        del heads[min(heads, key=lambda name: heads[name].newest)]
+    return repository.model_copy(update={"heads": heads})
+
+
+def order_of(repository: Repository | None, flow_id: str, change: PushedChange) -> datetime:
+    """The moment by which a flow is ordered among those of its branch."""
+    head = repository.heads.get(change.ref) if repository else None
+    return head.newest if head and head.flow_id == flow_id else change.pushed_at
