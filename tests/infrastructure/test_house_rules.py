@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from penstock_shared.contracts.commands import command_topics
 from penstock_shared.messaging.consumer import TRIES
 from tests.infrastructure.conftest import Packaged
 
@@ -20,6 +21,7 @@ PUBLISHERS = {
     # People's own: no role of a service may publish there.
     "abort-release": set(),
     "promote-release": set(),
+    "run-flow": set(),
 }
 TABLES = {
     "jobs": {"runner"},
@@ -172,7 +174,7 @@ def test_no_role_may_do_everything_or_to_everything(packaged: Packaged) -> None:
 def test_topics_reach_queues_as_they_are_and_filtered_by_type(packaged: Packaged) -> None:
     for name, subscription in properties(packaged, "AWS::SNS::Subscription"):
         topic = json.dumps(subscription["TopicArn"])
-        if "abort-release" in topic or "promote-release" in topic:
+        if any(command in topic for command in command_topics()):
             assert not subscription.get("RawMessageDelivery"), name
             continue
         assert subscription["RawMessageDelivery"], name

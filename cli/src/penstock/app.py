@@ -18,6 +18,8 @@ from penstock.commands.logs import logs
 from penstock.commands.output import survive_any_encoding
 from penstock.commands.package import package
 from penstock.commands.promote import promote
+from penstock.commands.retry import retry
+from penstock.commands.run import run
 from penstock.commands.show import show
 from penstock.commands.up import up
 from penstock.commands.validate import validate
@@ -53,6 +55,8 @@ app.command(rich_help_panel=STACK)(doctor)
 app.command(rich_help_panel=FLOWS)(flows)
 app.command(rich_help_panel=FLOWS)(show)
 app.command(rich_help_panel=FLOWS)(logs)
+app.command(rich_help_panel=FLOWS)(run)
+app.command(rich_help_panel=FLOWS)(retry)
 app.command(rich_help_panel=FLOWS)(abort)
 app.command(rich_help_panel=FLOWS)(promote)
 app.command(rich_help_panel=PROJECT)(validate)

@@ -93,6 +93,7 @@ class FlowJson(TypedDict):
     components: list[ComponentJson]
     author: str
     message: str
+    attempt: int
     bakes_until: str | None
     stopped_by: str
     undoing: NotRequired[bool]

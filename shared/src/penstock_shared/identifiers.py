@@ -26,6 +26,16 @@ def flow_id_for(
     return digest_of("flow", *parts)[:_FLOW_ID_DIGITS]
 
 
+def retry_id_for(flow_id: str, attempt: int) -> str:
+    """The flow that runs another again, as which attempt: however often that is asked for."""
+    return digest_of("retry", flow_id, str(attempt))[:_FLOW_ID_DIGITS]
+
+
+def run_id_for(forge: str, repository: str, ref: str, sha: str, request: str) -> str:
+    """The flow that a person started without a push. Each request of its own name is another."""
+    return digest_of("run", forge, repository, ref, sha, request)[:_FLOW_ID_DIGITS]
+
+
 def event_id_for(flow_id: str, event_type: str, identity: str) -> str:
     """The id of one outcome: 32 hex digits, the same each time the outcome is published."""
     return digest_of("event", flow_id, event_type, identity)[:_EVENT_ID_DIGITS]

@@ -7,6 +7,7 @@ import pytest
 from build_service.domain.build import Build
 from build_service.domain.errors import BuildError
 from build_service.domain.limits import JOB_BYTES, check_limits
+from build_service.use_cases.keep_order import KeepOrder
 from build_service.use_cases.record_job import RecordJob
 from build_service.use_cases.start_build import StartBuild
 from penstock_shared.configuration.model import MOST_COMPONENTS
@@ -21,6 +22,7 @@ from penstock_shared.contracts.events import (
 )
 from penstock_shared.contracts.plan import BuildRecipe, CommandDeploy, LambdaDeploy
 from penstock_shared.jobs import gate_job
+from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import Plans, load_plan
 from penstock_shared.testing.fakes import FakeClock, InMemoryMemo, RecordingPublisher, fake_records
@@ -65,7 +67,8 @@ def test_the_largest_flow_stays_small_in_every_message_and_record() -> None:
     sources = FakeSourceRepository(a_tree({"penstock.yml": the_largest_file(), "app/a": "a"}))
     change = a_change(message="m" * 2000, author="a" * 200, repository="r" * 200, ref="f" * 500)
 
-    start = StartBuild(records, sources, objects, plans, memo, clock)
+    order, telemetry = KeepOrder(fake_records(clock=clock)), Telemetry("build")
+    start = StartBuild(records, sources, objects, plans, memo, order, clock, telemetry)
     start(an_event(BuildRequested(change=change)), a_cause())
     said = records.publisher
     assert isinstance(said, RecordingPublisher)

@@ -10,6 +10,7 @@ from build_service.use_cases.keep_order import KeepOrder
 from build_service.use_cases.receive_push import ReceivePush
 from build_service.use_cases.record_job import RecordJob
 from build_service.use_cases.start_build import StartBuild
+from build_service.use_cases.start_flow import StartFlow
 from build_service.use_cases.stop_build import StopBuild
 from penstock_shared import aws
 from penstock_shared.clock import utc_now
@@ -67,6 +68,12 @@ def start_build() -> StartBuild:
         utc_now,
         SERVICE.telemetry,
     )
+
+
+@cache
+def start_flow() -> StartFlow:
+    """The use case behind `run-flow`."""
+    return StartFlow(records(), SERVICE.memo, utc_now)
 
 
 @cache

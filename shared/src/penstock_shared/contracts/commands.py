@@ -1,10 +1,13 @@
-"""What people publish by hand: `{"flow_id": "..."}` on `abort-release` or `promote-release`."""
+"""What people publish by hand: `{"flow_id": "..."}` on `abort-release` or `promote-release`, and
+what shall run on `run-flow`.
+"""
 
 from typing import Any, ClassVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
-from penstock_shared.contracts.model import Contract, FlowId, Text
+from penstock_shared.contracts.change import Forge
+from penstock_shared.contracts.model import Contract, FlowId, Sha, Text
 from penstock_shared.errors import RefusedMessageError
 
 
@@ -45,6 +48,37 @@ class PromoteRelease(ReleaseCommand):
     """End the bake now."""
 
     topic: ClassVar = "promote-release"
+
+
+class RunFlow(Command):
+    """Have a flow run again as its next attempt, or a commit of a branch as a flow of its own.
+
+    With `attempt`, `flow_id` is the flow that shall run again. Without, it is the new flow's, as
+    `run_id_for` has it from the other fields: who asks knows the flow before anybody answers.
+    """
+
+    topic: ClassVar = "run-flow"
+    wanted: ClassVar = (
+        '{"flow_id": "<20 hex digits>", "attempt": <2 or more>}, or "flow_id" with "forge", '
+        '"repository", "ref", "sha" and "request"'
+    )
+
+    attempt: int | None = Field(default=None, ge=2, le=10_000)
+    forge: Forge | None = None
+    repository: str = Field(default="", max_length=200)
+    ref: str = Field(default="", max_length=500, pattern=r"^(refs/heads/[^\x00-\x20\x7f]+)?$")
+    sha: Sha | None = None
+    request: str = Field(default="", max_length=100)
+    by: Text = Field(default="", max_length=200)
+
+    @model_validator(mode="after")
+    def _one_wish(self) -> "RunFlow":
+        run = (self.forge, self.repository, self.ref, self.sha, self.request)
+        if self.attempt is None and not all(run):
+            raise ValueError("it says neither which attempt nor which commit to run")
+        if self.attempt is not None and any(run):
+            raise ValueError("it says both which attempt and which commit to run")
+        return self
 
 
 def command_topics() -> tuple[str, ...]:

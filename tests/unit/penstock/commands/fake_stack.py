@@ -223,6 +223,7 @@ def a_flow(flow_id: str = "a" * 20, state: str = "running", **given: Any) -> Jso
         "components": [],
         "author": "Ada",
         "message": "Sell more\n\nMuch more.",
+        "attempt": 1,
         "bakes_until": None,
         "stopped_by": "",
         "rollbacks": [],

@@ -92,17 +92,45 @@ def request(flow_id: str, change: PushedChange, now: datetime, attempt: int = 1)
 
 
 def receive(
-    flow_id: str, build: Build | None, change: PushedChange, now: datetime
+    flow_id: str, build: Build | None, change: PushedChange, now: datetime, attempt: int = 1
 ) -> Decision[Build]:
-    """A push was delivered. A flow that was stopped before it takes the change in, and ends."""
+    """A flow was asked for. One that was stopped before that takes its change in, and ends."""
     if build is None:
-        return request(flow_id, change, now)
+        return request(flow_id, change, now, attempt)
     if build.state is not BuildState.STOPPED_EARLY:
         return already_done(f"the build is {build.state}")
     stopped = build.model_copy(
-        update={"state": BuildState.STOPPED, "change": change, "stopped_early": build.reason}
+        update={
+            "state": BuildState.STOPPED,
+            "change": change,
+            "attempt": attempt,
+            "stopped_early": build.reason,
+        }
     )
-    return Change(stopped, [BuildRequested(change=change, attempt=build.attempt)])
+    return Change(stopped, [BuildRequested(change=change, attempt=attempt)])
+
+
+def refuse(flow_id: str, build: Build | None, change: PushedChange, reason: str) -> Decision[Build]:
+    """A flow was asked for that cannot be: it is listed, and says why."""
+    if build:
+        return already_done(f"the build is {build.state}")
+    failed = Build(flow_id=flow_id, state=BuildState.FAILED, change=change, reason=reason)
+    return Change(
+        failed, [BuildRequested(change=change), FlowFailed(stage=Stage.BUILD, reason=reason)]
+    )
+
+
+def why_not_again(build: Build | None, flow_id: str, attempt: int) -> str:
+    """Why a flow cannot be run again as this attempt; empty if it can."""
+    if build is None:
+        return f"there is no flow {flow_id}, or it is older than what is kept"
+    if build.change is None:
+        return f"flow {flow_id} was stopped before its push arrived: there is nothing to run"
+    if build.state in (BuildState.REQUESTED, BuildState.BUILDING):
+        return f"flow {flow_id} still runs: its build is {build.state}"
+    if attempt != build.attempt + 1:
+        return f"flow {flow_id} is attempt {build.attempt}; it is run again as the next one only"
+    return ""
 
 
 def begin(build: Build, plan: Plan, stored: ObjectRef, now: datetime) -> Change[Build]:

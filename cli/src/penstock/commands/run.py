@@ -1,0 +1,56 @@
+"""`penstock run`: start a flow without a push."""
+
+import uuid
+from typing import Annotated
+
+import typer
+
+from penstock.commands.options import HomeOption, ProfileOption, StageOption
+from penstock.commands.starting import follow_to_the_end, tell_of
+from penstock.connection import connect
+from penstock.messages import person, run_message
+from penstock.remote import embedded_remote, origin_of_here
+from penstock_shared.identifiers import run_id_for
+
+FORGE = "github"
+"""Whose webhooks reach a stack."""
+
+
+def run(
+    ref: Annotated[str, typer.Argument(metavar="[REF]", help="The branch.")] = "main",
+    *,
+    repository: Annotated[
+        str | None,
+        typer.Option(
+            help="A repository of the embedded stack by its name, instead of the one to push to."
+        ),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on until it has ended; exit 1 if it failed.")
+    ] = False,
+    stage: StageOption = None,
+    profile: ProfileOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Start a flow of the commit that a branch is at: publishes to run-flow.
+
+    With --stage or --profile the repository is that of `origin` where the command runs.
+    """
+    connection = connect(stage, profile, home)
+    remote = origin_of_here() if stage or profile else embedded_remote(home, repository)
+    full_ref = ref if ref.startswith("refs/") else f"refs/heads/{ref}"
+    sha, request = remote.commit_of(full_ref), uuid.uuid4().hex
+    flow_id = run_id_for(FORGE, remote.name, full_ref, sha, request)
+    message = run_message(
+        flow_id,
+        forge=FORGE,
+        repository=remote.name,
+        ref=full_ref,
+        sha=sha,
+        request=request,
+        by=person(),
+    )
+    connection.publish("run-flow", message)
+    tell_of(connection, flow_id, f"Flow {flow_id} runs {ref} of {remote.name} at {sha[:12]}.")
+    if follow:
+        follow_to_the_end(connection, flow_id)

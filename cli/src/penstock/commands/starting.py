@@ -1,0 +1,28 @@
+"""What commands have in common that start a flow."""
+
+import typer
+from rich.console import Console
+
+from penstock.commands.output import console
+from penstock.connection import Connection
+from penstock.errors import ExitCode
+from penstock.following import Follower
+
+PATIENCE = 60.0
+"""Seconds in which a flow that was asked for becomes known."""
+
+
+def tell_of(connection: Connection, flow_id: str, sentence: str) -> None:
+    """Say what was asked for, and where to see it."""
+    out = console()
+    out.print(sentence, markup=False)
+    out.print(f"{connection.page_url}flows/{flow_id}", markup=False)
+
+
+def follow_to_the_end(connection: Connection, flow_id: str) -> None:
+    """Show a flow until it has ended. Raises typer.Exit (1) unless it succeeded, PatienceError."""
+    waiting = Follower(connection.api, Console(quiet=True), PATIENCE)
+    waiting.follow(flow_id, reached=lambda _flow: True)
+    found = Follower(connection.api, console()).follow(flow_id)
+    if found["state"] != "succeeded":
+        raise typer.Exit(ExitCode.FAILURE)

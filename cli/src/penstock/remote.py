@@ -1,0 +1,60 @@
+"""Repositories that flows are of, asked with git."""
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from penstock.errors import NotFoundError, UsageError
+
+_ADDRESS = re.compile(r"(?:.*[:/])?(?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?")
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A repository by the name that a stack knows it by, and the address that git reaches it at."""
+
+    name: str
+    url: str
+
+    def commit_of(self, ref: str) -> str:
+        """The commit that a ref is at. Raises NotFoundError."""
+        for line in _git("ls-remote", "--exit-code", self.url, ref).splitlines():
+            sha, _, name = line.partition("\t")
+            if name == ref:
+                return sha
+        raise NotFoundError(f"{self.name} has no branch {ref.removeprefix('refs/heads/')}")
+
+
+def embedded_remote(home: Path | None, name: str | None) -> Remote:
+    """The embedded stack's repository of that name, or the one to push to. Raises NotFoundError."""
+    from penstock.embedded import Stack
+
+    url = Stack.load(home).git_url
+    if name is not None:
+        folder, _, _ = url.rpartition("/")
+        url = f"{folder}/{name}.git"
+    return Remote(url.rpartition("/")[2].removesuffix(".git"), url)
+
+
+def origin_of_here() -> Remote:
+    """What `origin` is in the current folder. Raises NotFoundError, UsageError."""
+    url = _git("remote", "get-url", "origin").strip()
+    found = _ADDRESS.fullmatch(url)
+    if not found:
+        raise UsageError(f"origin is at {url}, which names no owner/repository")
+    return Remote(found["name"], url)
+
+
+def _git(*arguments: str) -> str:
+    # Never ask for a password: there may be nobody to answer.
+    environment = os.environ | {"GIT_TERMINAL_PROMPT": "0"}
+    done = subprocess.run(
+        ["git", *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode == 2 and arguments[0] == "ls-remote":
+        return ""
+    if done.returncode:
+        raise NotFoundError(f"git {arguments[0]} failed: {done.stderr.strip()}")
+    return done.stdout

@@ -1,0 +1,94 @@
+"""Somebody asks for a flow without a push: of a branch's commit, or of a flow once more."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from build_service.domain import build
+from build_service.domain.build import Build
+from build_service.domain.repository import clone_url_key
+from penstock_shared.clock import Clock
+from penstock_shared.contracts.change import Change, Forge
+from penstock_shared.contracts.commands import RunFlow
+from penstock_shared.decisions import Cause, Outcome
+from penstock_shared.errors import RefusedMessageError
+from penstock_shared.identifiers import retry_id_for, run_id_for
+from penstock_shared.persistence.memo import Memo
+from penstock_shared.persistence.outbox import Records
+from penstock_shared.tracing import new_traceparent
+
+
+@dataclass(frozen=True)
+class StartFlow:
+    """Starts the flow that a command asks for, once however often it comes.
+
+    What succeeded before is remembered under its inputs, so only the rest runs again.
+    """
+
+    records: Records[Build]
+    memo: Memo
+    clock: Clock
+
+    def __call__(self, command: RunFlow, _cause: Cause | None = None) -> Outcome[Build]:
+        """Raises RefusedMessageError, which says why, for what cannot be listed as a flow."""
+        now = self.clock()
+        if command.attempt is not None:
+            return self._retry(command.flow_id, command.attempt, now)
+        return self._run(command, now)
+
+    def _retry(self, flow_id: str, attempt: int, now: datetime) -> Outcome[Build]:
+        original = self.records.get(flow_id)
+        refusal = build.why_not_again(original, flow_id, attempt)
+        if refusal or original is None or original.change is None:
+            raise RefusedMessageError(refusal)
+        change = original.change.model_copy(update={"pushed_at": now, "delivery_id": ""})
+        return self._start(retry_id_for(flow_id, attempt), change, now, attempt)
+
+    def _run(self, command: RunFlow, now: datetime) -> Outcome[Build]:
+        change = self._change(command, now)
+        expected = run_id_for(
+            change.forge, change.repository, change.ref, change.sha, command.request
+        )
+        if command.flow_id != expected:
+            raise RefusedMessageError(
+                f"this run is flow {expected}, and the command calls it {command.flow_id}"
+            )
+        if not change.clone_url:
+            return self._refuse(expected, change, now)
+        return self._start(expected, change, now)
+
+    def _change(self, command: RunFlow, now: datetime) -> Change:
+        forge, sha = command.forge or Forge.GIT, command.sha or ""
+        place = clone_url_key(forge, command.repository)
+        known = self.memo.recall([place]).get(place, {})
+        return Change(
+            forge=forge,
+            repository=command.repository,
+            ref=command.ref,
+            before=sha,
+            sha=sha,
+            author=command.by,
+            clone_url=str(known.get("clone_url", "")),
+            pushed_at=now,
+        )
+
+    def _start(
+        self, flow_id: str, change: Change, now: datetime, attempt: int = 1
+    ) -> Outcome[Build]:
+        return self.records.change(
+            flow_id,
+            Cause(flow_id, new_traceparent(flow_id, now)),
+            lambda known: build.receive(flow_id, known, change, now, attempt),
+            expect_new=True,
+        )
+
+    def _refuse(self, flow_id: str, change: Change, now: datetime) -> Outcome[Build]:
+        reason = (
+            f"no push to {change.repository} has been planned here, so it is not known where to "
+            "fetch it from: push to it first"
+        )
+        return self.records.change(
+            flow_id,
+            Cause(flow_id, new_traceparent(flow_id, now)),
+            lambda known: build.refuse(flow_id, known, change, reason),
+            expect_new=True,
+        )

@@ -1,0 +1,142 @@
+"""retry and run: a flow once more, and a branch's commit without a push."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from penstock.remote import origin_of_here
+from penstock_shared.identifiers import retry_id_for, run_id_for
+from tests.support.git import WorkTree
+from tests.unit.penstock.commands.conftest import Run
+from tests.unit.penstock.commands.fake_stack import FakeStack, a_flow, stack_at
+
+A = "a" * 20
+AGAIN = retry_id_for(A, 2)
+
+
+def test_retry_says_which_flow_it_is_and_where_to_see_it(
+    run: Run, stack: FakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "grace")
+    stack.flows = {A: a_flow(A, "failed")}
+
+    said = run("retry", A[:6]).stdout
+
+    assert stack.published == [("run-flow", {"flow_id": A, "attempt": 2, "by": "grace"})]
+    assert f"Flow {AGAIN} runs flow {A} again, as attempt 2." in said
+    assert f"/flows/{AGAIN}" in said
+
+
+@pytest.mark.parametrize("state", ["failed", "aborted", "superseded"])
+def test_what_did_not_succeed_can_be_run_again(run: Run, stack: FakeStack, state: str) -> None:
+    stack.flows = {A: a_flow(A, state)}
+    run("retry", A)
+    assert len(stack.published) == 1
+
+
+@pytest.mark.parametrize("state", ["running", "baking"])
+def test_a_flow_that_runs_is_not_run_again(run: Run, stack: FakeStack, state: str) -> None:
+    stack.flows = {A: a_flow(A, state)}
+    assert f"has not ended, it is {state}" in run("retry", A, code=5).stderr
+    assert stack.published == []
+
+
+def test_a_flow_that_succeeded_has_nothing_left_to_run(run: Run, stack: FakeStack) -> None:
+    stack.flows = {A: a_flow(A, "succeeded")}
+    assert "nothing is left to run again" in run("retry", A, code=5).stderr
+
+
+def test_a_retry_that_runs_already_is_named(run: Run, stack: FakeStack) -> None:
+    stack.flows = {A: a_flow(A, "failed"), AGAIN: a_flow(AGAIN, "running", attempt=2)}
+    assert f"flow {AGAIN} has not ended" in run("retry", A, code=5).stderr
+
+
+def test_a_retry_that_failed_is_what_runs_again(run: Run, stack: FakeStack) -> None:
+    stack.flows = {A: a_flow(A, "failed"), AGAIN: a_flow(AGAIN, "failed", attempt=2)}
+    run("retry", A)
+    ((_, message),) = stack.published
+    assert (message["flow_id"], message["attempt"]) == (AGAIN, 3)
+
+
+@pytest.mark.parametrize(("state", "code"), [("succeeded", 0), ("failed", 1)])
+def test_retry_can_be_followed_to_its_end(
+    run: Run, stack: FakeStack, state: str, code: int
+) -> None:
+    stack.flows = {A: a_flow(A, "failed")}
+    # Two looks before anything is asked for, and one in which the flow is not known yet.
+    come = stack.flows.__setitem__
+    stack.moves = [*[lambda: None] * 3, lambda: come(AGAIN, a_flow(AGAIN, state, attempt=2))]
+
+    assert state in run("retry", A, "--follow", code=code).stdout
+
+
+@pytest.fixture
+def pushed(home: Path, stack: FakeStack, tmp_path: Path) -> str:
+    """The commit that main of the stack's repository is at."""
+    work = WorkTree.create(tmp_path / "shop")
+    sha = work.commit({"a": "a"})
+    work.push()
+    stack_file = json.loads((home / "stack.json").read_text())
+    (home / "stack.json").write_text(json.dumps(stack_file | {"git_url": work.remote}))
+    return sha
+
+
+def test_run_starts_what_main_is_at(run: Run, stack: FakeStack, pushed: str) -> None:
+    said = run("run").stdout
+
+    ((topic, message),) = stack.published
+    assert topic == "run-flow"
+    assert (message["repository"], message["ref"], message["sha"]) == (
+        "origin",
+        "refs/heads/main",
+        pushed,
+    )
+    parts = (message[name] for name in ("forge", "repository", "ref", "sha", "request"))
+    assert message["flow_id"] == run_id_for(*parts)
+    assert f"Flow {message['flow_id']} runs main of origin at {pushed[:12]}." in said
+    assert f"/flows/{message['flow_id']}" in said
+
+
+@pytest.mark.usefixtures("pushed")
+def test_two_runs_are_two_flows(run: Run, stack: FakeStack) -> None:
+    run("run", "main")
+    run("run", "main")
+
+    first, second = (message["flow_id"] for _, message in stack.published)
+    assert first != second
+
+
+@pytest.mark.usefixtures("pushed")
+def test_run_of_a_branch_that_is_not_there_is_told(run: Run, stack: FakeStack) -> None:
+    assert "origin has no branch gone" in run("run", "gone", code=4).stderr
+    assert stack.published == []
+
+
+@pytest.mark.usefixtures("pushed")
+def test_run_of_a_repository_that_is_not_there_is_told(run: Run, stack: FakeStack) -> None:
+    assert "ls-remote failed" in run("run", "--repository", "nope", code=4).stderr
+    assert stack.published == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://github.com/acme/shop.git",
+        "https://github.com/acme/shop",
+        "git@github.com:acme/shop.git",
+        "ssh://git@github.com/acme/shop.git",
+    ],
+)
+def test_on_aws_the_repository_is_that_of_origin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    work = WorkTree.create(tmp_path, url)
+    monkeypatch.chdir(work.folder)
+
+    assert origin_of_here().name == "acme/shop"
+
+
+def test_a_stack_that_is_gone_is_told(run: Run, home: Path) -> None:
+    stack_at("http://127.0.0.1:9").save(home / "stack.json")
+    assert "does not answer" in run("retry", A, code=3).stderr
