@@ -11,7 +11,8 @@ import pytest
 from penstock.embedded import Wishes, down, find_home
 from tests.e2e.conftest import start
 from tests.support.emulator import wait_for_a_save
-from tests.support.product import Product, Repository, eventually
+from tests.support.git import WorkTree
+from tests.support.product import Product, Repository, eventually, flow_in
 from tests.support.repositories import commands
 
 ONE_EACH = Wishes(runners=2, slots=1)
@@ -87,9 +88,7 @@ def test_a_bake_survives_the_death_of_the_emulator(
 def kill_emulator(product: Product, home: Path) -> None:
     """Kill it once it has saved what happened so far, as it does every second."""
     wait_for_a_save(find_home(home))
-    pid = product.stack.processes["emulator"]
-    os.kill(pid, signal.SIGKILL)
-    eventually(lambda: has_ended(pid), "the emulator's death")
+    kill_at_once(product.stack.processes["emulator"])
 
 
 def has_ended(pid: int) -> bool:
@@ -98,3 +97,21 @@ def has_ended(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return True
+
+
+def test_a_push_that_was_answered_a_moment_before_a_kill_is_found(
+    product: Product, home: Path, tmp_path: Path
+) -> None:
+    tree = WorkTree.create(tmp_path / "clone", product.stack.git_url)
+    tree.commit(commands())
+
+    said = tree.push()
+    kill_at_once(product.stack.processes["emulator"])
+    again = risen(product, home)
+
+    again.await_state(flow_in(said), "succeeded", patience=120)
+
+
+def kill_at_once(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: has_ended(pid), "the emulator's death")

@@ -242,7 +242,8 @@ def test_what_jobs_printed_outlives_a_kill_and_grows_no_save(emulator: OwnEmulat
 
 
 def test_a_function_saved_in_the_middle_of_an_update_comes_out_of_it(emulator: OwnEmulator) -> None:
-    make_function_that_hangs(emulator, make_queue(emulator, "of-function"), "unused")
+    make_queue(emulator, "of-function")
+    make_function_that_hangs(emulator, "of-function", "unused")
     functions = emulator.client("lambda")
     functions.get_waiter("function_active_v2").wait(FunctionName="hangs")
     functions.update_function_configuration(FunctionName="hangs", Description="changed")
@@ -252,3 +253,55 @@ def test_a_function_saved_in_the_middle_of_an_update_comes_out_of_it(emulator: O
     found = emulator.client("lambda").get_function_configuration(FunctionName="hangs")
     assert (found["State"], found["LastUpdateStatus"]) == ("Active", "Successful")
     assert found["Description"] == "changed"
+
+
+SAYS_WHEN_IT_ENDS = """
+import boto3, os, time
+def handler(event, context):
+    queue = boto3.client("sqs")
+    queue.send_message(QueueUrl=os.environ["SEEN"], MessageBody="began")
+    time.sleep(3)
+    queue.send_message(QueueUrl=os.environ["SEEN"], MessageBody="ended")
+"""
+
+
+def test_a_call_ends_though_its_function_is_updated(emulator: OwnEmulator) -> None:
+    seen = make_queue(emulator, "seen")
+    begin_a_call(emulator, seen)
+
+    emulator.client("lambda").update_function_code(FunctionName="says", ZipFile=zipped("pass"))
+
+    assert receive(emulator, seen, seconds=20) == ["ended"]
+
+
+def test_no_call_outlives_a_killed_emulator(emulator: OwnEmulator) -> None:
+    seen = make_queue(emulator, "seen")
+    begin_a_call(emulator, seen)
+    wait_for_a_save(emulator.home)
+
+    emulator.kill()
+    emulator.start()
+
+    assert receive(emulator, seen, seconds=5) == []
+
+
+def begin_a_call(emulator: OwnEmulator, seen: str) -> None:
+    functions = emulator.client("lambda")
+    functions.create_function(
+        FunctionName="says",
+        Runtime="python3.13",
+        Handler="says.handler",
+        Role="arn:aws:iam::000000000000:role/any",
+        Timeout=30,
+        Code={"ZipFile": zipped(SAYS_WHEN_IT_ENDS)},
+        Environment={"Variables": {"SEEN": seen}},
+    )
+    functions.invoke(FunctionName="says", InvocationType="Event")
+    assert receive(emulator, seen, seconds=20) == ["began"]
+
+
+def zipped(code: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("says.py", code)
+    return file.getvalue()

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from penstock.embedded import hook
+from penstock.embedded import EmbeddedError, Report, hook
 from penstock.embedded.home import Home
-from penstock.embedded.repository import ensure_repository
+from penstock.embedded.pushes import tell_of_pushes_since
+from penstock.embedded.repository import ensure_repository, local_repositories
 from penstock_shared.github import NO_COMMIT, signature_of
 from tests.unit.penstock.test_stack_file import STACK
 
@@ -266,3 +267,55 @@ def test_a_stack_that_is_gone_is_waited_for_once_and_not_for_every_ref(
 
     assert len(calls) == 3
     assert len(set(calls)) == 1
+
+
+def test_owner_and_name_are_the_repositorys_name(
+    home: Home, clone: Path, listener: Listener
+) -> None:
+    git("-C", str(clone), "push", "--quiet", ensure_repository(home, "acme/shop"), "main")
+
+    assert json.loads(listener.bodies[0])["repository"]["full_name"] == "acme/shop"
+    assert list(local_repositories(home)) == ["acme/shop", "shop"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../../..", "/tmp/shop", "a/b/c", "", "a b", "-x", "shop.git", "a/..", ".shop", "a/"]
+)
+def test_a_name_that_is_none_is_refused(home: Home, name: str) -> None:
+    with pytest.raises(EmbeddedError, match="no name of a repository"):
+        ensure_repository(home, name)
+
+
+def test_pushes_that_may_be_forgotten_are_told_again_in_their_order(
+    home: Home, clone: Path, listener: Listener
+) -> None:
+    first = git("-C", str(clone), "rev-parse", "HEAD").strip()
+    push(clone, "main")
+    second = commit(clone, "Second")
+    push(clone, "main", "main:side/branch")
+    told = {change_in(body) for body in listener.bodies}
+    listener.bodies.clear()
+
+    tell_of_pushes_since(home, time.time() - 60, Report())
+
+    again = [change_in(body) for body in listener.bodies]
+    assert set(again) == told
+    assert [one for one in again if one[0] == "refs/heads/main"] == [
+        ("refs/heads/main", NO_COMMIT, first),
+        ("refs/heads/main", first, second),
+    ]
+
+
+def change_in(body: bytes) -> tuple[str, str, str]:
+    """What a webhook says of a push."""
+    event = json.loads(body)
+    return event["ref"], event["before"], event["after"]
+
+
+def test_pushes_of_long_ago_are_not_told_again(home: Home, clone: Path, listener: Listener) -> None:
+    push(clone, "main")
+    listener.bodies.clear()
+
+    tell_of_pushes_since(home, time.time() + 60, Report())
+
+    assert listener.bodies == []

@@ -17,7 +17,9 @@ def up(
     home: HomeOption = None,
     runners: Annotated[int, typer.Option(min=0, help="How many runners to run.")] = RUNNERS,
     slots: Annotated[int, typer.Option(min=1, help="Jobs that each runs at once.")] = SLOTS,
-    repository: Annotated[str, typer.Option(help="The repository to push to.")] = REPOSITORY,
+    repository: Annotated[
+        str, typer.Option(help="The repository to push to: name or owner/name.")
+    ] = REPOSITORY,
     tools: Annotated[
         list[Path] | None,
         typer.Option(
@@ -37,6 +39,11 @@ def up(
     report.say(f"  page     {stack.page_url}")
     report.say(f"  push to  {stack.git_url}")
     report.say(f"  webhook  {stack.webhook_url}")
+    report.say("Push a repository of yours that has a penstock.yml:")
+    report.say(f"  git remote add penstock {stack.git_url}")
+    report.say("  git push penstock HEAD:main")
+    if repository == REPOSITORY:
+        report.say("One under its own name: [bold]penstock up --repository owner/name[/]")
     report.say("Stop it with [bold]penstock down[/].")
 
 

@@ -50,7 +50,18 @@ class Home:
 
     def has_state(self) -> bool:
         """Whether an emulator has saved something here before."""
-        return (self.emulator / "snapshots" / "current").exists()
+        return self._current.exists()
+
+    def last_save(self) -> float | None:
+        """When the emulator last saved its state, in seconds since the epoch, or None.
+
+        A snapshot's folder is named for its moment, in nanoseconds.
+        """
+        return int(self._current.resolve().name) / 1e9 if self.has_state() else None
+
+    @property
+    def _current(self) -> Path:
+        return self.emulator / "snapshots" / "current"
 
     def make(self) -> None:
         for folder in (self.emulator, self.logs, self.repositories):

@@ -46,7 +46,8 @@ def _forward(line: bytes, stack_file: Path, repository: Path, deadline: float) -
     before, after, name = line.split(b" ", 2)
     try:
         ref = name.decode()
-        payload = payload_of(repository, before.decode(), after.decode(), ref)
+        of = name_of(repository, stack_file)
+        payload = payload_of(repository, of, before.decode(), after.decode(), ref)
         say(tell(stack_file, payload, deadline))
     except UnicodeDecodeError:
         say(f"{name!r} is pushed, but started no flow: its name is not UTF-8. Rename the branch.")
@@ -61,13 +62,19 @@ def say(text: str) -> None:
     print(f"penstock: {shown}", flush=True)
 
 
-def payload_of(repository: Path, before: str, after: str, ref: str) -> dict[str, Any]:
+def payload_of(repository: Path, name: str, before: str, after: str, ref: str) -> dict[str, Any]:
     """The push event that GitHub would send."""
     commit = None if after == NO_COMMIT else _commit(repository, after)
     pusher = os.environ.get("USER", "unknown")
-    return push_event(
-        repository.stem, repository.as_uri(), ref, before, after, commit, pusher=pusher
-    )
+    return push_event(name, repository.as_uri(), ref, before, after, commit, pusher=pusher)
+
+
+def name_of(repository: Path, stack_file: Path) -> str:
+    """`name` or `owner/name`: the bare repository's place in the folder of them, `git`."""
+    top = stack_file.resolve().with_name("git")
+    if not repository.is_relative_to(top):
+        return repository.stem
+    return repository.relative_to(top).as_posix().removesuffix(".git")
 
 
 def _commit(repository: Path, sha: str) -> dict[str, Any] | None:
@@ -93,7 +100,15 @@ def _commit(repository: Path, sha: str) -> dict[str, Any] | None:
 
 
 def tell(stack_file: Path, payload: dict[str, Any], deadline: float) -> str:
-    """Deliver the event; returns what to tell the pusher. Raises NotDeliveredError.
+    """Deliver the event; returns what to tell the pusher. Raises NotDeliveredError."""
+    answer, stack = deliver(stack_file, payload, deadline)
+    return _answer_in_words(answer, stack)
+
+
+def deliver(
+    stack_file: Path, payload: dict[str, Any], deadline: float
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Deliver the event; returns the webhook's answer, and the stack. Raises NotDeliveredError.
 
     A stack that does not answer is tried again until the deadline, and once at least.
     """
@@ -103,7 +118,7 @@ def tell(stack_file: Path, payload: dict[str, Any], deadline: float) -> str:
         try:
             # Read again each time: a stack that restarts may come back at another address.
             stack = json.loads(stack_file.read_text())
-            return _answer_in_words(_post(stack, body, delivery), stack)
+            return _post(stack, body, delivery), stack
         except (OSError, ValueError) as error:
             if time.monotonic() > deadline:
                 raise NotDeliveredError(f"the stack does not answer ({error}).") from error

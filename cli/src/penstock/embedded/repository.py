@@ -1,6 +1,7 @@
-"""The bare repository to push to; its hook tells the stack of every push, as GitHub would."""
+"""The bare repositories to push to; their hook tells the stack of every push, as GitHub would."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -10,17 +11,45 @@ from penstock.embedded.errors import EmbeddedError
 from penstock.embedded.home import Home
 
 _HOOK = Path(__file__).with_name("hook.py")
+_PART = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"
+_NAME = re.compile(rf"(?:{_PART}/)?{_PART}")
 
 
 def ensure_repository(home: Home, name: str) -> str:
-    """The address to push to, as a file URL. Raises EmbeddedError when git refuses."""
-    folder = home.repositories / f"{name}.git"
+    """The address to push to, as a file URL, of the repository `name` or `owner/name`.
+
+    Raises EmbeddedError when the name is of another form, or when git refuses.
+    """
+    folder = home.repositories / f"{checked_name(name)}.git"
     if not (folder / "HEAD").is_file():
         _git("init", "--quiet", "--bare", "--initial-branch=main", str(folder))
-    # A runner fetches the one commit that it is told to, whichever branch it is on by then.
+    # A runner fetches the one commit that it is given, whichever branch it is on by then.
     _git("-C", str(folder), "config", "uploadpack.allowAnySHA1InWant", "true")
+    # `penstock.embedded.pushes` reads what was pushed there, and what it replaced.
+    _git("-C", str(folder), "config", "core.logAllRefUpdates", "true")
     _install_hook(folder, home)
     return folder.as_uri()
+
+
+def local_repositories(home: Home) -> dict[str, Path]:
+    """The bare repositories of this home, by name."""
+    heads = [*home.repositories.glob("*.git/HEAD"), *home.repositories.glob("*/*.git/HEAD")]
+    folders = sorted(head.parent for head in heads)
+    return {
+        folder.relative_to(home.repositories).as_posix().removesuffix(".git"): folder
+        for folder in folders
+    }
+
+
+def checked_name(name: str) -> str:
+    """The name as it is. Raises EmbeddedError when it is not `name` or `owner/name`."""
+    reserved = any(part.endswith((".git", ".lock", ".")) for part in name.split("/"))
+    if not _NAME.fullmatch(name) or reserved:
+        raise EmbeddedError(
+            f"{name!r} is no name of a repository. Use `name` or `owner/name`, of letters, digits, "
+            "`.`, `_` and `-`, starting with a letter or a digit, not ending in `.git`."
+        )
+    return name
 
 
 def _install_hook(folder: Path, home: Home) -> None:

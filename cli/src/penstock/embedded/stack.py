@@ -3,7 +3,7 @@
 import json
 import os
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ class Stack:
     """A running embedded stack. Topics, queues and tables are keyed by their short names.
 
     `page_url` and `webhook_url` work as they are, in a browser and with curl; `git_url` is where
-    to push.
+    to push. `repositories` are all that can be pushed to, each with its `name` and `git_url`.
     """
 
     stage: str
@@ -42,6 +42,7 @@ class Stack:
     queues: dict[str, str]
     tables: dict[str, str]
     processes: dict[str, int]
+    repositories: list[dict[str, str]] = field(default_factory=list)
 
     @classmethod
     def load(cls, home: Path | None = None) -> "Stack":

@@ -13,8 +13,9 @@ from penstock.embedded.greeting import greet
 from penstock.embedded.home import Home, find_home
 from penstock.embedded.lock import only_one
 from penstock.embedded.processes import ProcessBook
+from penstock.embedded.pushes import MARGIN, tell_of_pushes_since
 from penstock.embedded.report import Report
-from penstock.embedded.repository import ensure_repository
+from penstock.embedded.repository import checked_name, ensure_repository, local_repositories
 from penstock.embedded.runners import (
     Crew,
     check_runners,
@@ -76,7 +77,8 @@ class _Climb:
     report: Report
 
     def to_the_top(self) -> Stack:
-        had_state = self.home.has_state()
+        checked_name(self.wishes.repository)
+        saved_at = self.home.last_save()
         with self.report.step("Packaged; emulator ready"), ThreadPoolExecutor(1) as pool:
             packaging = pool.submit(_package)
             address, was_started = ensure_emulator(self.home, self.book)
@@ -86,10 +88,11 @@ class _Climb:
         stack = describe_stack(address, git_url)
         started = self._ensure_runners(stack)
         stack = self._write(stack)
-        if was_started and had_state:
-            _sweep(stack)
         with self.report.step("Webhook and page answer"):
             greet(stack)
+        if was_started and saved_at is not None:
+            _sweep(stack)
+            tell_of_pushes_since(self.home, saved_at - MARGIN, self.report)
         check_runners(self.book)
         if not (was_started or deployed or started):
             self.report.say("The stack runs already.")
@@ -116,7 +119,11 @@ class _Climb:
 
     def _write(self, stack: Stack) -> Stack:
         pids = {name: process.pid for name, process in self.book.alive().items()}
-        stack = replace(stack, processes=pids)
+        repositories = [
+            {"name": name, "git_url": folder.as_uri()}
+            for name, folder in local_repositories(self.home).items()
+        ]
+        stack = replace(stack, processes=pids, repositories=repositories)
         stack.save(self.home.stack_file)
         return stack
 

@@ -24,7 +24,9 @@ from penstock.emulation.state import (
 )
 
 SAVE_INTERVAL = 0.75
-"""Seconds between saves: with the time that a save takes, a kill -9 costs a second at most."""
+"""Seconds from save to save: with the time that a save takes, a kill -9 costs a second at most."""
+SAVE_PAUSE = 0.1
+"""Seconds between two saves at least, where a busy machine makes one take longer than that."""
 SAVE_PATIENCE = 30
 """Seconds after which a save that hangs is given up; the next one starts afresh."""
 
@@ -47,9 +49,11 @@ class Saver:
 
     async def run(self) -> None:
         while True:
-            await asyncio.sleep(SAVE_INTERVAL)
+            began = time.monotonic()
             if self._changes.since(self._started):
                 await asyncio.to_thread(self._wait_for, *self.start())
+            passed = time.monotonic() - began
+            await asyncio.sleep(max(SAVE_PAUSE, SAVE_INTERVAL - passed))
 
     def save_now(self) -> None:
         self._wait_for(*self.start())

@@ -30,6 +30,7 @@ from penstock.emulation.state import (
     noting_writes,
     snapshots_in,
 )
+from penstock.emulation.workers import end_functions_with_the_emulator, let_calls_end
 
 
 async def serve(folder: Path) -> None:
@@ -48,6 +49,8 @@ async def serve(folder: Path) -> None:
     settle_cut_off_updates()
     keep_recent_executions()
     unpack_once(folder / "tmp")
+    end_functions_with_the_emulator()
+    let_calls_end()
     saver = Saver(snapshots, changes, journal)
     saving = asyncio.create_task(saver.run())
     await _serve_until_signalled(counted(noting_writes(app.app, changes)))
