@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench import artifacts, floor, prices, usage
+from bench.big_flow import big_flow
 from bench.errors import BenchError
 from bench.peers.buildbot.subject import LAYOUTS, BuildbotSubject
 from bench.penstock_subject import PenstockSubject
@@ -43,6 +44,24 @@ class Bench:
             taken = self._latency(subject)
             self._usage(usage.per_flow(subject, self._repository, taken.p95))
             self._throughput(subject)
+
+    def big_flow(self) -> None:
+        """Measure W4 on a stack of its own."""
+        subject = PenstockSubject()
+        with _running(subject):
+            found = big_flow(subject)
+        self._report.show_parts("AWS calls per job", found.calls_of_a_job(), "{:.2f}")
+        figures = (
+            ("w4_seconds", found.seconds, "s"),
+            ("w4_calls_per_job", sum(found.calls_of_a_job().values()), "calls"),
+            ("w4_largest_item", found.largest_item, "bytes"),
+            ("w4_largest_message", found.largest_message, "bytes"),
+            ("w4_memory", found.memory, "bytes"),
+            ("w4_changed_seconds", found.changed_seconds, "s"),
+            ("w4_abort_seconds", found.abort_seconds, "s"),
+        )
+        for name, value, unit in figures:
+            self._report.add(name, "penstock", value, unit)
 
     def buildbot(self) -> None:
         """Measure Buildbot in each of its layouts."""
@@ -119,9 +138,13 @@ def main() -> int:
 
 
 def _parts(bench: Bench, arguments: argparse.Namespace) -> Iterator[Callable[[], None]]:
+    if arguments.only == "w4":
+        yield bench.big_flow
+        return
     yield bench.floor
     if not arguments.peers_only:
         yield bench.penstock
+        yield bench.big_flow
         yield bench.artifacts
     if "buildbot" in arguments.peer:
         yield bench.buildbot
@@ -141,6 +164,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--peer", action="append", default=[], choices=["buildbot"], help="measure this one too"
     )
+    parser.add_argument("--only", choices=["w4"], help="measure this work of Penstock alone")
     parser.add_argument("--peers-only", action="store_true", help="leave Penstock itself out")
     parser.add_argument(
         "--runs", type=_runs, default=LEAST_RUNS, help=f"pushes of W1, at least {LEAST_RUNS}"

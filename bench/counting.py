@@ -3,8 +3,9 @@
 The emulator's launcher wraps its ASGI application in this when the environment variable
 `PENSTOCK_COUNT_CALLS` names this file; see docs/bench.md. It runs in the emulator's environment,
 so it imports nothing but the standard library. `PUT /_penstock/calls` begins to count, and `DELETE`
-ends it and answers what was counted: `{"sqs:SendMessage": 12, ...}`. In between, and only then,
-each call is a little slower.
+ends it and answers what was counted: `{"calls": {"sqs:SendMessage": 12, ...}, "largest": {"item":
+812, "message": 1544}}`, with the bytes of the largest item and message that were written. In
+between, and only then, each call is a little slower.
 
 The emulator's own records do not serve: its access log has no operation, and its CloudTrail names
 neither what SNS is asked for (that stands in the body) nor what a presigned address asks of S3.
@@ -13,7 +14,7 @@ neither what SNS is asked for (that stands in the body) nor what a presigned add
 import json
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -25,6 +26,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 _CREDENTIAL_SCOPE = re.compile(r"Credential=[^/,]+/\d+/[^/]+/([a-z0-9-]+)/aws4_request")
+_WEIGHED = re.compile(r"\.(PutItem|SendMessage|SendMessageBatch)$")
 _RPC_PATH = re.compile(r"/service/[^/]+/operation/(\w+)")
 
 # What the services without an operation in the request's headers or body are asked for:
@@ -63,6 +65,7 @@ class CallCounter:
     def __init__(self, application: Application) -> None:
         self._application = application
         self._calls: Counter[str] | None = None
+        self._largest: dict[str, int] = {}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Pass one connection on, or answer with the counts."""
@@ -71,6 +74,7 @@ class CallCounter:
         elif scope["path"] == CALLS_PATH:
             await self._answer(send)
             self._calls = Counter() if scope["method"] == "PUT" else None
+            self._largest = {"item": 0, "message": 0}
         elif self._calls is None:
             await self._application(scope, receive, send)
         else:
@@ -84,7 +88,7 @@ class CallCounter:
 
         async def receive_and_keep() -> Message:
             message = await receive()
-            if _is_form(scope):
+            if _is_form(scope) or _is_weighed(scope):
                 body.extend(message.get("body", b""))
             return message
 
@@ -94,11 +98,14 @@ class CallCounter:
             call = name_of(scope, bytes(body))
             if call:
                 calls[call] += 1
+            for kind, size in weights(call, bytes(body)):
+                self._largest[kind] = max(self._largest[kind], size)
 
     async def _answer(self, send: Send) -> None:
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": json.dumps(self._calls or {}).encode()})
+        told = {"calls": self._calls or {}, "largest": self._largest}
+        await send({"type": "http.response.body", "body": json.dumps(told).encode()})
 
 
 def name_of(scope: Message, body: bytes) -> str:
@@ -110,6 +117,19 @@ def name_of(scope: Message, body: bytes) -> str:
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     service = _service(headers, query)
     return f"{service}:{_operation(service, scope, headers, query, body)}" if service else ""
+
+
+def weights(call: str, body: bytes) -> Iterator[tuple[str, int]]:
+    """Bytes of the items and messages that a call writes, each with which of the two it is."""
+    if call == "dynamodb:PutItem":
+        yield "item", len(json.dumps(json.loads(body)["Item"], ensure_ascii=False).encode())
+    elif call == "sqs:SendMessage":
+        yield "message", len(json.loads(body)["MessageBody"].encode())
+    elif call == "sqs:SendMessageBatch":
+        for entry in json.loads(body)["Entries"]:
+            yield "message", len(entry["MessageBody"].encode())
+    elif call == "sns:Publish":
+        yield "message", len(parse_qs(body.decode()).get("Message", [""])[0].encode())
 
 
 def _service(headers: Mapping[str, str], query: Mapping[str, list[str]]) -> str:
@@ -146,6 +166,10 @@ def _rest_operation(service: str, method: str, path: str) -> str:
 
 def _is_form(scope: Message) -> bool:
     return _headers(scope).get("content-type", "").startswith("application/x-www-form-urlencoded")
+
+
+def _is_weighed(scope: Message) -> bool:
+    return bool(_WEIGHED.search(_headers(scope).get("x-amz-target", "")))
 
 
 def _headers(scope: Message) -> dict[str, str]:

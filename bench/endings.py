@@ -5,26 +5,31 @@ in the very emulator that is measured.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from penstock import embedded
 
 QUEUE = "penstock-bench-endings"
 TOPICS = ("deploy-done", "flow-stopped")
+CHECKED_TOPICS = ("tests-passed", "flow-stopped")
+"""Where a flow's end is heard of that goes no further than its gates."""
 MOST_SECONDS = 1
 """A long poll's length, so that a deadline is noticed soon enough."""
 
 
 class Endings:
-    """The flows that were heard to reach production, or to be stopped."""
+    """The flows that were heard to reach production (by `topics` to pass), or to be stopped."""
 
-    def __init__(self, stack: embedded.Stack) -> None:
+    def __init__(
+        self, stack: embedded.Stack, topics: Sequence[str] = TOPICS, queue: str = QUEUE
+    ) -> None:
         self._sqs = stack.client("sqs")
-        self._url = self._sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
+        self._url = self._sqs.create_queue(QueueName=queue)["QueueUrl"]
         self._heard: set[str] = set()
         self._taken: list[str] = []
-        arn = f"arn:aws:sqs:{stack.region}:{stack.account_id}:{QUEUE}"
-        for topic in TOPICS:
+        arn = f"arn:aws:sqs:{stack.region}:{stack.account_id}:{queue}"
+        for topic in topics:
             stack.client("sns").subscribe(
                 TopicArn=stack.topics[topic],
                 Protocol="sqs",

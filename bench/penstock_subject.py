@@ -76,6 +76,11 @@ class PenstockSubject:
         """Return the emulator and the runners."""
         return list(self.stack.processes.values())
 
+    def state_of(self, flow_id: str) -> str:
+        """How the API tells that a flow stands, or nothing if it does not know it."""
+        flow = self._newest(1).get(flow_id)
+        return str(flow["state"]) if flow else ""
+
     def stop(self) -> None:
         """Take the stack down and remove its state."""
         embedded.down(self._home, forget=True)

@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +72,11 @@ class WorkloadRepository:
         self._made += count
         return self._since_last_time(count)
 
+    def files(self, number: int) -> Mapping[str, str]:
+        """What the commit of that number writes: text by path."""
+        first = {"penstock.yml": PENSTOCK_YML} if number == 0 else {}
+        return {**first, "app/change.txt": f"{number}"}
+
     def _since_last_time(self, count: int) -> list[Push]:
         listed = self._git(
             "-C", str(self._folder), "rev-list", "--reverse", f"--max-count={count}", REF
@@ -84,11 +90,10 @@ class WorkloadRepository:
 
     def _commit(self, number: int) -> str:
         parent = f"from {self._tip}\n" if number == self._made and number else ""
-        first = _inline("penstock.yml", PENSTOCK_YML) if number == 0 else ""
+        files = "".join(_inline(path, text) for path, text in self.files(number).items())
         return (
             f"commit {REF}\ncommitter Bench <{AUTHOR['email']}> {int(time.time())} +0000\n"
-            f"{_data(f'Change {number}')}{parent}{first}"
-            f"{_inline('app/change.txt', f'{number}')}\n"
+            f"{_data(f'Change {number}')}{parent}{files}\n"
         )
 
     def _git(self, *arguments: str, text: str = "") -> str:

@@ -13,12 +13,20 @@ LABELS = {
     "w1_p95": "W1, p95",
     "w2": "W2, 50 pushes at once",
     "w2_peak_memory": "W2, peak memory of all servers",
+    "w4_seconds": "W4, 500 components and 1,500 gates",
+    "w4_changed_seconds": "W4, one component changed",
+    "w4_abort_seconds": "W4, aborted in the middle, until no job waits",
+    "w4_calls_per_job": "W4, AWS API calls per job",
+    "w4_largest_item": "W4, largest item",
+    "w4_largest_message": "W4, largest message",
+    "w4_memory": "W4, peak memory of all servers",
     "aws_calls_per_flow": "AWS API calls",
     "lambda_invocations_per_flow": "Lambda invocations",
     "log_bytes_per_flow": "log bytes",
     "cost_per_1000_flows": "cost of 1,000 flows",
 }
 WORKS = ("w1_p50", "w1_p95", "w2", "w2_peak_memory")
+BIG_FLOW = tuple(name for name in LABELS if name.startswith("w4_"))
 FORMATS: dict[str, Callable[[float], str]] = {
     "ms": lambda value: f"{value:,.1f} ms" if value < 100 else f"{value:,.0f} ms",
     "bytes": lambda value: f"{value / 1e6:,.1f} MB" if value >= 1e6 else f"{value / 1e3:,.1f} kB",
@@ -62,7 +70,9 @@ class Report:
     def show(self) -> None:
         """Print the tables of all that was measured."""
         self._show("The same works", WORKS)
-        self._show("One flow of Penstock", [name for name in LABELS if name not in WORKS])
+        self._show("A big flow", BIG_FLOW)
+        used = [name for name in LABELS if name not in (*WORKS, *BIG_FLOW)]
+        self._show("One flow of Penstock", used)
         self._show_each("CPU time of importing a handler", "import_cpu")
         self._show_each("Size of a service's zip", "zip_size")
 
@@ -78,6 +88,7 @@ class Report:
         rows = (
             (LABELS[name], *(cells.get((name, subject), "") for subject in subjects))
             for name in names
+            if any(one.name == name for one in found)
         )
         if found:
             self._table(title, subjects, rows)

@@ -10,7 +10,8 @@ import time
 import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from bench.counting import CALLS_PATH
 from bench.errors import CountingError
@@ -28,10 +29,13 @@ REPORT = re.compile(r"REPORT .*Billed Duration: ([\d.]+) ms\s+Memory Size: (\d+)
 
 @dataclass(frozen=True)
 class Usage:
-    """AWS calls by `service:Operation`, and by name what is metered and is no call."""
+    """AWS calls by `service:Operation`, by name what is metered and is no call, and the bytes of
+    the largest `item` and `message` that were written.
+    """
 
     calls: Mapping[str, float]
     meters: Mapping[str, float]
+    largest: Mapping[str, int] = field(default_factory=dict)
 
     def per_flow(self, idle: "Usage", flows: int) -> "Usage":
         """Take off what was used without any flow, and share the rest among the flows."""
@@ -78,19 +82,20 @@ class Meter:
 
     def during(self, run: Callable[[], None]) -> Usage:
         """Run something and return what was used until it ended."""
-        self._calls("PUT")
+        self._counter("PUT")
         begun = time.time()
         run()
-        used, ended = self._calls("DELETE"), time.time()
+        counted, ended = self._counter("DELETE"), time.time()
         transitions = self._transitions(begun, ended)
-        return Usage(used, {**self._logged(begun, ended), "state transitions": transitions})
+        meters = {**self._logged(begun, ended), "state transitions": transitions}
+        return Usage(Counter(counted["calls"]), meters, counted["largest"])
 
-    def _calls(self, method: str) -> Counter[str]:
+    def _counter(self, method: str) -> dict[str, Any]:
         url = f"{self._stack.endpoint_url}{CALLS_PATH}"
         try:
             request = urllib.request.Request(url, method=method)
             with urllib.request.urlopen(request, timeout=10) as answer:
-                return Counter(json.load(answer))
+                return dict(json.load(answer))
         except (OSError, ValueError) as error:
             raise CountingError(
                 f"{url} gave no counts: the emulator was started without its counter ({error})"
