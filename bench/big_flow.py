@@ -99,7 +99,7 @@ class _Work:
         flow_id = self._subject.post_push(push)
         self._wait_for(lambda: self._has_ended(flow_id), f"flow {flow_id} has not ended")
         seconds = time.perf_counter() - begun
-        self._subject.wait_finished([flow_id], SECONDS)
+        self._wait_for(lambda: self._is(flow_id, "succeeded"), f"{flow_id} has not succeeded")
         return seconds
 
     def seconds_to_abort(self, push: Push) -> float:
@@ -116,10 +116,15 @@ class _Work:
         self._wait_for(lambda: self._waiting() == 0, "jobs of an aborted flow still wait")
         seconds = time.perf_counter() - begun
         self._wait_for(lambda: self._has_ended(flow_id), f"nobody heard that {flow_id} was aborted")
-        state = self._subject.state_of(flow_id)
-        if state != "aborted":
-            raise PipelineError(f"penstock: {flow_id} is {state}, and was aborted")
+        self._wait_for(lambda: self._is(flow_id, "aborted"), f"{flow_id} is not told as aborted")
         return seconds
+
+    def _is(self, flow_id: str, wanted: str) -> bool:
+        """Whether the API tells the flow like this. Raises PipelineError for another end."""
+        state = self._subject.state_of(flow_id)
+        if state not in ("", "running", wanted):
+            raise PipelineError(f"penstock: {flow_id} is {state}, not {wanted}")
+        return state == wanted
 
     def _has_ended(self, flow_id: str) -> bool:
         if not self._ends.has(flow_id):
