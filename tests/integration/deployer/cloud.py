@@ -14,8 +14,9 @@ from deployer_service.domain.deployment.model import Deployment, DeploymentState
 from deployer_service.domain.deployment.step import Step
 from deployer_service.domain.environment.history import Deployed
 from deployer_service.domain.ports import Performed
+from penstock_shared.contracts.drivers.function import LambdaDeploy
 from penstock_shared.contracts.events import EnvironmentRole
-from penstock_shared.contracts.plan import LambdaDeploy, ObjectRef
+from penstock_shared.contracts.plan import ObjectRef
 from penstock_shared.identifiers import flow_id_for
 from penstock_shared.storage import ObjectStore
 from tests.support.builders import BEFORE, NOW, a_component, a_flow_ref, an_environment

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
+from penstock_shared.contracts.drivers.command import CommandDeploy
+from penstock_shared.contracts.drivers.function import LambdaDeploy
 from penstock_shared.contracts.events import (
     BakeStarted,
     DeployDone,
@@ -14,7 +16,7 @@ from penstock_shared.contracts.events import (
     RolledBack,
     TestsPassed,
 )
-from penstock_shared.contracts.plan import CommandDeploy, EnvironmentMode, LambdaDeploy
+from penstock_shared.contracts.plan import EnvironmentMode
 from tests.integration.deployer.cloud import Cloud
 from tests.integration.deployer.service import Service, forget_everything
 from tests.support.builders import NOW, a_component

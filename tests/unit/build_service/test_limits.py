@@ -12,6 +12,8 @@ from build_service.use_cases.record_job import RecordJob
 from build_service.use_cases.start_build import StartBuild
 from penstock_shared.configuration.model import MOST_COMPONENTS
 from penstock_shared.configuration.rules import MOST_GATE_JOBS
+from penstock_shared.contracts.drivers.command import CommandDeploy
+from penstock_shared.contracts.drivers.function import LambdaDeploy
 from penstock_shared.contracts.event import EventData, encode
 from penstock_shared.contracts.events import (
     BuildCompleted,
@@ -20,7 +22,7 @@ from penstock_shared.contracts.events import (
     JobRequested,
     TestsPassed,
 )
-from penstock_shared.contracts.plan import BuildRecipe, CommandDeploy, LambdaDeploy
+from penstock_shared.contracts.plan import BuildRecipe
 from penstock_shared.jobs import gate_job
 from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.outbox import Records

@@ -25,6 +25,8 @@ from deployer_service.use_cases.start_deployment import StartDeployment
 from deployer_service.use_cases.stop_flow import StopFlow
 from deployer_service.use_cases.sweep import Sweep
 from penstock_shared.contracts.change import Forge
+from penstock_shared.contracts.drivers.command import CommandDeploy
+from penstock_shared.contracts.drivers.function import LambdaDeploy
 from penstock_shared.contracts.event import MAX_ROUNDS, Event, EventData, make_event
 from penstock_shared.contracts.events import (
     DeployDone,
@@ -42,9 +44,7 @@ from penstock_shared.contracts.events import (
 )
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.contracts.plan import (
-    CommandDeploy,
     EnvironmentMode,
-    LambdaDeploy,
     ObjectRef,
     PlannedComponent,
     PlannedEnvironment,

@@ -153,7 +153,7 @@ def _function_in(environment: str) -> str:
     if deploy is None or deploy.driver != "lambda":
         raise DemoError(f"{SHOP / FILE_NAME} no longer deploys {COMPONENT} as a function")
     section = shop.environments.get(environment)
-    return f"{deploy.function}-{(section and section.stage) or environment}"
+    return deploy.deployed_name((section and section.stage) or environment)
 
 
 def _shop() -> Configuration:

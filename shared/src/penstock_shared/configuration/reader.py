@@ -8,11 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from penstock_shared.configuration.document import Document, Mistake, Path, read_document
-from penstock_shared.configuration.model import (
-    CommandDeploySection,
-    Configuration,
-    LambdaDeploySection,
-)
+from penstock_shared.configuration.drivers import SECTIONS
+from penstock_shared.configuration.model import Configuration
 from penstock_shared.configuration.rules import broken_rules
 from penstock_shared.configuration.wording import did_you_mean, expectation, shown
 from penstock_shared.errors import PenstockError
@@ -21,8 +18,6 @@ FILE_NAME = "penstock.yml"
 MOST_PROBLEMS = 20
 """So many mistakes are told at once; nobody reads more, and looking for hints takes time."""
 AND_MORE = "and more: these are the first"
-
-_DRIVERS = {"lambda": LambdaDeploySection, "command": CommandDeploySection}
 
 
 @dataclass(frozen=True)
@@ -97,7 +92,7 @@ def _steps_of_the_file(location: Path) -> Iterator[str | int]:
     for index, part in enumerate(location):
         is_key = part == "[key]" and index == len(location) - 1
         is_member = index == 3 and location[0] == "components" and location[2] == "deploy"
-        if not (is_key or (is_member and part in _DRIVERS)):
+        if not (is_key or (is_member and part in SECTIONS)):
             yield part
 
 
@@ -122,7 +117,7 @@ def _section_in(annotation: Any, location: Path) -> Any:
         return annotation
     members = [_section_in(part, location) for part in getattr(annotation, "__args__", ())]
     sections = [member for member in members if member]
-    chosen = [_DRIVERS[str(part)] for part in location[3:4] if part in _DRIVERS]
+    chosen = [SECTIONS[str(part)] for part in location[3:4] if part in SECTIONS]
     return next((one for one in chosen if one in sections), sections[0] if sections else None)
 
 

@@ -5,17 +5,13 @@ from graphlib import CycleError, TopologicalSorter
 
 from penstock_shared.configuration.document import Path
 from penstock_shared.configuration.model import Configuration, GateScope
-from penstock_shared.configuration.wording import did_you_mean, quoted, shown
+from penstock_shared.configuration.wording import did_you_mean, shown
 from penstock_shared.contracts.change import Intent
-from penstock_shared.contracts.plan import LambdaDeploy
+from penstock_shared.presets import PRESETS
 
 MOST_GATE_JOBS = 5_000
 """Gates times the components that they run for."""
 _LONGEST_CIRCLE = 8
-_LONGEST_FUNCTION = 64
-"""Characters of a function's whole name:
-https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html"""
-_OWN = "penstock-"
 
 Broken = Iterator[tuple[Path, str]]
 
@@ -25,7 +21,7 @@ def broken_rules(configuration: Configuration) -> Broken:
     yield from _unknown_dependencies(configuration)
     yield from _circles(configuration)
     yield from _too_many_gates(configuration)
-    yield from _function_names(configuration)
+    yield from _deployments(configuration)
     yield from _undeployable(configuration)
     yield from _shared_stages(configuration)
     yield from _branches(configuration)
@@ -64,23 +60,25 @@ def _too_many_gates(configuration: Configuration) -> Broken:
         )
 
 
-def _function_names(configuration: Configuration) -> Broken:
+def _deployments(configuration: Configuration) -> Broken:
     """`a` on stage `b-c` and `a-b` on stage `c` would be one function."""
+    stages = _stages(configuration)
     owners: dict[str, tuple[str, str]] = {}
     for name, component in configuration.components.items():
-        if not isinstance(component.deploy, LambdaDeploy):
+        deploy = component.deploy
+        if deploy is None:
             continue
-        path = ("components", name, "deploy", "function")
-        function = component.deploy.function
-        if function.lower().startswith(_OWN):
-            yield path, f"names that begin with {_OWN} are Penstock's own functions"
-        for environment, stage in _stages(configuration).items():
-            deployed = f"{function}-{stage}"
-            if len(deployed) > _LONGEST_FUNCTION:
-                yield path, f"{deployed} is longer than the {_LONGEST_FUNCTION} characters of AWS"
+        for field, message in deploy.broken_rules(stages.values()):
+            yield ("components", name, "deploy", field), message
+        for environment, stage in stages.items():
+            deployed = deploy.deployed_name(stage)
             owner, where = owners.setdefault(deployed, (name, environment))
-            if owner != name:
-                yield path, f"component {owner!r} deploys a function {deployed} to {where} already"
+            if deployed and owner != name:
+                what = f"{deploy.named_by} {deployed}"
+                yield (
+                    ("components", name, "deploy", deploy.named_by),
+                    f"component {owner!r} deploys a {what} to {where} already",
+                )
                 break
 
 
@@ -92,18 +90,19 @@ def _stages(configuration: Configuration) -> dict[str, str]:
 def _undeployable(configuration: Configuration) -> Broken:
     for name, component in configuration.components.items():
         build, deploy = component.build, component.deploy
-        if not isinstance(deploy, LambdaDeploy):
+        if deploy is None:
             continue
-        if not (build and (build.preset or build.artifact)):
+        if deploy.needs_artifact and not (build and (build.preset or build.artifact)):
             yield (
                 ("components", name, "deploy"),
-                "the lambda driver needs an artifact: give `build` a `preset` or an `artifact`",
+                (
+                    f"the {deploy.driver} driver needs an artifact: give `build` a `preset` "
+                    "or an `artifact`"
+                ),
             )
-        elif build.preset == "python-lambda" and not deploy.runtime.startswith("python"):
-            yield (
-                ("components", name, "deploy", "runtime"),
-                f"the python-lambda preset makes no function for {quoted(deploy.runtime)}",
-            )
+        elif build and build.preset and (refusal := PRESETS[build.preset].refusal(deploy)):
+            field, message = refusal
+            yield ("components", name, "deploy", field), message
 
 
 def _shared_stages(configuration: Configuration) -> Broken:

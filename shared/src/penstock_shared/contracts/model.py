@@ -25,3 +25,4 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Text = Annotated[str, AfterValidator(clean)]
 Moment = AwareDatetime
+Seconds = Annotated[int, Field(ge=0)]

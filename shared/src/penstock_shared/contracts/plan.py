@@ -1,14 +1,12 @@
 """The plan: what build decided for a flow. Stored in S3; messages only point at it."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
 
 from pydantic import Field
 
 from penstock_shared.contracts.change import Change, Intent
-from penstock_shared.contracts.model import Contract, FlowId, Moment, Name
-
-Seconds = Annotated[int, Field(ge=0)]
+from penstock_shared.contracts.drivers import Deploy
+from penstock_shared.contracts.model import Contract, FlowId, Moment, Name, Seconds
 
 
 class ObjectRef(Contract):
@@ -26,30 +24,6 @@ class History(StrEnum):
     COMMIT = "commit"
     TAGS = "tags"
     FULL = "full"
-
-
-class LambdaDeploy(Contract):
-    """Deploy as a Lambda function, named `<function>-<stage of the environment>`."""
-
-    driver: Literal["lambda"] = "lambda"
-    function: str = Field(pattern=r"^[A-Za-z0-9_-]{1,50}$")
-    handler: str = "handler.handler"
-    runtime: str = "python3.13"
-    memory: int = Field(default=128, ge=128, le=10240, description="MB")
-    timeout: int = Field(default=30, ge=1, le=900, description="seconds")
-    environment: dict[str, str] = {}
-
-
-class CommandDeploy(Contract):
-    """Deploy by a command that a runner executes; `rollback` undoes it."""
-
-    driver: Literal["command"] = "command"
-    run: str = Field(min_length=1)
-    rollback: str = ""
-    timeout: Seconds = 600
-
-
-Deploy = Annotated[LambdaDeploy | CommandDeploy, Field(discriminator="driver")]
 
 
 class BuildRecipe(Contract):

@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from shlex import quote
 from typing import Any
 
 from build_service.domain.errors import BuildError
 from build_service.domain.source import SourceTree
 from penstock_shared.configuration.model import (
-    BuildSection,
     ComponentSection,
     Configuration,
     GateScope,
@@ -21,8 +19,6 @@ from penstock_shared.contracts.change import Change, Intent
 from penstock_shared.contracts.jobs import JobResult
 from penstock_shared.contracts.plan import (
     BuildRecipe,
-    CommandDeploy,
-    LambdaDeploy,
     ObjectRef,
     Plan,
     PlannedComponent,
@@ -31,12 +27,12 @@ from penstock_shared.contracts.plan import (
     PlannedRelease,
 )
 from penstock_shared.identifiers import digest_of
+from penstock_shared.presets import PRESETS
 
 TOOLCHAIN = "1"
 """Part of every key: raise it when presets or runners change what the same inputs make."""
 Answers = dict[str, dict[str, Any]]
 """What is known of artifacts: who built each, and where it lies."""
-PRESET_ARTIFACT = ".penstock-artifact.zip"
 
 
 @dataclass(frozen=True)
@@ -106,7 +102,7 @@ class Planner:
             depends_on=section.depends_on,
             build=recipe,
             artifact=_artifact(flow_id, name, recipe),
-            deploy=_plain(deploy),
+            deploy=deploy.recipe() if deploy else None,
         )
 
     def _gates(self, name: str, section: GateSection) -> list[PlannedGate]:
@@ -194,26 +190,14 @@ def _recipe(name: str, source_key: str, section: ComponentSection) -> BuildRecip
     build = section.build
     if build is None:
         return None
+    preset = PRESETS[build.preset] if build.preset else None
     recipe = BuildRecipe(
-        run=build.run if build.preset is None else _preset_command(section.path, build),
-        artifact=build.artifact if build.preset is None else PRESET_ARTIFACT,
+        run=preset.command(section.path, build.include) if preset else build.run,
+        artifact=preset.artifact if preset else build.artifact,
         timeout=build.timeout,
         environment=build.environment,
     )
     return recipe.model_copy(update={"key": digest_of(name, source_key, _text(recipe))})
-
-
-def _preset_command(path: str, build: BuildSection) -> str:
-    includes = [
-        f"--include {quote(posixpath.relpath(included, path))}" for included in build.include
-    ]
-    return " ".join(
-        [
-            '"$PENSTOCK_PYTHON" -I -m penstock_runner.presets.python_lambda --source .',
-            *includes,
-            f"--output {PRESET_ARTIFACT}",
-        ]
-    )
 
 
 def _artifact(flow_id: str, name: str, recipe: BuildRecipe | None) -> ObjectRef | None:
@@ -243,12 +227,3 @@ def _gate(
 
 def _text(section: Any) -> str:
     return section.model_dump_json() if section else ""
-
-
-def _plain(deploy: LambdaDeploy | CommandDeploy | None) -> LambdaDeploy | CommandDeploy | None:
-    """The contract's own type, without what only the file's reader needs."""
-    if isinstance(deploy, LambdaDeploy):
-        return LambdaDeploy.model_validate(deploy.model_dump())
-    if isinstance(deploy, CommandDeploy):
-        return CommandDeploy.model_validate(deploy.model_dump())
-    return None

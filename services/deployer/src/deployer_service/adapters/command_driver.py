@@ -10,9 +10,9 @@ from deployer_service.domain.environment.history import Deployed
 from deployer_service.domain.errors import DeployerError
 from deployer_service.domain.messages import Direction
 from deployer_service.domain.ports import NoWayBack
+from penstock_shared.contracts.drivers.command import CommandDeploy
 from penstock_shared.contracts.event import EventData
 from penstock_shared.contracts.events import JobRequested
-from penstock_shared.contracts.plan import CommandDeploy
 from penstock_shared.jobs import DeploymentCommand, deployment_job
 
 QUEUE_PATIENCE = timedelta(hours=1)

@@ -18,8 +18,10 @@ from deployer_service.domain.errors import DeployerError, StepFailedError
 from deployer_service.domain.messages import DeployComponentRequested, Direction
 from deployer_service.domain.ports import Performed
 from penstock_shared.aws import errors
+from penstock_shared.contracts.drivers import Deploy
+from penstock_shared.contracts.drivers.function import LambdaDeploy
 from penstock_shared.contracts.event import EventData
-from penstock_shared.contracts.plan import Deploy, LambdaDeploy, ObjectRef
+from penstock_shared.contracts.plan import ObjectRef
 from penstock_shared.storage import ObjectStore
 
 ALIAS = "live"

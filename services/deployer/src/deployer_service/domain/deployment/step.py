@@ -4,10 +4,11 @@ from enum import StrEnum
 
 from deployer_service.domain.environment.history import Deployed
 from deployer_service.domain.messages import Direction
+from penstock_shared.contracts.drivers import Deploy
 from penstock_shared.contracts.events import DeployedComponent
 from penstock_shared.contracts.jobs import JobResult
 from penstock_shared.contracts.model import Contract, Moment
-from penstock_shared.contracts.plan import Deploy, PlannedComponent
+from penstock_shared.contracts.plan import PlannedComponent
 
 
 class StepState(StrEnum):

@@ -1,8 +1,9 @@
 """What an environment runs of one component, and what it ran before."""
 
+from penstock_shared.contracts.drivers import Deploy
 from penstock_shared.contracts.jobs import Checkout
 from penstock_shared.contracts.model import Contract
-from penstock_shared.contracts.plan import Deploy, ObjectRef
+from penstock_shared.contracts.plan import ObjectRef
 
 PROVEN_KEPT = 3
 """How many good versions are remembered: more than one, since an abort may cross a promotion."""

@@ -1,0 +1,84 @@
+"""The kinds of values that a `penstock.yml` has, wherever they stand."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from penstock_shared.configuration.wording import quoted
+from penstock_shared.globs import is_glob
+
+LONGEST_COMMAND = 16 * 1024
+_LONGEST_VALUE = 4 * 1024
+LONGEST_PATH = 1_000
+"""Characters; what is longer belongs into a file of the repository."""
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST_JOB = 12 * 3600
+
+
+def mistake(message: str) -> PydanticCustomError:
+    """What a validator raises for a value that it refuses."""
+    return PydanticCustomError("mistake", "{message}", {"message": message})
+
+
+def duration(value: Any) -> int:
+    """Seconds. A number is one of seconds already."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = re.fullmatch(r"([0-9]{1,9}) ?([smhd]?)", value.strip()) if _is_text(value) else None
+    if not match:
+        raise mistake(f"{written(value)} is not a duration; write 30s, 15m, 2h or 1d")
+    return int(match[1]) * _UNITS[match[2] or "s"]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def written(value: Any) -> str:
+    """A value as the file has it, as near as a message needs it."""
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "a section"
+    return quoted(str(value).lower() if isinstance(value, bool) else value)
+
+
+def _inside(path: Any) -> str:
+    if not isinstance(path, str):
+        raise mistake(f"{written(path)} is not a path; a path is text")
+    parts = path.split("/")
+    if path.startswith("/") or ".." in parts or "\\" in path or not path.strip():
+        raise mistake(f"{quoted(path)} must be a relative path inside the repository")
+    return "/".join(part for part in parts if part not in ("", ".")) or "."
+
+
+def _file(path: Any) -> str:
+    """One file that a job leaves behind. Empty text names none."""
+    if path == "":
+        return ""
+    inside = _inside(path)
+    if is_glob(inside):
+        raise mistake(f"{quoted(inside)} must name one file; patterns are not filled in here")
+    if inside == "." or path.endswith("/"):
+        raise mistake(f"{quoted(path)} is a folder; name the one file that the job leaves")
+    if any(part.startswith(".penstock") for part in inside.split("/")):
+        raise mistake(f"{quoted(inside)}: names that begin with .penstock are Penstock's own")
+    return inside
+
+
+Duration = Annotated[int, BeforeValidator(duration), Field(ge=0)]
+JobTimeout = Annotated[int, BeforeValidator(duration), Field(ge=1, le=_LONGEST_JOB)]
+RelativePath = Annotated[str, BeforeValidator(_inside), Field(max_length=LONGEST_PATH)]
+OutputPath = Annotated[str, BeforeValidator(_file), Field(max_length=LONGEST_PATH)]
+Command = Annotated[str, Field(max_length=LONGEST_COMMAND)]
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
+Variables = Annotated[
+    dict[VariableName, Annotated[str, Field(max_length=_LONGEST_VALUE)]], Field(max_length=100)
+]
+
+
+class Section(BaseModel):
+    """A part of the file. Keys that it does not know are mistakes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,0 +1,22 @@
+"""Driver `command`: anything that a runner can do."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from penstock_shared.contracts.drivers.base import DeployRecipe
+from penstock_shared.contracts.model import Seconds
+
+
+class CommandDeploy(DeployRecipe):
+    """Deploy by a command that a runner executes; `rollback` undoes it."""
+
+    driver: Literal["command"] = "command"
+    run: str = Field(min_length=1)
+    rollback: str = ""
+    timeout: Seconds = 600
+
+    def commands(self) -> Mapping[str, str]:
+        """Both commands."""
+        return {"run": self.run, "rollback": self.rollback}

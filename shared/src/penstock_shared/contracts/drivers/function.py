@@ -1,0 +1,33 @@
+"""Driver `lambda`: a Lambda function."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from penstock_shared.contracts.drivers.base import DeployRecipe
+
+ALIAS = "live"
+OUTPUT = "FUNCTION"
+
+
+class LambdaDeploy(DeployRecipe):
+    """Deploy as a Lambda function, named `<function>-<stage of the environment>`."""
+
+    driver: Literal["lambda"] = "lambda"
+    needs_artifact: ClassVar[bool] = True
+    named_by: ClassVar[str] = "function"
+    function: str = Field(pattern=r"^[A-Za-z0-9_-]{1,50}$")
+    handler: str = "handler.handler"
+    runtime: str = "python3.13"
+    memory: int = Field(default=128, ge=128, le=10240, description="MB")
+    timeout: int = Field(default=30, ge=1, le=900, description="seconds")
+    environment: dict[str, str] = {}
+
+    def outputs(self, stage: str) -> Mapping[str, str]:
+        """What dependents call."""
+        return {OUTPUT: f"{self.deployed_name(stage)}:{ALIAS}"}
+
+    def deployed_name(self, stage: str) -> str:
+        """The function's whole name."""
+        return f"{self.function}-{stage}"
