@@ -9,12 +9,12 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
-from deployer_service.adapters.lambda_driver import ALIAS, LambdaPerformer
 from deployer_service.domain.deployment.model import Deployment, DeploymentState
 from deployer_service.domain.deployment.step import Step
 from deployer_service.domain.environment.history import Deployed
 from deployer_service.domain.ports import Performed
-from penstock_shared.contracts.drivers.function import LambdaDeploy
+from deployer_service.drivers.function.performer import LambdaPerformer
+from penstock_shared.contracts.drivers.function import ALIAS, LambdaDeploy
 from penstock_shared.contracts.events import EnvironmentRole
 from penstock_shared.contracts.plan import ObjectRef
 from penstock_shared.identifiers import flow_id_for

@@ -7,12 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
-from deployer_service.adapters.lambda_driver import ALIAS
 from deployer_service.domain.deployment.step import Step, StepState
 from deployer_service.domain.environment.history import Deployed
 from deployer_service.domain.errors import LeaseLostError, StepFailedError
 from penstock_shared.contracts.drivers.command import CommandDeploy
-from penstock_shared.contracts.drivers.function import LambdaDeploy
+from penstock_shared.contracts.drivers.function import ALIAS, LambdaDeploy
 from penstock_shared.contracts.plan import ObjectRef
 from tests.integration.deployer.cloud import Cloud, a_deployment, zip_saying
 from tests.support.builders import a_component

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from deployer_service.adapters.command_driver import CommandDriver
-from deployer_service.adapters.lambda_driver import PATIENCE, LambdaDriver
 from deployer_service.domain.deployment.model import Deployment
 from deployer_service.domain.deployment.step import Step
 from deployer_service.domain.errors import DeployerError
 from deployer_service.domain.messages import DeployComponentRequested, Direction
 from deployer_service.domain.ports import NoWayBack
+from deployer_service.drivers.command.driver import CommandDriver
+from deployer_service.drivers.function.driver import PATIENCE, LambdaDriver
 from penstock_shared.contracts.event import Queue
 from penstock_shared.contracts.events import JobRequested
 from penstock_shared.contracts.jobs import Job

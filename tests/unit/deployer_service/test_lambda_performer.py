@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import WaiterError
 
-from deployer_service.adapters.lambda_driver import LambdaPerformer
 from deployer_service.domain.deployment.model import Deployment
 from deployer_service.domain.errors import StepFailedError
+from deployer_service.drivers.function.performer import LambdaPerformer
 from penstock_shared.contracts.plan import ObjectRef
 from tests.support.objects import a_bucket
 from tests.unit.deployer_service.world import World, by_lambda

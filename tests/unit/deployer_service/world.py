@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from deployer_service.adapters.command_driver import CommandDriver
-from deployer_service.adapters.lambda_driver import LambdaDriver
 from deployer_service.domain.deployment.model import Deployment, DeploymentState, deployment_id
 from deployer_service.domain.deployment.step import Step
 from deployer_service.domain.environment.model import Environment, environment_key
@@ -17,6 +15,8 @@ from deployer_service.domain.messages import (
     DeploymentCalled,
 )
 from deployer_service.domain.ports import Driver, Performed
+from deployer_service.drivers.command.driver import CommandDriver
+from deployer_service.drivers.function.driver import LambdaDriver
 from deployer_service.use_cases.call_deployment import CallDeployment
 from deployer_service.use_cases.ledger import Ledger
 from deployer_service.use_cases.perform_step import PerformStep

@@ -2,12 +2,10 @@
 
 from functools import cache, lru_cache
 
-from deployer_service.adapters.command_driver import CommandDriver
-from deployer_service.adapters.lambda_driver import LambdaDriver, LambdaPerformer
 from deployer_service.domain.deployment.model import Deployment
 from deployer_service.domain.environment.model import Environment
 from deployer_service.domain.flow import Flow
-from deployer_service.domain.ports import Driver
+from deployer_service.drivers import registry
 from deployer_service.settings import DeployerSettings
 from deployer_service.use_cases.call_deployment import CallDeployment
 from deployer_service.use_cases.ledger import Ledger
@@ -29,14 +27,13 @@ SERVICE = Service("deployer", DeployerSettings)
 @cache
 def ledger() -> Ledger:
     """The deployments table, with its outbox, and the drivers."""
-    drivers: dict[str, Driver] = {"command": CommandDriver(), "lambda": LambdaDriver()}
     return Ledger(
         flows=SERVICE.records(Flow),
         # Most often the container that started a component hears of its end too.
         deployments=SERVICE.records(Deployment, remembering=True),
         # What runs where is not forgotten, however long ago it was deployed.
         environments=SERVICE.records(Environment, lasting=True),
-        drivers=drivers,
+        drivers=registry.drivers(),
         clock=utc_now,
     )
 
@@ -74,10 +71,8 @@ def stop_flow() -> StopFlow:
 @cache
 def perform_step() -> PerformStep:
     """The use case behind `deploy-component-requested`."""
-    functions = LambdaPerformer(
-        aws.client("lambda"), SERVICE.objects, SERVICE.settings.component_role_arn
-    )
-    return PerformStep(ledger(), {"lambda": functions}, _record_results())
+    tools = registry.Tools(aws.client, SERVICE.objects, SERVICE.settings.component_role_arn)
+    return PerformStep(ledger(), registry.performers(tools), _record_results())
 
 
 @cache

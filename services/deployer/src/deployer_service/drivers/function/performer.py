@@ -8,26 +8,20 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from hashlib import sha256
-from typing import Any, ClassVar
+from typing import Any
 
 from deployer_service.domain.deployment.model import Deployment
 from deployer_service.domain.deployment.step import Step
-from deployer_service.domain.errors import DeployerError, StepFailedError
-from deployer_service.domain.messages import DeployComponentRequested, Direction
+from deployer_service.domain.errors import StepFailedError
 from deployer_service.domain.ports import Performed
+from deployer_service.drivers.function.driver import recipe_of
 from penstock_shared.aws import errors
 from penstock_shared.contracts.drivers import Deploy
-from penstock_shared.contracts.drivers.function import LambdaDeploy
-from penstock_shared.contracts.event import EventData
+from penstock_shared.contracts.drivers.function import ALIAS, OUTPUT, LambdaDeploy
 from penstock_shared.contracts.plan import ObjectRef
 from penstock_shared.storage import ObjectStore
 
-ALIAS = "live"
-OUTPUT = "FUNCTION"
-PATIENCE = timedelta(minutes=30)
-"""As long as the steps function may be tried again after it died: see its queue's settings."""
 WAITER = {"Delay": 0.2, "MaxAttempts": 300}
 """A minute at most; Lambda needs seconds for a zip outside of a VPC."""
 WORTH_A_RETRY = frozenset(
@@ -39,31 +33,6 @@ WORTH_A_RETRY = frozenset(
         "TooManyRequestsException",
     }
 )
-
-
-@dataclass(frozen=True)
-class LambdaDriver:
-    """Asks the steps function; see LambdaPerformer for what that does."""
-
-    verifies: ClassVar[bool] = True
-
-    def deploy(self, deployment: Deployment, step: Step) -> EventData:
-        """The request to publish a version and to serve it."""
-        return _request(deployment, step, Direction.DEPLOY)
-
-    def roll_back(self, deployment: Deployment, step: Step) -> EventData:
-        """The request to serve the version before again."""
-        return _request(deployment, step, Direction.ROLLBACK)
-
-    def patience(self, step: Step) -> timedelta:
-        """The same for every function."""
-        _recipe(step)
-        return PATIENCE
-
-    def lingers(self, step: Step) -> timedelta:
-        """Not at all: the steps function asks for its lease before each write."""
-        _recipe(step)
-        return timedelta(0)
 
 
 @dataclass(frozen=True)
@@ -253,7 +222,7 @@ class _Function:
     @classmethod
     def of(cls, deployment: Deployment, step: Step) -> "_Function":
         """The function of a step. Raises StepFailedError when it has no artifact."""
-        recipe = _recipe(step)
+        recipe = recipe_of(step)
         if step.component.artifact is None:
             raise StepFailedError("it has no artifact; give its `build` a `preset` or `artifact`")
         return cls(
@@ -317,18 +286,3 @@ def _worth_a_retry(error: "errors.ClientError") -> bool:
 def _code_sha256(artifact: ObjectRef | None) -> str:
     """https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html: base64."""
     return b64encode(bytes.fromhex(artifact.sha256 if artifact else "")).decode()
-
-
-def _request(deployment: Deployment, step: Step, direction: Direction) -> DeployComponentRequested:
-    return DeployComponentRequested(
-        deployment_id=deployment.id,
-        component=step.name,
-        direction=direction,
-        token=deployment.token,
-    )
-
-
-def _recipe(step: Step) -> LambdaDeploy:
-    if not isinstance(step.recipe, LambdaDeploy):
-        raise DeployerError(f"{step.name} is not deployed by the lambda driver")
-    return step.recipe

@@ -1,1 +1,0 @@
-"""The drivers, a module each."""

@@ -1,0 +1,1 @@
+"""How components are deployed: a folder for each driver, registered in `registry`."""

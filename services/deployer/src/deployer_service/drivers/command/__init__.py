@@ -1,0 +1,1 @@
+"""Driver `command`: jobs for the runners."""

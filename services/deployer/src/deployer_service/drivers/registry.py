@@ -1,0 +1,48 @@
+"""Registers the drivers by the names that `deploy.driver` has in `penstock.yml`: one line each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deployer_service.domain.ports import Driver, Performer
+from deployer_service.drivers.command.driver import CommandDriver
+from deployer_service.drivers.function.driver import LambdaDriver
+from deployer_service.drivers.function.performer import LambdaPerformer
+from penstock_shared.storage import ObjectStore
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What performers work with. `client` makes a boto3 client by its service's name."""
+
+    client: Callable[[str], Any]
+    objects: ObjectStore
+    component_role_arn: str
+
+
+def _functions(tools: Tools) -> LambdaPerformer:
+    return LambdaPerformer(tools.client("lambda"), tools.objects, tools.component_role_arn)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of deployment. Without a performer its requests go to somebody else: to runners."""
+
+    driver: Driver
+    make_performer: Callable[[Tools], Performer] | None = None
+
+
+KINDS: Mapping[str, Kind] = {
+    "command": Kind(CommandDriver()),
+    "lambda": Kind(LambdaDriver(), _functions),
+}
+
+
+def drivers() -> dict[str, Driver]:
+    """Every driver, by its name."""
+    return {name: kind.driver for name, kind in KINDS.items()}
+
+
+def performers(tools: Tools) -> dict[str, Performer]:
+    """Those who do a driver's work in the steps function, by the driver's name."""
+    return {name: kind.make_performer(tools) for name, kind in KINDS.items() if kind.make_performer}
