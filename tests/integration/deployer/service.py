@@ -117,7 +117,7 @@ class Service:
         store_plan(self.cloud.objects, plan)
         return flow_id, a_flow_ref(sha=sha, plan=plan_reference(plan))
 
-    def receive(self, flow_id: str, data: EventData, queue: str = "deployer") -> None:
+    def receive(self, flow_id: str, data: EventData, queue: str = "deployer", hop: int = 1) -> None:
         """One message for one of the deployer's queues."""
         event = make_event(
             data,
@@ -125,7 +125,7 @@ class Service:
             source="penstock/test",
             time=NOW,
             traceparent=new_traceparent(flow_id, NOW),
-            hop=1,
+            hop=hop,
         )
         assert self.handle(encode(event), queue) == []
 
@@ -168,20 +168,29 @@ class Service:
         """What the world has heard since it was last asked."""
         return [event.data for event in self.read("ears")]
 
-    def run_jobs(self) -> None:
-        """Runners finish every job that was asked for."""
-        for event in self.read("jobs"):
+    def run_to_the_end(self, failing: str = "") -> None:
+        """Everything happens until nothing more does; the deploy command of `failing` fails."""
+        self.run_own()
+        while self.run_jobs(failing):
+            self.run_own()
+
+    def run_jobs(self, failing: str = "") -> int:
+        """Runners finish every job that was asked for; returns how many those were."""
+        requested = self.read("jobs")
+        for event in requested:
             assert isinstance(event.data, JobRequested)
             job = event.data.job
+            fails = (job.component, job.name) == (failing, "deploy")
             result = a_result(
                 job.job_id,
                 owner=job.owner,
                 record=job.record,
                 name=job.name,
                 component=job.component,
-                state=JobState.SUCCEEDED,
+                state=JobState.FAILED if fails else JobState.SUCCEEDED,
             )
-            self.receive(event.subject, JobFinished(result=result))
+            self.receive(event.subject, JobFinished(result=result), hop=event.hop)
+        return len(requested)
 
     def run_own(self) -> None:
         """Deliver what the deployer has sent to itself, until there is nothing left."""
