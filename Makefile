@@ -23,6 +23,12 @@ unexport AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_PROFILE A
 # Only interpreters that are already there: nothing is downloaded behind a lock file's back.
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
+# A home that nobody may write to has no place for the installers' caches; this checkout has.
+CACHE_HOME := "$${XDG_CACHE_HOME:-$$HOME/.cache}"
+ifneq ($(shell mkdir -p $(CACHE_HOME) 2>/dev/null && test -w $(CACHE_HOME) && echo yes),yes)
+export UV_CACHE_DIR ?= $(CURDIR)/.build/cache/uv
+export npm_config_cache ?= $(CURDIR)/.build/cache/npm
+endif
 
 .PHONY: help setup demo test check lint types contracts templates up down bench package lock schemas clean
 
