@@ -26,8 +26,6 @@ CREW = Wishes(runners=2, slots=1)
 RISING = 150.0
 """Seconds that a flow may take whose calls died and are handed out again."""
 
-pytestmark = pytest.mark.timeout(120 + 180 * KILLS)
-
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
@@ -35,6 +33,8 @@ def home(tmp_path: Path) -> Iterator[Path]:
     down(tmp_path / "home")
 
 
+# On the function: the one that all tests here are given comes before a module's own.
+@pytest.mark.timeout(120 + 180 * KILLS)
 def test_every_flow_ends_as_it_should_whenever_the_emulator_is_killed(
     home: Path, tmp_path: Path
 ) -> None:
