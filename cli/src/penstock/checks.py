@@ -18,6 +18,7 @@ from penstock.errors import NoStackError, PenstockError
 from penstock.project import EMULATOR_PYTHON, NODE, OSLS, PROJECT_ROOT
 
 OLDEST_PYTHON = (3, 11)
+SANDBOX = (sys.executable, "-m", "penstock_runner.sandbox")
 LEAST_SPACE = 1
 """GB; the stack, its state and the jobs' folders need about as much."""
 
@@ -55,6 +56,7 @@ def checks_of_this_machine() -> Iterator[Check]:
     yield _file("emulator", EMULATOR_PYTHON)
     yield _loopback()
     yield _space()
+    yield _sandbox()
 
 
 def checks_of_the_stack(home: Path | None) -> Iterator[Check]:
@@ -128,6 +130,18 @@ def _space() -> Check:
     if free >= LEAST_SPACE:
         return Check("disk", Health.OK, found)
     return Check("disk", Health.PROBLEM, found, "Free some space.")
+
+
+def _sandbox() -> Check:
+    """Whether jobs are kept apart, as the runner finds out when it starts."""
+    try:
+        done = subprocess.run(SANDBOX, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        return Check("sandbox", Health.PROBLEM, f"could not be tried: {error}", "Run `make setup`.")
+    found = "; ".join(done.stdout.split("\n")).strip("; ") or done.stderr.strip()
+    if done.returncode == 0:
+        return Check("sandbox", Health.OK, found)
+    return Check("sandbox", Health.PROBLEM, found, "docs/runner.md says what a sandbox needs.")
 
 
 def _processes(book: ProcessBook) -> Iterator[Check]:

@@ -1,6 +1,5 @@
 """Builds the runner from its settings: makes all its clients, folders and guards."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +27,9 @@ from penstock_runner.domain.environment import Host
 from penstock_runner.domain.interruption import Shutdown
 from penstock_runner.domain.job_run import JobRun
 from penstock_runner.domain.ports import OpenLog
+from penstock_runner.sandbox.network import job_variables
+from penstock_runner.sandbox.probe import Found
+from penstock_runner.sandbox_bootstrap import sandbox_of
 from penstock_runner.settings import RunnerSettings, passed_on, runner_settings
 from penstock_runner.use_cases.handle_request import HandleRequest
 from penstock_runner.use_cases.keep_lease import BEATS_PER_TERM
@@ -36,7 +38,6 @@ from penstock_runner.use_cases.stop_jobs import FindStop
 from penstock_shared import aws
 from penstock_shared.aws.wire import Limits
 from penstock_shared.clock import utc_now
-from penstock_shared.errors import ConfigurationError
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.persistence.dynamodb import DynamoRecordStore
 from penstock_shared.persistence.remembering import RememberingRecords
@@ -78,7 +79,6 @@ class Clients:
 @contextmanager
 def running_agent() -> Iterator[Agent]:
     """The runner, ready to run. Raises ConfigurationError for settings that are wrong."""
-    _check_machine()
     told = runner_settings()
     refuse_inspection()
     clients = Clients.of(told)
@@ -86,25 +86,28 @@ def running_agent() -> Iterator[Agent]:
         yield _agent(told, clients, folder)
 
 
-def _check_machine() -> None:
-    if not hasattr(os, "pidfd_open"):
-        raise ConfigurationError("a runner needs Linux and Python 3.11 or newer")
-
-
 def _agent(told: RunnerSettings, clients: Clients, folder: Path) -> Agent:
     shutdown = Shutdown()
     queue = _queue(told, clients)
+    guard = ProcessGuard.on_duty()
+    found = sandbox_of(told, guard)
+    SERVICE.telemetry.logger.info("sandbox", made_by=found.name, missing=found.missing)
     run_job = RunJob(
         workshop=_workshop(told, clients, folder),
-        shell=PosixShell(ProcessGuard.on_duty()),
+        shell=PosixShell(guard, found.sandbox),
         open_log=_log_opener(told, clients),
-        host=Host(told.penstock_runner_path, told.penstock_runner_presets, passed_on(told)),
+        host=_host(told, found),
         clock=utc_now,
     )
     handle = _handler(told, clients, queue, run_job, shutdown)
     until_heartbeat = told.penstock_runner_lease_seconds // BEATS_PER_TERM + 2
     slots = told.penstock_runner_slots
     return Agent(queue, handle, shutdown, SERVICE.telemetry, slots, hidden_for=until_heartbeat)
+
+
+def _host(told: RunnerSettings, found: Found) -> Host:
+    passed = {**passed_on(told), **(job_variables() if found.confines else {})}
+    return Host(told.penstock_runner_path, told.penstock_runner_presets, passed)
 
 
 def _queue(told: RunnerSettings, clients: Clients) -> SqsJobQueue:

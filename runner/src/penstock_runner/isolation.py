@@ -9,6 +9,7 @@ against jobs that run as root; docs/runner.md says what does.
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Mapping, MutableMapping
 
 HANDOVER = "PENSTOCK_RUNNER_HANDOVER"
@@ -32,10 +33,20 @@ def hide_credentials(environ: MutableMapping[str, str] = os.environ) -> None:
 
 
 def _handed_over(private: Mapping[str, str]) -> int:
-    # A file in memory, not a pipe: it takes any number of bytes before somebody reads.
-    descriptor = os.memfd_create("settings", 0)
+    # A file without a name, not a pipe: it takes any number of bytes before somebody reads.
+    descriptor = _nameless_file()
     os.write(descriptor, json.dumps(private).encode())
     os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def _nameless_file() -> int:
+    """A file in memory where the system has those, and else one that only its holder can open."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("settings", 0)
+    with tempfile.TemporaryFile(buffering=0) as file:
+        descriptor = os.dup(file.fileno())
+    os.set_inheritable(descriptor, True)
     return descriptor
 
 

@@ -2,12 +2,21 @@
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import Field, field_validator
 
 from penstock_shared.passing import PASSED, passed_from
 from penstock_shared.settings import Settings, read_settings
+
+
+class Confinement(StrEnum):
+    """Whether jobs run in sandboxes: if the machine can make them, or the runner ends, or never."""
+
+    AUTO = "auto"
+    REQUIRED = "required"
+    OFF = "off"
 
 
 class RunnerSettings(Settings):
@@ -31,6 +40,13 @@ class RunnerSettings(Settings):
     """Bytes of the largest output: 250 MiB is what Lambda takes, unpacked."""
     penstock_runner_passes: str = ",".join(PASSED)
     """Comma-separated names of the runner's own variables that jobs are given too."""
+    penstock_runner_sandbox: Confinement = Confinement.AUTO
+    penstock_runner_memory_bytes: int = Field(default=4 << 30, ge=16 << 20)
+    penstock_runner_processes: int = Field(default=1024, ge=16)
+    """Threads count too."""
+    penstock_runner_disk_bytes: int = Field(default=10 << 30, ge=1 << 20)
+    penstock_runner_reaches: str = ""
+    """Comma-separated host:port of private places that jobs may reach."""
     aws_ca_bundle: str = ""
 
     @field_validator("penstock_runner_passes")

@@ -25,7 +25,8 @@ from tests.unit.penstock_runner.test_shell import is_gone
 
 pytestmark = pytest.mark.integration
 
-SHORT_LEASE = {"PENSTOCK_RUNNER_LEASE_SECONDS": "2"}
+# These stories look at a job's processes and files from outside, so it gets no sandbox.
+SHORT_LEASE = {"PENSTOCK_RUNNER_LEASE_SECONDS": "2", "PENSTOCK_RUNNER_SANDBOX": "off"}
 LASTS_ONLY_ONCE = 'echo $$ > "$PIDS/$PENSTOCK_ATTEMPT"; [ "$PENSTOCK_ATTEMPT" -gt 1 ] || sleep 1000'
 
 

@@ -67,7 +67,7 @@ def test_an_ordinary_user_s_job_sees_nothing_of_its_runner_s_process(
         if not shutil.which("setpriv"):
             pytest.skip("root sees everything, and there is no setpriv to give that up")
         prefix = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
-    start_runner(world, prefix=prefix)
+    start_runner(world, prefix=prefix, PENSTOCK_RUNNER_SANDBOX="off")
     job = world.job(SPY)
 
     world.request(job)

@@ -57,6 +57,7 @@ class PosixShell:
         stop.check(monotonic())
         mark = f"{MARK}={command.environment.get(MARK, '')}"
         with self.guard.guarding(lambda: self.sandbox.start(command), mark, stop) as cell:
+            cell.begin()
             attendance = _Attendance(cell, write, stop, monotonic() + command.timeout)
             how = attendance.attend()
         if how is _How.STOPPED or stop.has_run_out(monotonic()):

@@ -2,9 +2,8 @@
 owner says.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from penstock_runner.domain.ports import Site
 from penstock_shared.contracts.jobs import Checkout, Job
@@ -24,14 +23,12 @@ _FOR_ALL = {
 class Host:
     """What jobs may know of the machine: its PATH, and the variables that its owner lets them have.
 
-    `presets` is a Python whose environment has the presets. `folders` are those that a job may
-    read besides the system's own and those of its PATH.
+    `presets` is a Python whose environment has the presets.
     """
 
     path: str
     presets: str
     passed_on: Mapping[str, str] = field(default_factory=dict)
-    folders: Sequence[Path] = ()
 
 
 def environment_of(job: Job, flow_id: str, attempt: int, site: Site, host: Host) -> dict[str, str]:

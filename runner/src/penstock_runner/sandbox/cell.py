@@ -3,6 +3,7 @@
 import select
 import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +20,10 @@ class Cell(Protocol):
     @property
     def process(self) -> Process:
         """The process whose end and output are the command's."""
+        ...
+
+    def begin(self) -> None:
+        """Let the command begin, which waits until its end is guarded. Raises JobError."""
         ...
 
     def ask_to_end(self) -> None:
@@ -39,10 +44,10 @@ class Cell(Protocol):
 
 
 class Sandbox(Protocol):
-    """Starts commands."""
+    """Makes cells for commands."""
 
     def start(self, command: Command) -> Cell:
-        """Start the command. Raises JobError if that cannot be done."""
+        """A cell in which the command waits to begin. Raises JobError if there can be none."""
         ...
 
 
@@ -52,6 +57,10 @@ class Group:
 
     process: Process
     meter: Meter
+
+    def begin(self) -> None:
+        """Let the waiting shell go on."""
+        let_in(self.process, b"\n")
 
     def ask_to_end(self) -> None:
         """Send SIGTERM to the group."""
@@ -69,6 +78,13 @@ class Group:
     def failure(self) -> str:
         """Popen has raised by now if the command could not be started."""
         return ""
+
+
+def let_in(process: Process, script: bytes) -> None:
+    """Give a waiting shell what it reads; one that has ended reads nothing."""
+    if process.stdin:
+        with suppress(BrokenPipeError), process.stdin as entry:
+            entry.write(script)
 
 
 def await_readable(descriptor: int, seconds: float) -> bool:

@@ -8,6 +8,8 @@ from penstock_runner.errors import JobError
 from penstock_runner.sandbox.cell import Cell, Group
 from penstock_runner.sandbox.limits import Limits, Meter
 
+_WAIT = 'read -r _ && unset PWD && exec /bin/sh -e -c "$0" </dev/null'
+
 
 @dataclass(frozen=True)
 class Unconfined:
@@ -16,14 +18,14 @@ class Unconfined:
     limits: Limits = field(default_factory=Limits)
 
     def start(self, command: Command) -> Cell:
-        """Start the command. Raises JobError."""
+        """A cell in which the command waits to begin. Raises JobError."""
         try:
             # No preexec_fn: with one, Popen would have to copy the runner's page tables each time.
             process = subprocess.Popen(
-                ["/bin/sh", "-e", "-c", command.script],
+                ["/bin/sh", "-c", _WAIT, command.script],
                 cwd=command.folder,
                 env=command.environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 bufsize=0,

@@ -117,6 +117,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tool.chmod(0o755)
     for name in ("NODE", "OSLS", "EMULATOR_PYTHON"):
         monkeypatch.setattr(checks, name, tool)
+    monkeypatch.setattr(checks, "SANDBOX", (str(tool),))
     return tool
 
 
@@ -127,9 +128,20 @@ def health(done: Any) -> dict[str, str]:
 def test_doctor_without_a_stack_looks_at_the_machine(run: Run, tools: Path) -> None:
     found = health(run("doctor", "--json"))
     assert found.pop("stack") == "skipped"
-    assert set(found) == {"python", "git", "node", "osls", "emulator", "ports", "disk"}
+    assert set(found) == {"python", "git", "node", "osls", "emulator", "ports", "disk", "sandbox"}
     assert set(found.values()) == {"ok"}
     assert "– stack" in run("doctor").stdout
+
+
+def test_doctor_says_when_jobs_are_not_kept_apart(
+    run: Run, tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "SANDBOX", ("/bin/sh", "-c", "echo none; echo no rights; exit 1"))
+
+    done = run("doctor", code=1)
+
+    assert "none; no rights" in done.stdout
+    assert "docs/runner.md says what a sandbox needs" in done.stdout
 
 
 def test_doctor_says_what_is_missing_and_how_to_cure_it(run: Run, tools: Path) -> None:

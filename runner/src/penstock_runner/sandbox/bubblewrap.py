@@ -1,0 +1,138 @@
+"""Sandboxes made by bubblewrap: https://github.com/containers/bubblewrap.
+
+A command gets process, mount, IPC, host name and network namespaces of its own, and a user
+namespace or, if the runner is root, a user id that nobody else has. It sees the system's folders
+and those of the tools on its PATH, read-only, and its own folders; everything else does not exist
+for it.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from penstock_runner.domain.ports import Command
+from penstock_runner.errors import JobError
+from penstock_runner.sandbox.cell import Cell, Process, await_readable
+from penstock_runner.sandbox.folders import parents_of, read_only, system_binds
+from penstock_runner.sandbox.identity import Identity
+from penstock_runner.sandbox.limits import Limits, Meter
+from penstock_runner.sandbox.namespace import Namespace, death_of, unmade
+from penstock_runner.sandbox.network import Network
+from penstock_runner.sandbox.script import script_of
+
+_PRIVATE = (
+    "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net", "--unshare-cgroup-try",
+    "--die-with-parent", "--proc", "/proc", "--dev", "/dev",
+)  # fmt: skip
+_SHARED_MEMORY = 256 << 20
+"""Bytes of /dev/shm."""
+_TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108  # a job has its own there
+_BEGIN_PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Bubblewrap:
+    """Makes a sandbox with the program `bwrap` for each command.
+
+    `folders` can be read by jobs beside the system's. Without a `network` a job reaches nothing.
+    """
+
+    bwrap: Path
+    folders: Sequence[Path] = ()
+    limits: Limits = field(default_factory=Limits)
+    network: Network | None = None
+
+    def start(self, command: Command) -> Cell:
+        """A sandbox in which the command waits to begin. Raises JobError."""
+        if not command.folder.is_dir():
+            raise JobError(f"the command could not be started: there is no {command.folder}")
+        script = script_of(command, self.limits)
+        identity = Identity.new()
+        identity.own(command.writable)
+        status, writing = os.pipe()
+        try:
+            process = self._started(command, identity, writing)
+        except OSError as error:
+            os.close(status)
+            raise JobError(f"the sandbox could not be started: {error}") from error
+        finally:
+            os.close(writing)
+        return self._cell(process, status, command, script)
+
+    def _started(self, command: Command, identity: Identity, status: int) -> Process:
+        with _in_memory(identity.account) as account:
+            binds = ["--ro-bind-data", str(account), "/etc/passwd"] if identity.account else []
+            arguments = [*self._arguments(command, identity), *binds]
+            arguments += ["--json-status-fd", str(status)]
+            with _in_memory(_joined(arguments)) as listed:
+                return subprocess.Popen(
+                    [str(self.bwrap), "--args", str(listed), "--", *identity.entry, "/bin/sh"],
+                    env={},
+                    cwd="/",
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    bufsize=0,
+                    pass_fds=(listed, status, account),
+                    start_new_session=True,
+                )
+
+    def _arguments(self, command: Command, identity: Identity) -> list[str]:
+        site = command.site
+        shared = ["--perms", "1777", "--size", str(_SHARED_MEMORY), "--tmpfs", "/dev/shm"]  # noqa: S108
+        temporary = ["--bind", str(site.temporary)] if site else ["--tmpfs"]
+        return [
+            *_PRIVATE,
+            *identity.arguments,
+            *system_binds(),
+            *shared,
+            *("--remount-ro", "/dev"),
+            *parents_of(_TEMPORARY),
+            *(part for name in _TEMPORARY for part in (*temporary, str(name))),
+            *parents_of([*self.folders, *command.writable]),
+            *read_only(self.folders),
+            *(part for name in command.writable for part in ("--bind", str(name), str(name))),
+            *("--remount-ro", "/"),
+        ]
+
+    def _cell(self, process: Process, status: int, command: Command, script: bytes) -> Cell:
+        try:
+            init = _init_of(status)
+        except (OSError, ValueError) as error:
+            raise unmade(process, status, error) from error
+        meter = Meter(init, self.limits, command.writable)
+        died = death_of(process, init, status)
+        network, deploys = self.network, command.deploys
+        return Namespace(process, init, died, status, meter, network, script, deploys)
+
+
+def _init_of(status: int) -> int:
+    """The process id of the namespace's first process, from bubblewrap's first line of JSON."""
+    line = b""
+    while not line.endswith(b"\n"):
+        if not await_readable(status, _BEGIN_PATIENCE):
+            raise OSError(f"no answer within {_BEGIN_PATIENCE:g} s")
+        received = os.read(status, 1 << 12)  # the next line is written when the command ends
+        if not received:
+            raise OSError("bubblewrap ended")
+        line += received
+    return int(json.loads(line)["child-pid"])
+
+
+def _joined(arguments: Sequence[str]) -> bytes:
+    return b"".join(os.fsencode(argument) + b"\0" for argument in arguments)
+
+
+@contextmanager
+def _in_memory(content: bytes) -> Iterator[int]:
+    descriptor = os.memfd_create("sandbox")
+    try:
+        os.write(descriptor, content)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,236 @@
+"""The way out of the sandboxes' networks: `python -m penstock_runner.sandbox.gateway FD`.
+
+A process beside the runner that listens inside each job's network namespace. On one port it is a
+forward proxy (CONNECT and plain HTTP) that refuses the machine and the metadata services by their
+resolved addresses; on others it passes connections on to one place each.
+
+It is asked by lines of JSON on the socket FD, each answered by a line: `{"enter": PID, "doors":
+{"PORT": "HOST:PORT", or "" for the proxy}}`, `{"leave": PID}`; an answer is `{"error": TEXT}`.
+"""
+
+import asyncio
+import base64
+import concurrent.futures.thread  # noqa: F401  # see main: later nobody may read the file
+import encodings.idna  # noqa: F401
+import json
+import os
+import socket
+import sys
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from penstock_runner.sandbox.addresses import host_and_port, is_refused
+from penstock_runner.sandbox.porter import ask_porter, fork_porter
+
+_CHUNK = 1 << 16
+_LONGEST_HEAD = 1 << 16
+_CONNECTING = 20.0
+_NOBODY = 65534
+_HOP_BY_HOP = {"connection", "keep-alive", "proxy-authorization", "proxy-connection"}
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class RefusedError(Exception):
+    """The gateway does not go there. Its text is for people."""
+
+
+@dataclass
+class Gateway:
+    """All open doors. `allowed` are places that may be reached wherever they are."""
+
+    porter: socket.socket
+    allowed: Collection[tuple[str, int]] = ()
+    _doors: dict[int, list[asyncio.Server]] = field(default_factory=dict)
+
+    async def serve(self, control: socket.socket) -> None:
+        """Answer the runner until it is gone."""
+        reader, writer = await asyncio.open_unix_connection(sock=control)
+        while line := await reader.readline():
+            try:
+                await self._obey(json.loads(line))
+                answer = ""
+            except OSError as error:
+                answer = str(error)
+            writer.write(json.dumps({"error": answer}).encode() + b"\n")
+
+    async def _obey(self, order: dict[str, Any]) -> None:
+        if "enter" in order:
+            await self._enter(order["enter"], order["doors"])
+            return
+        for server in self._doors.pop(order["leave"], []):
+            server.close()
+
+    async def _enter(self, pid: int, doors: dict[str, str]) -> None:
+        opened = ask_porter(self.porter, pid, [int(port) for port in doors])
+        self._doors[pid] = [
+            await asyncio.start_server(
+                partial(_pass_on, target) if target else self._proxy,
+                sock=listening,
+                limit=_LONGEST_HEAD,
+            )
+            for target, listening in zip(doors.values(), opened, strict=True)
+        ]
+
+    async def _proxy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            upstream = await self._way(head, writer)
+        except RefusedError as error:
+            await _end(writer, "403 Forbidden", str(error))
+        except (TimeoutError, OSError, ValueError) as error:
+            await _end(writer, "502 Bad Gateway", str(error))
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            writer.close()
+        else:
+            await _relay((reader, writer), upstream)
+
+    async def _way(self, head: str, writer: asyncio.StreamWriter) -> Streams:
+        """A connection to where the request's head wants to go, which has been told so."""
+        request, *fields = head.rstrip("\r\n").split("\r\n")
+        method, target, version = request.split(" ")
+        if method == "CONNECT":
+            host, port = host_and_port(target)
+            upstream = await self._connected(host, port, "https")
+            writer.write(f"{version} 200 Connection established\r\n\r\n".encode())
+            return upstream
+        url = urlsplit(target)
+        if url.scheme != "http" or not url.hostname:
+            raise ValueError(f"this proxy does not understand {method} {target[:200]}")
+        kept = [line for line in fields if line.partition(":")[0].lower() not in _HOP_BY_HOP]
+        via = _upstream_proxy(url.hostname, "http")
+        path = url._replace(scheme="", netloc="").geturl() or "/"
+        lines = [f"{method} {target if via else path} {version}", *kept, "Connection: close"]
+        if via:
+            await self._check(url.hostname, url.port or 80, unknown_is_fine=True)
+            upstream = await _open(*via[:2])
+            lines += via[2]
+        else:
+            upstream = await self._directly(url.hostname, url.port or 80)
+        upstream[1].write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+        return upstream
+
+    async def _connected(self, host: str, port: int, scheme: str) -> Streams:
+        via = _upstream_proxy(host, scheme)
+        if not via:
+            return await self._directly(host, port)
+        await self._check(host, port, unknown_is_fine=True)
+        upstream = await _open(*via[:2])
+        name = f"[{host}]" if ":" in host else host
+        lines = [f"CONNECT {name}:{port} HTTP/1.1", f"Host: {name}:{port}", *via[2]]
+        upstream[1].write(("\r\n".join(lines) + "\r\n\r\n").encode())
+        answer = (await upstream[0].readuntil(b"\r\n\r\n")).split(b"\r\n")[0].decode("latin-1")
+        if answer.split(" ")[1:2] != ["200"]:
+            raise OSError(f"the proxy {via[0]} answered {answer}")
+        return upstream
+
+    async def _directly(self, host: str, port: int) -> Streams:
+        last: OSError = OSError(f"{host} has no address")
+        for address in await self._check(host, port):
+            try:
+                upstream = await _open(address, port)
+            except OSError as error:
+                last = error
+                continue
+            self._refuse_machine(host, port, upstream[1])
+            return upstream
+        raise last
+
+    async def _check(self, host: str, port: int, *, unknown_is_fine: bool = False) -> list[str]:
+        """The addresses of a host, all of which may be reached: connections go to these and are
+        not resolved again, so that a name cannot mean something else a moment later.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError:
+            if unknown_is_fine:
+                return []
+            raise
+        addresses = [str(address[0]) for *_, address in found]
+        if (host, port) not in self.allowed:
+            for address in addresses:
+                if is_refused(address):
+                    raise RefusedError(f"no job may reach {host}:{port}, which is {address}")
+        return addresses
+
+    def _refuse_machine(self, host: str, port: int, writer: asyncio.StreamWriter) -> None:
+        ours, theirs = (writer.get_extra_info(name) for name in ("sockname", "peername"))
+        if ours[0] == theirs[0] and (host, port) not in self.allowed:
+            writer.close()
+            raise RefusedError(f"no job may reach {host}:{port}, which is its runner's machine")
+
+
+def _upstream_proxy(host: str, scheme: str) -> tuple[str, int, list[str]] | None:
+    """Where to connect instead, by the machine's own settings, and the headers to add."""
+    proxies = getproxies()
+    address = proxies.get(scheme) or proxies.get("all")
+    if not address or proxy_bypass(host):
+        return None
+    url = urlsplit(address if "://" in address else f"http://{address}")
+    given = f"{unquote(url.username or '')}:{unquote(url.password or '')}".encode()
+    fields = [f"Proxy-Authorization: Basic {base64.b64encode(given).decode()}"]
+    return url.hostname or "", url.port or 80, fields if url.username else []
+
+
+async def _pass_on(target: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        upstream = await _open(*host_and_port(target))
+    except (TimeoutError, OSError):
+        writer.close()
+    else:
+        await _relay((reader, writer), upstream)
+
+
+async def _open(host: str, port: int) -> Streams:
+    opening = asyncio.open_connection(host, port, limit=_LONGEST_HEAD)
+    return await asyncio.wait_for(opening, _CONNECTING)
+
+
+async def _relay(one: Streams, other: Streams) -> None:
+    try:
+        await asyncio.gather(_copy(one[0], other[1]), _copy(other[0], one[1]))
+    finally:
+        for _, writer in (one, other):
+            writer.close()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while content := await reader.read(_CHUNK):
+            writer.write(content)
+            await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
+
+
+async def _end(writer: asyncio.StreamWriter, status: str, reason: str) -> None:
+    text = f"Penstock: {reason}\n".encode()
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n"
+    with suppress(OSError):
+        writer.write(head.encode() + text)
+        await writer.drain()
+    writer.close()
+
+
+def main() -> None:
+    """Serve until the runner closes the socket, or dies."""
+    porter = fork_porter()
+    if os.getuid() == 0:
+        # Only the porter needs root; who reads what jobs send does not. Nobody may not read the
+        # interpreter's files if they lie in root's home, so all modules are imported by now.
+        os.setgroups([])
+        os.setgid(_NOBODY)
+        os.setuid(_NOBODY)
+    control = socket.socket(fileno=int(sys.argv[1]))
+    allowed = {host_and_port(place) for place in sys.argv[2:]}
+    asyncio.run(Gateway(porter, allowed).serve(control))
+
+
+if __name__ == "__main__":
+    main()

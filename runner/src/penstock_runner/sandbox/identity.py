@@ -1,0 +1,74 @@
+"""Who a job is inside its sandbox.
+
+An unprivileged runner's jobs are its own user in a user namespace, without any capability. A job of
+root's must not be root, in no namespace: root owns /etc/shadow, and the kernel limits root's
+processes nowhere. It becomes a user that nobody else is, and its folders are given to that user.
+"""
+
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+# The range in which systemd gives services a user for as long as they run, see systemd.exec(5).
+_USERS = range(61184, 65520)
+_BECOME = (
+    "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs",
+)  # fmt: skip
+_NEEDED = (0, 6, 7, 21)
+"""CAP_CHOWN, CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN, see capability.h."""
+SETPRIV = Path("/usr/bin/setpriv")
+"""Of util-linux."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """`user` is the user id that a job of root's becomes; None for the runner's own."""
+
+    user: int | None
+
+    @classmethod
+    def new(cls) -> "Identity":
+        """The identity of one job."""
+        return cls(random.choice(_USERS) if _may_become_anybody() else None)  # noqa: S311  # no secret
+
+    @property
+    def arguments(self) -> list[str]:
+        """bubblewrap's arguments for the privileges with which the command's shell is started."""
+        if self.user is None:
+            return ["--unshare-user"]
+        kept = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
+        return ["--cap-drop", "ALL", *(part for name in kept for part in ("--cap-add", name))]
+
+    @property
+    def entry(self) -> list[str]:
+        """The program, with arguments, that gives those privileges up."""
+        if self.user is None:
+            return []
+        return [str(SETPRIV), f"--reuid={self.user}", f"--regid={self.user}", *_BECOME]
+
+    @property
+    def account(self) -> bytes:
+        """Its /etc/passwd: tools look up their user's name. Empty for the machine's own."""
+        if self.user is None:
+            return b""
+        lines = ("root:x:0:0::/:/bin/sh", f"penstock:x:{self.user}:{self.user}::/tmp:/bin/sh")
+        return "".join(f"{line}\n" for line in lines).encode()
+
+    def own(self, folders: Sequence[Path]) -> None:
+        """Give the folders, and all that is in them, to the job."""
+        if self.user is None:
+            return
+        for top in folders:
+            os.chown(top, self.user, self.user)
+            for _, names, files, folder in os.fwalk(top):
+                for name in (*names, *files):
+                    os.chown(name, self.user, self.user, dir_fd=folder, follow_symlinks=False)
+
+
+def _may_become_anybody() -> bool:
+    """Whether this process is root with the rights that root has outside of containers."""
+    status = Path("/proc/self/status").read_text()
+    _, _, held = status.partition("CapEff:")
+    return all(int(held.split()[0], 16) >> number & 1 for number in _NEEDED)

@@ -1,0 +1,229 @@
+"""Jobs that try to leave their world: each is refused, ended with the reason, the runner lives."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from penstock_shared.contracts.jobs import JobResult, JobState
+from tests.integration.runner.conftest import StartRunner
+from tests.integration.runner.world import Runner, World
+
+pytestmark = pytest.mark.integration
+
+MIB = 1 << 20
+LIMITS = {
+    "PENSTOCK_RUNNER_SANDBOX": "required",
+    "PENSTOCK_RUNNER_MEMORY_BYTES": str(256 * MIB),
+    "PENSTOCK_RUNNER_PROCESSES": "100",
+    "PENSTOCK_RUNNER_DISK_BYTES": str(64 * MIB),
+}
+# A user of its own without any rights on the machine, also where the tests run as root.
+UNPRIVILEGED = ("unshare", "--user", "--map-user=65000", "--map-group=65000")
+USERS = [pytest.param(UNPRIVILEGED, id="unprivileged")] + [
+    pytest.param((), id="root") for _ in range(os.getuid() == 0)
+]
+
+
+class Sandboxed:
+    """A world with a runner whose jobs have a sandbox."""
+
+    def __init__(self, world: World, runner: Runner, folder: Path) -> None:
+        self.world, self.runner, self.folder = world, runner, folder
+
+    def run(self, script: str, **more: object) -> JobResult:
+        job = self.world.job(script, **more)
+        self.world.request(job)
+        return self.world.result(job)
+
+
+@pytest.fixture(params=USERS)
+def sandboxed(
+    request: pytest.FixtureRequest, world: World, start_runner: StartRunner, tmp_path: Path
+) -> Iterator[Sandboxed]:
+    runner = start_runner(world, prefix=request.param, PENSTOCK_TEST_SECRET="hidden", **LIMITS)
+    yield Sandboxed(world, runner, tmp_path)
+    assert runner.process.poll() is None, "the runner is alive"
+
+
+def test_a_job_sees_its_own_processes_only(sandboxed: Sandboxed) -> None:
+    result = sandboxed.run("cat /proc/[0-9]*/cmdline | tr '\\0' ' '; cat /proc/[0-9]*/environ || :")
+
+    assert "-m penstock_runner" not in result.tail
+    assert "hidden" not in result.tail
+    assert "AWS_SECRET" not in result.tail
+
+
+def test_a_job_sees_no_other_job_s_files_and_no_cache(sandboxed: Sandboxed) -> None:
+    work = sandboxed.folder / "work"
+
+    result = sandboxed.run(
+        f"ls {work}; ls -d {work}/runner-*/* | wc -l; ls {work}/cache; touch {work}/cache/x"
+    )
+
+    assert result.state is JobState.FAILED
+    assert "cache" not in result.tail.splitlines()[0]
+    assert "No such file or directory" in result.tail
+    assert not (work / "cache" / "x").exists()
+
+
+def test_a_job_has_no_rights_on_the_machine(sandboxed: Sandboxed) -> None:
+    result = sandboxed.run(
+        "grep CapEff /proc/self/status; id -u; ls -A /root /home /run 2>&1; touch /usr/x /etc/x"
+    )
+
+    assert "CapEff:\t0000000000000000" in result.tail
+    assert "0" not in result.tail.splitlines()
+    assert "docker.sock" not in result.tail
+    assert result.state is JobState.FAILED
+
+
+@pytest.mark.parametrize("sandboxed", USERS[1:], indirect=True)
+def test_a_job_of_root_reads_no_file_of_root(sandboxed: Sandboxed) -> None:
+    result = sandboxed.run("cat /etc/shadow")
+
+    assert result.state is JobState.FAILED
+    assert "Permission denied" in result.tail
+
+
+def test_a_daemon_ends_with_its_job(sandboxed: Sandboxed) -> None:
+    marker = f"{os.getpid()}.5"
+
+    result = sandboxed.run(f"(setsid env -i /bin/sleep {marker} </dev/null >/dev/null 2>&1 &)")
+
+    assert result.state is JobState.SUCCEEDED
+    assert not any(marker.encode() in command for command in commands())
+
+
+def test_who_forks_without_end_is_ended(sandboxed: Sandboxed) -> None:
+    result = sandboxed.run("f() { f | f & }; f 2>/dev/null; sleep 60")
+
+    assert result.state is JobState.FAILED
+    assert "processes and threads, the limit is 100" in result.reason
+
+
+def test_who_takes_all_memory_is_ended(sandboxed: Sandboxed) -> None:
+    script = "x=[]\nwhile True: x.append(bytearray(b'x' * 10_000_000))"
+
+    result = sandboxed.run(f'python3 -c "{script}"')
+
+    assert result.state is JobState.FAILED
+    assert result.reason.startswith("killed: ")
+    assert result.reason.endswith("MiB of memory, the limit is 256 MiB")
+
+
+def test_who_fills_the_disk_is_ended(sandboxed: Sandboxed) -> None:
+    result = sandboxed.run("while :; do head -c 5000000 /dev/zero >> big; done")
+
+    assert result.state is JobState.FAILED
+    assert result.reason.endswith("MiB of disk, the limit is 64 MiB")
+
+
+def test_a_job_reaches_no_metadata_service(sandboxed: Sandboxed) -> None:
+    script = (
+        "curl -sS -m 5 --noproxy '*' http://169.254.169.254/ || echo direct refused\n"
+        "curl -sS -m 5 http://169.254.169.254/\n"
+        "curl -sS -m 5 http://[fd00:ec2::254]/\n"
+        "curl -sS -m 5 http://169.254.169.254.nip.invalid/ || :"
+    )
+    with stand_in("169.254.169.254") as asked:
+        result = sandboxed.run(script)
+
+    assert "direct refused" in result.tail
+    assert "no job may reach 169.254.169.254:80" in result.tail
+    assert "no job may reach fd00:ec2::254:80" in result.tail
+    assert asked == []
+
+
+def test_a_job_reaches_no_service_of_the_machine(sandboxed: Sandboxed) -> None:
+    with stand_in("127.0.0.1") as asked:
+        port = asked.port
+        result = sandboxed.run(
+            f"curl -sS -m 5 --noproxy '*' http://127.0.0.1:{port}/ || echo direct refused\n"
+            f"curl -sS -m 5 --noproxy nothing http://127.0.0.1:{port}/\n"
+            f"curl -sS -m 5 --noproxy nothing http://localhost:{port}/"
+        )
+
+    assert "direct refused" in result.tail
+    assert result.tail.count("no job may reach") == 2
+    assert asked == []
+
+
+def test_only_a_deployment_reaches_the_emulator(sandboxed: Sandboxed) -> None:
+    script = f"curl -sS -m 5 {sandboxed.world.emulator.address}/_localstack/health || exit 3"
+
+    assert sandboxed.run(script).exit_code == 3
+    assert sandboxed.run(script, environment="staging").exit_code == 0
+
+
+def test_a_job_reaches_the_private_places_that_are_named(
+    world: World, start_runner: StartRunner
+) -> None:
+    with stand_in("127.0.0.1") as asked:
+        start_runner(world, PENSTOCK_RUNNER_REACHES=f"127.0.0.1:{asked.port}", **LIMITS)
+        job = world.job(f"curl -sS -m 5 http://127.0.0.1:{asked.port}/index")
+        world.request(job)
+        result = world.result(job)
+
+    assert result.tail == "here"
+    assert asked == ["/index"]
+
+
+def commands() -> Iterator[bytes]:
+    """The command lines of the machine's processes."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it may end at this moment
+            yield path.read_bytes()
+
+
+class stand_in(list[str]):  # noqa: N801  # a context manager that reads like a function
+    """A web server at this address: the paths that it was asked for."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__()
+        self.host = host
+
+    def __enter__(self) -> "stand_in":
+        asked = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.append(self.path)
+                self.send_response(200)
+                self.send_header("Content-Length", "4")
+                self.end_headers()
+                self.wfile.write(b"here")
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = server_at(self.host, Handler)
+        self.port = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def server_at(host: str, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+    """Linux lets a socket listen on an address that no interface has, if it says so.
+
+    Connections from this machine then arrive only if a route leads them here, so the address is
+    refused by the job's world whether or not somebody listens.
+    """
+    server = ThreadingHTTPServer((host, 0), handler, bind_and_activate=False)
+    server.socket.setsockopt(socket.SOL_IP, 15, 1)  # IP_FREEBIND, see ip(7)
+    if host.startswith("169.254."):
+        server.server_address = (host, 80 if os.getuid() == 0 else 0)
+    server.server_bind()
+    server.server_activate()
+    return server
