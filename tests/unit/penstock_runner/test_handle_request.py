@@ -385,16 +385,31 @@ def test_a_job_whose_flow_was_stopped_is_cancelled() -> None:
     assert [result.reason for result in desk.results] == ["flow aborted by ada: wrong button"]
 
 
-def test_a_job_that_waited_for_long_is_not_begun_if_its_flow_was_stopped() -> None:
+def test_a_waiting_job_of_a_stopped_flow_is_dropped_unseen() -> None:
     desk = Desk(stopped={FLOW_ID: "flow aborted"})
     desk.table.clock.advance(seconds=6)
 
+    desk.handle()
+
+    assert len(desk.queue.deleted) == 1
+    assert desk.results == []
+    assert desk.table.store.items == {}
+
+
+def test_a_waiting_deployment_of_a_stopped_flow_is_told_as_cancelled() -> None:
+    desk = Desk(stopped={FLOW_ID: "flow aborted"})
+    desk.table.clock.advance(seconds=6)
+    orders: list[Why] = []
+
     def work(lease: Lease) -> JobResult:
         assert lease.stop.order is not None
-        assert lease.stop.order.why is Why.CANCELLED
+        orders.append(lease.stop.order.why)
         return succeed(lease)
 
-    desk.handle(work)
+    desk.handle(work, body=a_request(a_job(environment="staging")))
+
+    assert orders == [Why.CANCELLED]
+    assert len(desk.results) == 1
 
 
 def test_a_job_that_undoes_a_stopped_flow_runs() -> None:

@@ -243,14 +243,14 @@ def test_a_coverage_report_that_was_not_left_fails_the_gate(room: Room) -> None:
 
 def test_a_stop_ends_the_run(room: Room) -> None:
     room.start(UNIT)
-    StopRun(room.records)(an_event(FlowAborted(reason="no")), a_cause())
+    StopRun(room.records, room.plans, room.verdicts)(an_event(FlowAborted(reason="no")), a_cause())
 
     assert room.finish(room.jobs()[0]).result is Result.ALREADY_DONE
     assert room.said.only(TestsPassed) == []
 
 
 def test_a_stop_that_comes_first_keeps_the_run_from_starting(room: Room) -> None:
-    StopRun(room.records)(an_event(FlowAborted(reason="no")), a_cause())
+    StopRun(room.records, room.plans, room.verdicts)(an_event(FlowAborted(reason="no")), a_cause())
 
     assert room.start(UNIT).result is Result.ALREADY_DONE
     assert room.jobs() == []
@@ -334,3 +334,14 @@ def test_a_run_of_many_gates_stays_small(room: Room) -> None:
     known = room.records.get(FLOW_ID)
     assert known
     assert len(known.model_dump_json()) < 2_000
+
+
+def test_what_has_passed_is_remembered_also_of_a_run_that_ends_early(room: Room) -> None:
+    room.start(LINT, UNIT)
+    room.finish(room.jobs()[0])
+    assert room.verdicts.answers == {}
+
+    stop = StopRun(room.records, room.plans, room.verdicts)
+    stop(an_event(FlowAborted(reason="no")), a_cause())
+
+    assert list(room.verdicts.answers) == [f"verdict:{LINT.key}"]

@@ -84,10 +84,13 @@ class HandleRequest:
         self.queue.refuse(message, reason)
 
     def _handle(self, message: Message, lease: Lease, requested_at: datetime) -> str:
+        waited_long = lease.records.clock() - requested_at > LONG_WAIT
+        if waited_long and self._is_dropped(message, lease):
+            return "dropped: its flow was stopped"
         outcome = lease.take()
         run = outcome.record
         if outcome.applied and run and run.state is JobRunState.LEASED:
-            if lease.started_at - requested_at > LONG_WAIT:
+            if waited_long:
                 stop_if_unwanted(lease, self.stopped_because)
             return self._work(message, lease)
         if run and run.held_at(now := lease.records.clock()):
@@ -95,6 +98,17 @@ class HandleRequest:
             return f"put back: {outcome.reason}"
         self.queue.delete(message)
         return outcome.reason or f"given up after {lease.attempt} attempts"
+
+    def _is_dropped(self, message: Message, lease: Lease) -> bool:
+        """Whether the job was dropped unseen, since its flow was stopped.
+
+        Nobody waits for the end of a build or a gate then. A deployment does, before it rolls back.
+        """
+        job = lease.job
+        if job.despite_stop or job.environment or not self.stopped_because(lease.cause.flow_id):
+            return False
+        self.queue.delete(message)
+        return True
 
     def _work(self, message: Message, lease: Lease) -> str:
         try:

@@ -1,12 +1,19 @@
 """Cancel the running jobs of a stopped flow, and tell runners of it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
 
 from penstock_runner.domain.stop import StopMark, mark, stop_key_of
 from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import FlowStopped
 from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.persistence.outbox import Records
+
+FRESH = 0.5
+"""Seconds for which it is taken for true that a flow was not stopped."""
+MOST_SEEN = 1000
+"""Flows that a runner remembers."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +34,25 @@ class StopJobs:
 
 @dataclass(frozen=True)
 class FindStop:
-    """Looks for that mark."""
+    """Looks for that mark: of one flow at most once in half a second, whatever number of its jobs
+    this runner has, and never again once it was found.
+    """
 
     records: Records[StopMark]
+    now: Callable[[], float] = monotonic
+    _seen: dict[str, tuple[str | None, float]] = field(default_factory=dict)
 
     def __call__(self, flow_id: str) -> str | None:
         """Why the flow was stopped; None if it was not."""
-        found = self.records.get(stop_key_of(flow_id))
-        return found.reason if found else None
+        reason, seen_at = self._seen.get(flow_id, (None, -FRESH))
+        if reason is None and self.now() - seen_at >= FRESH:
+            found = self.records.get(stop_key_of(flow_id))
+            reason = found.reason if found else None
+            self._seen.pop(flow_id, None)
+            self._seen[flow_id] = reason, self.now()
+            self._forget()
+        return reason
+
+    def _forget(self) -> None:
+        for flow_id in list(self._seen)[:-MOST_SEEN]:
+            self._seen.pop(flow_id, None)

@@ -38,7 +38,7 @@ def record_job() -> RecordJob:
 @cache
 def stop_run() -> StopRun:
     """The use case behind `flow-stopped`."""
-    return StopRun(records())
+    return StopRun(records(), plans(), SERVICE.memo)
 
 
 @cache

@@ -61,6 +61,11 @@ class TestRun(Record):
         """The number of the try that is under way, or was the last."""
         return self.tries.get(position, 1)
 
+    @property
+    def proven(self) -> list[int]:
+        """The gates that have passed in this run on their first try."""
+        return [n for n in self.passed if n not in self.reused and self.tried(n) == 1]
+
     def finished(self, state: RunState, reason: str = "") -> "TestRun":
         """The run in a final state."""
         return self.model_copy(update={"state": state, "reason": reason, "deadline": None})
@@ -105,17 +110,6 @@ def jobs_finished(
     if len(taken.passed) == taken.gates:
         return _pass(taken, says)
     return Change(taken.model_copy(update={"deadline": _deadline(plan, now)}), says)
-
-
-def passed_at_once(run: TestRun, plan: Plan, result: JobResult) -> bool:
-    """Whether this result is that of a gate of the run that passed on its first try."""
-    position = result.position
-    return (
-        result.state is JobState.SUCCEEDED
-        and position in run.passed
-        and run.tried(position) == 1
-        and result.job_id == gate_job_id(plan, position, 1)
-    )
 
 
 def stop(flow_id: str, run: TestRun | None, reason: str) -> Decision[TestRun]:

@@ -17,7 +17,7 @@ from penstock_shared.storage import ObjectStore
 from test_runner_service.domain import run
 from test_runner_service.domain.coverage import ReportError, shortfall
 from test_runner_service.domain.run import TestRun
-from test_runner_service.use_cases.start_run import verdict_key
+from test_runner_service.use_cases.verdicts import remember_verdicts
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,7 @@ class RecordJob:
     clock: Clock
 
     def __call__(self, finished: Sequence[Event[JobFinished]], cause: Cause) -> Outcome[TestRun]:
-        """Take in the results of one run's jobs, each once, with one write.
-
-        Gates that passed on their first try are remembered.
-        """
+        """Take in the results of one run's jobs, each once, with one write."""
         results = [event.data.result for event in finished]
         judged: list[JobResult] = []
 
@@ -46,8 +43,7 @@ class RecordJob:
             return run.jobs_finished(known, plan, judged, self.clock())
 
         outcome = self.records.change(results[0].record, cause, decide)
-        if outcome.record and judged:
-            self._remember(outcome.record, judged)
+        remember_verdicts(self.plans, self.verdicts, outcome)
         return outcome
 
     def _judge(self, plan: Plan, result: JobResult) -> JobResult:
@@ -68,12 +64,3 @@ class RecordJob:
                 return self.objects.get(output.key)
         name = gate.coverage.report if gate.coverage else ""
         raise ReportError(f"the gate left no coverage report {name}")
-
-    def _remember(self, known: TestRun, judged: Sequence[JobResult]) -> None:
-        if known.flow is None:
-            return
-        plan = self.plans.load(known.flow.plan)
-        proven = [one.position for one in judged if run.passed_at_once(known, plan, one)]
-        if proven:
-            answer = {"flow_id": known.flow_id}
-            self.verdicts.remember({verdict_key(plan.gates[number]): answer for number in proven})

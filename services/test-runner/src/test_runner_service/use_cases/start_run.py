@@ -6,13 +6,13 @@ from functools import cache
 from penstock_shared.clock import Clock
 from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import BuildCompleted
-from penstock_shared.contracts.plan import PlannedGate
 from penstock_shared.decisions import Cause, Change, Decision, Outcome, already_done
 from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import Plans
 from test_runner_service.domain import run
 from test_runner_service.domain.run import TestRun
+from test_runner_service.use_cases.verdicts import verdict_key
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,3 @@ class StartRun:
         known = self.verdicts.recall(keys)
         reused = [number for number, key in enumerate(keys) if key in known]
         return run.begin(completed.flow, plan, reused, self.clock())
-
-
-def verdict_key(gate: PlannedGate) -> str:
-    """Under which question the verdict of a gate is remembered."""
-    return f"verdict:{gate.key}"

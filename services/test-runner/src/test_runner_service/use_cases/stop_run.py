@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import FlowStopped
 from penstock_shared.decisions import Cause, Outcome
+from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
+from penstock_shared.plans import Plans
 from test_runner_service.domain import run
 from test_runner_service.domain.run import TestRun
+from test_runner_service.use_cases.verdicts import remember_verdicts
 
 
 @dataclass(frozen=True)
@@ -15,9 +18,13 @@ class StopRun:
     """Stops a run, or marks one that has not begun as never to begin."""
 
     records: Records[TestRun]
+    plans: Plans
+    verdicts: Memo
 
     def __call__(self, event: Event[FlowStopped], cause: Cause) -> Outcome[TestRun]:
         """Stop it, once."""
-        return self.records.change(
+        outcome = self.records.change(
             event.subject, cause, lambda known: run.stop(event.subject, known, event.data.reason)
         )
+        remember_verdicts(self.plans, self.verdicts, outcome)
+        return outcome
