@@ -10,12 +10,14 @@ from flask.testing import FlaskClient
 
 from monitor_service.domain.ports import PrintedLine
 from monitor_service.handlers import web
-from monitor_service.handlers.http.app import Reader, create_app, root
-from monitor_service.handlers.http.terminal import segments
 from monitor_service.use_cases.list_flows import ListFlows
 from monitor_service.use_cases.read_log import ReadLog
 from monitor_service.use_cases.record_event import RecordEvent, RecordRequest
 from monitor_service.use_cases.show_flow import ShowFlow
+from monitor_service.web.app import create_app
+from monitor_service.web.reader import Reader
+from monitor_service.web.requests import root
+from monitor_service.web.terminal import segments
 from penstock_shared.contracts.change import Intent
 from penstock_shared.contracts.commands import AbortRelease
 from penstock_shared.contracts.events import FlowAborted, FlowFailed, Stage

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from monitor_service.handlers.http.timeline import NARROWEST, Axis
-from monitor_service.handlers.http.words import ago, clock_time, full_time, lasted, span
+from monitor_service.web.flow.timeline import NARROWEST, Axis
+from monitor_service.web.words import ago, clock_time, full_time, lasted, span
 from tests.unit.monitor_service.stories import at
 
 

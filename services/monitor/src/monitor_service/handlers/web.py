@@ -7,7 +7,8 @@ import serverless_wsgi
 from flask import Flask
 
 from monitor_service import bootstrap
-from monitor_service.handlers.http.app import Reader, create_app
+from monitor_service.web.app import create_app
+from monitor_service.web.reader import Reader
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

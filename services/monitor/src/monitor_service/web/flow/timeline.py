@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitor_service.domain.view import FlowView, JobView, StageView
-from monitor_service.handlers.http.words import span
+from monitor_service.web.words import span
 
 NARROWEST = 0.7
 """Percent; a bar that is shorter could not be seen."""

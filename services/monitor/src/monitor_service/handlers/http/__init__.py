@@ -1,1 +1,0 @@
-"""The page and the JSON API, as one Flask application."""

@@ -1,0 +1,1 @@
+"""The page and its JSON API, as one Flask application: a folder for each area of it."""

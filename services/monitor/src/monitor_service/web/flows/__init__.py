@@ -1,0 +1,1 @@
+"""The area of the page for the list of flows."""
