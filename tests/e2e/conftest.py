@@ -8,7 +8,7 @@ import httpx
 import pytest
 from filelock import FileLock
 
-from penstock.embedded import Stack, Wishes, down, up
+from penstock.embedded import Stack, StackOptions, down, up
 from penstock.project import PROJECT_ROOT
 from tests.support.product import Product, Repository
 
@@ -25,12 +25,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("failures" if alone else "stack"))
 
 
-def start(home: Path, wishes: Wishes | None = None) -> Stack:
+def start(home: Path, options: StackOptions | None = None) -> Stack:
     """Bring a stack up; packaging, which all stacks share, is done by one at a time."""
     lock = PROJECT_ROOT / ".build" / "tests.lock"
     lock.parent.mkdir(exist_ok=True)
     with FileLock(lock):
-        return up(home, wishes)
+        return up(home, options)
 
 
 @pytest.fixture(scope="session")

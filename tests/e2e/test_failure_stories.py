@@ -8,14 +8,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from penstock.embedded import Wishes, down, find_home
+from penstock.embedded import StackOptions, down, find_home
 from tests.e2e.conftest import start
 from tests.support.emulator import wait_for_a_save
 from tests.support.git import WorkTree
 from tests.support.product import Product, Repository, eventually, flow_in
 from tests.support.repositories import commands
 
-ONE_EACH = Wishes(runners=2, slots=1)
+ONE_EACH = StackOptions(runners=2, slots=1)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from penstock.embedded import Wishes, down
+from penstock.embedded import StackOptions, down
 from tests.e2e.conftest import start
 from tests.e2e.test_failure_stories import kill_at_once
 from tests.support.git import WorkTree
@@ -22,7 +22,7 @@ from tests.support.repositories import functions
 KILLS = int(os.environ.get("PENSTOCK_TEST_KILLS", "2"))
 LONGEST = 6.0
 """Seconds after a push at which the last kills come: most flows have ended by then."""
-CREW = Wishes(runners=2, slots=1)
+CREW = StackOptions(runners=2, slots=1)
 RISING = 150.0
 """Seconds that a flow may take whose calls died and are handed out again."""
 

@@ -15,16 +15,16 @@ _ID = re.compile(r"[0-9a-f]{20}")
 _PREFIX = re.compile(r"[0-9a-f]{4,20}")
 PAGE = 100
 NEWEST = 500
-"""How many flows a prefix is looked for among."""
+"""Flows among which a prefix is looked up."""
 
 
 class ApiError(PenstockError):
-    """The API answered with something else than what was asked for."""
+    """The API answered with an error, or with something that is not JSON."""
 
 
 @dataclass(frozen=True)
 class Api:
-    """One API. `http` signs what it sends where that is needed."""
+    """A client of one API. `http` signs its requests where the API demands it."""
 
     url: str
     http: "httpx.Client"
@@ -36,12 +36,12 @@ class Api:
     def flows(
         self, limit: int, repository: str | None = None, state: str | None = None
     ) -> Iterator[FlowJson]:
-        """Up to `limit` flows, newest first, as far as a list tells them."""
+        """Up to `limit` flows, newest first, with the fields that a list has."""
         cursor = None
         while limit > 0:
             answer = self._get(
                 "flows",
-                # A state is no part of the index: the monitor reads page by page for it.
+                # The index does not hold states: the monitor filters page by page.
                 limit=PAGE if state else min(limit, PAGE),
                 repository=repository,
                 state=state,
@@ -57,17 +57,17 @@ class Api:
     def whole_flows(
         self, limit: int, repository: str | None = None, state: str | None = None
     ) -> list[FlowJson]:
-        """Up to `limit` flows, newest first, each with everything."""
+        """Up to `limit` flows, newest first, with all their fields."""
         return [self.flow(flow["flow_id"]) for flow in self.flows(limit, repository, state)]
 
     def log(self, flow_id: str, job_id: str, after: str | None) -> LogJson:
-        """What a job printed after `after`, an earlier answer's `next`. Raises NotFoundError."""
+        """What a job printed after `after`, an earlier log's `next`. Raises NotFoundError."""
         return cast("LogJson", self._get(f"flows/{flow_id}/jobs/{job_id}/log", after=after))
 
     def find(self, name: str) -> FlowJson:
-        """The flow of that id, or whose id begins like that, or the newest for `latest`.
+        """The flow with this id, with an id that begins like this, or the newest for `latest`.
 
-        Raises NotFoundError; UsageError when the name cannot be one, or is not unique.
+        Raises NotFoundError; UsageError when the name has no valid form or is ambiguous.
         """
         return self.flow(self._id_of(name.strip().lower()))
 
@@ -105,10 +105,10 @@ class Api:
             raise NoStackError(
                 f"{self.url} does not answer ({error}). Is the stack up? `penstock doctor` looks."
             ) from error
-        return _told(answer)
+        return _body_of(answer)
 
 
-def _told(answer: "httpx.Response") -> dict[str, Any]:
+def _body_of(answer: "httpx.Response") -> dict[str, Any]:
     try:
         body = answer.json()
     except ValueError as error:

@@ -27,7 +27,7 @@ from penstock.errors import ExitCode, PenstockError
 
 
 class _Penstock(TyperGroup):
-    """The group of all commands: turns errors into one line and an exit code."""
+    """The group of all commands: turns a PenstockError into one line and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -82,16 +82,16 @@ def root(
         ),
     ] = False,
 ) -> None:
-    """Keep the subcommands named, however few they are."""
+    """Hold the options that stand before any subcommand."""
 
 
 def main() -> None:
-    """Run the command. What goes wrong is told in words; PENSTOCK_DEBUG=1 shows where it did."""
+    """Run the command. Errors are printed in one line; PENSTOCK_DEBUG=1 shows the traceback."""
     survive_any_encoding()
     try:
         app()
     except BrokenPipeError:
-        # Whoever read the output has seen enough. Nothing is left to be written at exit.
+        # The reader of the output, such as `head`, has gone: write nothing more, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.OK)
     except Exception as error:

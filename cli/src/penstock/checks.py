@@ -1,4 +1,4 @@
-"""What `penstock doctor` looks at. Each check says what it found, and how to cure it."""
+"""The checks of `penstock doctor`. Each says what it found and how to cure it."""
 
 import platform
 import shutil
@@ -20,7 +20,7 @@ from penstock.project import EMULATOR_PYTHON, NODE, OSLS, PROJECT_ROOT
 OLDEST_PYTHON = (3, 11)
 SANDBOX = (sys.executable, "-m", "penstock_runner.sandbox")
 LEAST_SPACE = 1
-"""GB; the stack, its state and the jobs' folders need about as much."""
+"""GB; the stack, its state and the folders of jobs need about this much."""
 
 _READ_FROM_ABOVE = (
     ".eslintrc.json", ".flake8", ".git", ".mypy.ini", ".ruff.toml", "mypy.ini", "node_modules",
@@ -30,7 +30,7 @@ _READ_FROM_ABOVE = (
 
 
 class Health(StrEnum):
-    """What a check came to."""
+    """The result of a check."""
 
     OK = "ok"
     PROBLEM = "problem"
@@ -39,7 +39,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at. `cure` says what to do about a problem."""
+    """One checked thing. `cure` says what to do about a problem."""
 
     name: str
     health: Health
@@ -48,7 +48,7 @@ class Check:
 
 
 def checks_of_this_machine() -> Iterator[Check]:
-    """What the embedded stack needs of the machine."""
+    """Whether this machine has what the embedded stack needs."""
     yield _python()
     yield _command("git", "git", "--version", cure="Install git 2.28 or newer.")
     yield _command("node", str(NODE), "--version", cure="Run `make setup`.")
@@ -60,7 +60,7 @@ def checks_of_this_machine() -> Iterator[Check]:
 
 
 def checks_of_the_stack(home: Path | None) -> Iterator[Check]:
-    """How the embedded stack of that home does."""
+    """Whether the embedded stack of this home works."""
     try:
         connection = embedded(home)
     except NoStackError as error:
@@ -74,7 +74,7 @@ def checks_of_the_stack(home: Path | None) -> Iterator[Check]:
 
 
 def checks_of_a_stage(stage: str | None, profile: str | None) -> Iterator[Check]:
-    """How a stage on AWS does."""
+    """Whether a stage on AWS works."""
     try:
         connection = connect(stage, profile)
     except PenstockError as error:
@@ -106,7 +106,7 @@ def _file(name: str, path: Path) -> Check:
 
 
 def _surroundings(folder: Path) -> Check:
-    """Whether tools that look for configuration in all folders above a job's find none."""
+    """Whether no folder above the jobs' holds configuration that tools in jobs would read."""
     found = [top / name for top in folder.parents for name in _READ_FROM_ABOVE]
     strangers = [str(path) for path in found if path.exists()]
     if not strangers:
@@ -192,5 +192,5 @@ def _dead_letters(connection: Connection) -> Check:
 
 def _length(sqs: Any, url: str) -> int:
     name = "ApproximateNumberOfMessages"
-    told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
-    return int(told["Attributes"][name])
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+    return int(answer["Attributes"][name])

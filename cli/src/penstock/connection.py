@@ -1,4 +1,4 @@
-"""Where commands go: to the embedded stack, or to a stage on AWS."""
+"""Connects commands to the embedded stack or to a stage on AWS."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ _Signing: TypeAlias = "Generator[httpx.Request, httpx.Response, None]"
 
 
 class AwsError(PenstockError):
-    """AWS refused."""
+    """A call to AWS failed."""
 
 
 @dataclass(frozen=True)
 class Connection:
-    """One Penstock. `name` is what to call it; `client` makes boto3 clients of its AWS."""
+    """One Penstock. `name` is for messages to people; `client` makes boto3 clients of its AWS."""
 
     name: str
     api: Api
@@ -35,7 +35,7 @@ class Connection:
         return f"{self.page_url}flows/{flow_id}"
 
     def publish(self, topic: str, message: str) -> None:
-        """Publish a message by hand, for example to `abort-release`. Raises AwsError."""
+        """Publish a command, for example to `abort-release`. Raises AwsError."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
@@ -47,7 +47,7 @@ class Connection:
 def connect(
     stage: str | None = None, profile: str | None = None, home: Path | None = None
 ) -> Connection:
-    """The embedded stack of that home; a stage on AWS if a stage or a profile is given.
+    """The embedded stack of this home, or a stage on AWS if a stage or a profile is given.
 
     Raises NoStackError, AwsError.
     """
@@ -55,7 +55,7 @@ def connect(
 
 
 def embedded(home: Path | None = None) -> Connection:
-    """The embedded stack of that home. Raises NoStackError."""
+    """The embedded stack of this home. Raises NoStackError."""
     import httpx
 
     from penstock.embedded import NotRunningError, Stack
@@ -66,7 +66,7 @@ def embedded(home: Path | None = None) -> Connection:
         raise NoStackError(str(error)) from error
     return Connection(
         name="the embedded stack",
-        # What the shell says of proxies is about other machines.
+        # The proxies that the shell names are for other machines.
         api=Api(stack.api_url, httpx.Client(timeout=TIMEOUT, trust_env=False)),
         page_url=stack.page_url,
         topic_arn_prefix=stack.topics["abort-release"].removesuffix("abort-release"),
@@ -99,7 +99,7 @@ def _aws(stage: str, profile: str | None) -> Connection:
 
 
 def _page_of(session: Any, stack: str) -> str:
-    """The address of the monitor's HTTP API. Raises NoStackError when it was not deployed."""
+    """The address of the monitor's HTTP API. Raises NoStackError when it is not deployed."""
     from botocore.exceptions import ClientError
 
     try:
@@ -121,7 +121,7 @@ def _names_of(session: Any, region: str) -> tuple[str, str]:
 
 
 def _signed(session: Any) -> "httpx.Auth":
-    """Signs requests as an HTTP API with the IAM authorizer wants them (SigV4)."""
+    """Signs requests with SigV4, as an HTTP API with an IAM authorizer demands."""
     import httpx
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest

@@ -1,11 +1,11 @@
-"""The one error tree of the `penstock` package, and the exit codes that it ends with."""
+"""The error tree of the `penstock` package, and its exit codes."""
 
 from enum import IntEnum
 from typing import ClassVar
 
 
 class ExitCode(IntEnum):
-    """What an exit code of `penstock` means; `docs/cli.md` says the same to its users."""
+    """The exit codes of `penstock`; `docs/cli.md` documents them for users."""
 
     OK = 0
     FAILURE = 1
@@ -16,19 +16,19 @@ class ExitCode(IntEnum):
 
 
 class PenstockError(Exception):
-    """What a person is told, and never a traceback: what happened, where, and what to do."""
+    """An error for a person, shown without a traceback: what happened, where, what to do."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.FAILURE
 
 
 class UsageError(PenstockError):
-    """The command was called in a way that makes no sense."""
+    """The arguments of the command are invalid."""
 
     exit_code = ExitCode.USAGE
 
 
 class NoStackError(PenstockError):
-    """There is no stack to talk to, or it does not answer."""
+    """There is no stack, or it does not answer."""
 
     exit_code = ExitCode.NO_STACK
 
@@ -40,6 +40,6 @@ class NotFoundError(PenstockError):
 
 
 class RefusedError(PenstockError):
-    """What was asked for can be understood, but not done any more, or not yet."""
+    """The request is valid, but the state of the flow does not allow it."""
 
     exit_code = ExitCode.REFUSED

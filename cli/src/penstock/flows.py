@@ -1,4 +1,4 @@
-"""Flows, as the API tells them."""
+"""The JSON of the monitor's API."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 
 FINAL = frozenset({"succeeded", "failed", "aborted", "superseded"})
 BROKEN = frozenset({"failed", "timed-out", "lost"})
-"""The states of a job that ran and did not end well."""
+"""The states of a job that ran and did not succeed."""
 
 
 class JobJson(TypedDict):
@@ -41,7 +41,7 @@ class StageJson(TypedDict):
 
 
 class DeploymentJson(TypedDict):
-    """What a flow did with a component in one environment."""
+    """What a flow did with one component in one environment."""
 
     environment: str
     version: str
@@ -69,7 +69,7 @@ class VersionJson(TypedDict):
 
 
 class RollbackJson(TypedDict):
-    """An environment that was put back."""
+    """An environment that was rolled back, and the versions it runs again."""
 
     environment: str
     at: str
@@ -77,7 +77,7 @@ class RollbackJson(TypedDict):
 
 
 class FlowJson(TypedDict):
-    """One flow. In a list, its stages tell no jobs, and it tells no components."""
+    """One flow. A list leaves out `components` and the `jobs` of stages."""
 
     flow_id: str
     repository: str
@@ -108,7 +108,7 @@ class LineJson(TypedDict):
 
 
 class LogJson(TypedDict):
-    """Some lines of a log, and where to go on. `more` is whether others may follow."""
+    """Some lines of a log. `next` is where to continue; `more` says whether lines may follow."""
 
     lines: list[LineJson]
     next: str
@@ -116,7 +116,7 @@ class LogJson(TypedDict):
 
 
 def branch_of(flow: FlowJson) -> str:
-    """The flow's ref without what every branch begins with."""
+    """The flow's ref without `refs/heads/`."""
     return flow["ref"].removeprefix("refs/heads/")
 
 
@@ -132,15 +132,15 @@ def jobs_of(flow: FlowJson) -> Iterator[JobJson]:
 
 
 def name_of(job: JobJson) -> str:
-    """The job as people name it, for example `unit (orders)`."""
+    """The job's name for people, for example `unit (orders)`."""
     return f"{job['name']} ({job['component']})" if job["component"] else job["name"]
 
 
 def stage_of(flow: FlowJson, name: str) -> StageJson:
-    """The stage of that name; every flow has all of them."""
+    """The stage of this name; every flow has all stages."""
     return next(stage for stage in flow["stages"] if stage["stage"] == name)
 
 
 def moment(text: str | None) -> datetime | None:
-    """A time of the API, as an aware datetime."""
+    """A timestamp of the API as an aware datetime."""
     return datetime.fromisoformat(text).astimezone(UTC) if text else None

@@ -1,4 +1,4 @@
-"""Watches a flow until it is where one waits for: live on a terminal, line by line elsewhere."""
+"""Follows a flow until it reaches a state: live on a terminal, line by line elsewhere."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,15 +15,15 @@ from penstock.rendering import flow_view
 from penstock.words import lasted, mark_of, now
 
 EVERY = 0.25
-"""Seconds between two looks."""
+"""Seconds between two polls."""
 SILENCE = timedelta(minutes=2)
-"""How long an environment may take until something is heard of its rollback."""
+"""How long to wait for the first news of an environment's rollback."""
 
 Reached = Callable[[FlowJson], bool]
 
 
 class PatienceError(PenstockError):
-    """A flow did not get where it was waited for in time."""
+    """A flow did not reach the awaited state in time."""
 
 
 def final(flow: FlowJson) -> bool:
@@ -32,10 +32,9 @@ def final(flow: FlowJson) -> bool:
 
 
 def settled(flow: FlowJson) -> bool:
-    """Whether the flow has ended, and what it changed is back where that is under way.
+    """Whether the flow has ended, and no rollback of what it changed is under way any more.
 
-    An environment that nothing is heard of for a while, and where no job runs, is waited for no
-    longer.
+    A rollback that runs no job and brings no news for `SILENCE` is not waited for.
     """
     if not final(flow) or any(job["state"] == "running" for job in jobs_of(flow)):
         return False
@@ -45,7 +44,7 @@ def settled(flow: FlowJson) -> bool:
 
 @dataclass(frozen=True)
 class Follower:
-    """Looks at flows. `patience` is in seconds; without it, one waits for as long as it takes."""
+    """Polls and shows flows. `patience` is in seconds; without it, waiting has no limit."""
 
     api: Api
     console: Console
@@ -53,15 +52,16 @@ class Follower:
     said: set[tuple[str, str]] = field(default_factory=set)
 
     def follow(self, flow_id: str, reached: Reached = final) -> FlowJson:
-        """Show the flow until it has got there; returns it as it is then.
+        """Show the flow until `reached` is true of it; returns its state at that time.
 
-        A flow that has just been pushed may take a moment to be known. Raises PatienceError.
+        With `patience`, a flow that is not known yet is waited for. Raises PatienceError, and
+        NotFoundError for an unknown flow without `patience`.
         """
         show = self._live if self.console.is_terminal else self._lines
         return show(self._looks(flow_id, reached))
 
     def _live(self, looks: Iterator[FlowJson]) -> FlowJson:
-        # Lines that the terminal wraps by itself would be counted wrong when they are redrawn.
+        # No soft wrap: rich miscounts lines that the terminal wraps, and redraws the wrong ones.
         screen = Console(file=self.console.file, highlight=False)
         with Live(console=screen, auto_refresh=False) as live:
             for flow in looks:
@@ -99,7 +99,7 @@ class Follower:
 
 
 def lines_of(flow: FlowJson) -> Iterator[str]:
-    """What there is to say of a flow, one line each; a line that was said need not be again."""
+    """The flow as lines of text. Lines only get more as the flow goes on: print new ones only."""
     for stage in flow["stages"]:
         if stage["started_at"]:
             yield f"● {stage['stage']}"

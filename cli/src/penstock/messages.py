@@ -1,27 +1,27 @@
-"""What people publish by hand."""
+"""The commands that people publish, as messages."""
 
 import getpass
 import json
 
 
 def command_message(flow_id: str, *, reason: str = "", by: str = "") -> str:
-    """The message that names one flow; `reason` and `by` are for those who read it later."""
+    """An `abort-release` or `promote-release` message; `reason` and `by` are shown to people."""
     named = {"flow_id": flow_id, "reason": reason, "by": by}
     return json.dumps({key: value for key, value in named.items() if value})
 
 
 def retry_message(flow_id: str, attempt: int, *, by: str) -> str:
-    """The message that has a flow run again, as that attempt."""
+    """A `run-flow` message that runs a flow again as this attempt."""
     return json.dumps({"flow_id": flow_id, "attempt": attempt, "by": by})
 
 
 def run_message(flow_id: str, **asked: str) -> str:
-    """The message that has a commit of a branch run as the flow of that id."""
+    """A `run-flow` message that runs a commit of a branch as the flow of this id."""
     return json.dumps({"flow_id": flow_id, **asked})
 
 
 def person() -> str:
-    """The name of who runs this command."""
+    """The name of the user who runs this command; empty if the system knows none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -1,4 +1,4 @@
-"""Where the pieces of this checkout are. The command is installed editable, so it knows."""
+"""The paths of this checkout. The command finds them because it is installed editable."""
 
 import sys
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ PLATFORM = "platform"
 
 @dataclass(frozen=True)
 class StackFolder:
-    """One serverless.yml: `name` is what its stack, artifact and build folder are called."""
+    """One serverless.yml. Its stack, artifact and build folder are all called `name`."""
 
     name: str
     path: Path
@@ -37,7 +37,7 @@ class StackFolder:
 
 
 def stack_folders(root: Path = PROJECT_ROOT) -> tuple[StackFolder, ...]:
-    """Every stack of this repository, the platform first: the others need what it makes."""
+    """Every stack of this repository, the platform first: the others use its resources."""
     members = [root / "runner", *sorted((root / "services").glob("*/"))]
     places = [(PLATFORM, root), *((path.name, path) for path in members)]
     locks = root / "requirements"

@@ -1,4 +1,4 @@
-"""Repositories that flows are of, asked with git."""
+"""Asks git about the repositories that flows run for."""
 
 import os
 import re
@@ -13,13 +13,13 @@ _ADDRESS = re.compile(r"(?:.*[:/])?(?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?")
 
 @dataclass(frozen=True)
 class Remote:
-    """A repository by the name that a stack knows it by, and the address that git reaches it at."""
+    """A repository: its name in Penstock, and the address that git uses."""
 
     name: str
     url: str
 
     def commit_of(self, ref: str) -> str:
-        """The commit that a ref is at. Raises NotFoundError."""
+        """The commit that a ref points to. Raises NotFoundError."""
         for line in _git("ls-remote", "--exit-code", self.url, ref).splitlines():
             sha, _, name = line.partition("\t")
             if name == ref:
@@ -28,7 +28,7 @@ class Remote:
 
 
 def embedded_remote(home: Path | None, name: str | None) -> Remote:
-    """The embedded stack's repository of that name, or the one to push to. Raises NotFoundError."""
+    """The embedded stack's repository of this name, or its default one. Raises NotRunningError."""
     from penstock.embedded import Stack
 
     url = Stack.load(home).git_url
@@ -39,7 +39,7 @@ def embedded_remote(home: Path | None, name: str | None) -> Remote:
 
 
 def origin_of_here() -> Remote:
-    """What `origin` is in the current folder. Raises NotFoundError, UsageError."""
+    """The remote `origin` of the current folder. Raises NotFoundError, UsageError."""
     url = _git("remote", "get-url", "origin").strip()
     found = _ADDRESS.fullmatch(url)
     if not found:
@@ -48,7 +48,7 @@ def origin_of_here() -> Remote:
 
 
 def _git(*arguments: str) -> str:
-    # Never ask for a password: there may be nobody to answer.
+    # Never prompt for a password: nobody may be there to answer.
     environment = os.environ | {"GIT_TERMINAL_PROMPT": "0"}
     done = subprocess.run(
         ["git", *arguments], env=environment, capture_output=True, text=True, check=False

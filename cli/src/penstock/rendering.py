@@ -1,4 +1,4 @@
-"""Flows on a terminal."""
+"""Renders flows for a terminal."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,13 +24,13 @@ from penstock.words import ago, clock_time, colour_of, lasted, mark_of
 
 TAIL_LINES = 20
 MOST_JOBS = 40
-"""Jobs of a stage that are shown one by one; of more, those that run or failed."""
+"""Jobs of a stage that are all shown; of more jobs, only those that run or failed are."""
 MOST_COMPONENTS = 20
-"""Components that are shown whether or not anything happened to them."""
+"""Components that are all shown; of more, only those that the flow changed are."""
 
 
 def state_of(state: str) -> Text:
-    """A state with its sign, in its colour."""
+    """A state with its mark, in its colour."""
     return Text(f"{mark_of(state)} {state}", colour_of(state))
 
 
@@ -54,7 +54,7 @@ def flow_table(flows: Sequence[FlowJson], now: datetime) -> Table:
 
 
 def flow_view(flow: FlowJson, now: datetime) -> Group:
-    """One flow: what it is, its stages and jobs, what broke, its components."""
+    """One flow: its heading, stages and jobs, what failed, its components."""
     return Group(*_parts_of(flow, now))
 
 
@@ -105,7 +105,7 @@ def _stage_table(stages: Sequence[StageJson], now: datetime) -> Table:
 
 
 def folded_jobs(jobs: Sequence[JobJson]) -> tuple[list[JobJson], str]:
-    """The jobs to show, and the others as counts; all of them if they are not many."""
+    """The jobs to show, and the counts of the others by state; up to MOST_JOBS are all shown."""
     if len(jobs) <= MOST_JOBS:
         return list(jobs), ""
     open_jobs = [job for job in jobs if job["state"] in {*BROKEN, "running"}]
@@ -145,7 +145,7 @@ def _named(name: str, state: str, indent: str) -> Text:
 
 
 def _end_of(flow: FlowJson) -> Iterator[Text]:
-    """Why the flow stopped short of its goal, what broke, and what was put back."""
+    """Why the flow did not succeed, which jobs failed, and what was rolled back."""
     if flow["reason"]:
         by = f" by {flow['stopped_by']}" if flow["stopped_by"] else ""
         why = f": {flow['reason']}" if flow["reason"] != flow["state"] else ""

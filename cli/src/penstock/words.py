@@ -1,4 +1,4 @@
-"""Times and states, as people say them."""
+"""Times and states in words."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,17 +22,17 @@ _MARKS = {
 
 
 def mark_of(state: str) -> str:
-    """A sign for a state, of one column."""
+    """The mark of a state, one column wide."""
     return _MARKS.get(state, ("?", ""))[0]
 
 
 def colour_of(state: str) -> str:
-    """The colour of a state, as rich names it."""
+    """The colour of a state, by its name in rich."""
     return _MARKS.get(state, ("", "default"))[1]
 
 
 def span(length: timedelta) -> str:
-    """A length of time: `420 ms`, `3.2 s`, `1 min 04 s`, `2 h 05 min`."""
+    """A duration: `420 ms`, `3.2 s`, `1 min 04 s`, `2 h 05 min`."""
     seconds = max(length.total_seconds(), 0)
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
@@ -45,13 +45,13 @@ def span(length: timedelta) -> str:
 
 
 def lasted(began: str | None, ended: str | None, now: datetime) -> str:
-    """How long something took, or has been taking; empty if it did not begin."""
+    """How long something took, or has taken by `now`; empty if it has not begun."""
     start = moment(began)
     return span((moment(ended) or now) - start) if start else ""
 
 
 def ago(text: str, now: datetime) -> str:
-    """How long ago a time of the API is, in one unit."""
+    """How long ago a timestamp of the API is, in one unit."""
     seconds = (now - (moment(text) or now)).total_seconds()
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size:
@@ -60,7 +60,7 @@ def ago(text: str, now: datetime) -> str:
 
 
 def clock_time(text: str) -> str:
-    """The local time of day of a time of the API."""
+    """The local time of day of a timestamp of the API."""
     at = moment(text)
     return at.astimezone().strftime("%H:%M:%S") if at else ""
 

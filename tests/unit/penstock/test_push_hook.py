@@ -16,7 +16,7 @@ import pytest
 
 from penstock.embedded import EmbeddedError, Report, hook
 from penstock.embedded.home import Home
-from penstock.embedded.pushes import tell_of_pushes_since
+from penstock.embedded.pushes import redeliver_pushes_since
 from penstock.embedded.repository import ensure_repository, local_repositories
 from penstock_shared.github import NO_COMMIT, signature_of
 from tests.unit.penstock.test_stack_file import STACK
@@ -296,7 +296,7 @@ def test_pushes_that_may_be_forgotten_are_told_again_in_their_order(
     told = {change_in(body) for body in listener.bodies}
     listener.bodies.clear()
 
-    tell_of_pushes_since(home, time.time() - 60, Report())
+    redeliver_pushes_since(home, time.time() - 60, Report())
 
     again = [change_in(body) for body in listener.bodies]
     assert set(again) == told
@@ -316,6 +316,6 @@ def test_pushes_of_long_ago_are_not_told_again(home: Home, clone: Path, listener
     push(clone, "main")
     listener.bodies.clear()
 
-    tell_of_pushes_since(home, time.time() + 60, Report())
+    redeliver_pushes_since(home, time.time() + 60, Report())
 
     assert listener.bodies == []

@@ -1,4 +1,4 @@
-"""`penstock demo`: see the whole product work, on this machine."""
+"""`penstock demo`: run the whole product on this machine."""
 
 import shutil
 import signal
@@ -47,16 +47,16 @@ def demo(
 
 @contextmanager
 def _stack(home: Path | None, out: Console, *, keep: bool) -> Iterator[tuple[Path, embedded.Stack]]:
-    """The stack that runs in that home, or one of the demo's own, which ends with the demo."""
+    """The running stack of this home, or one of the demo's own, which is removed at the end."""
     place = embedded.find_home(home)
     running = bool(ProcessBook(place.processes_file, place.logs).alive())
     own = not (keep or running)
     folder = place.folder / "demo" if own else place.folder
     report = embedded.ConsoleReport(out)
     if own:
-        embedded.down(folder, forget=True)  # what a demo that was killed has left behind
+        embedded.down(folder, forget=True)  # the rest of a killed demo
     try:
-        yield folder, embedded.up(folder, embedded.Wishes(tools=(SHOP_TOOLS,)), report)
+        yield folder, embedded.up(folder, embedded.StackOptions(tools=(SHOP_TOOLS,)), report)
     finally:
         if own:
             embedded.down(folder, report, forget=True)

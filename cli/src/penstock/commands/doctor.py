@@ -1,4 +1,4 @@
-"""`penstock doctor`: look whether everything is there and works."""
+"""`penstock doctor`: check that everything is there and works."""
 
 from dataclasses import asdict
 from itertools import chain

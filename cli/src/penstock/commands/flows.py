@@ -1,4 +1,4 @@
-"""`penstock flows`: what flows, and what has flowed."""
+"""`penstock flows`: list flows."""
 
 import time
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from penstock.rendering import flow_table
 from penstock.words import now
 
 EVERY = 1.0
-"""Seconds between two looks."""
+"""Seconds between two polls."""
 
 
 class StateName(StrEnum):

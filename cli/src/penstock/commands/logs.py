@@ -1,4 +1,4 @@
-"""`penstock logs`: what the jobs of a flow print."""
+"""`penstock logs`: print the logs of a flow's jobs."""
 
 import time
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from penstock.errors import NotFoundError, UsageError
 from penstock.flows import FINAL, FlowJson, JobJson, LineJson, jobs_of, name_of
 
 EVERY = 0.4
-"""Seconds between two looks."""
+"""Seconds between two polls."""
 
 
 def logs(
@@ -69,7 +69,7 @@ def logs(
 
 @dataclass
 class _Reader:
-    """Reads logs, each from where it was read before."""
+    """Reads logs of jobs; each read continues where the one before ended."""
 
     api: Api
     wanted: str | None
@@ -81,7 +81,7 @@ class _Reader:
         return [job for job in jobs_of(flow) if job["job_id"] and _is(job, self.wanted)]
 
     def new_lines(self, flow: FlowJson, job: JobJson) -> list[LineJson]:
-        """What the job printed since it was read before."""
+        """What the job has printed since the last read."""
         job_id = job["job_id"] or ""
         if job_id in self.done:
             return []
@@ -92,7 +92,7 @@ class _Reader:
         return log["lines"]
 
     def all_lines(self, flow: FlowJson, job: JobJson) -> Iterator[LineJson]:
-        """Everything that the job has printed by now."""
+        """Everything that the job has printed so far."""
         while True:
             before = self.read_up_to.get(job["job_id"] or "")
             yield from self.new_lines(flow, job)
@@ -128,7 +128,7 @@ def _print(out: Console, job: JobJson, lines: list[LineJson], *, heading: bool) 
 
 
 def _follow(reader: _Reader, flow: FlowJson, out: Console) -> None:
-    """Print lines as they come, each behind its job's name, until the flow has ended."""
+    """Print lines as they come, each after the name of its job, until the flow has ended."""
     while True:
         came = False
         for job in reader.jobs(flow):

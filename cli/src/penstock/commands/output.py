@@ -1,4 +1,4 @@
-"""What commands print."""
+"""How commands print."""
 
 import io
 import json
@@ -13,7 +13,7 @@ WIDE = 140
 
 
 def console(*, stderr: bool = False) -> Console:
-    """The standard output, for people; wide where it is no terminal and nobody says how wide."""
+    """A stream for people; WIDE columns where it is no terminal and COLUMNS is not set."""
     out = Console(highlight=False, soft_wrap=True, stderr=stderr)
     if not out.is_terminal and "COLUMNS" not in os.environ:
         out.width = WIDE
@@ -21,12 +21,12 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def survive_any_encoding() -> None:
-    """Let streams that cannot write a sign, as in latin-1, write a question mark instead."""
+    """Write a question mark for characters that a stream's encoding, such as latin-1, lacks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
 def print_json(value: Any) -> None:
-    """JSON on the standard output, for programs."""
+    """Print JSON on the standard output, for programs."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""`penstock package`: leave what is deployed in .build/<target>."""
+"""`penstock package`: write artifacts and templates to .build/<target>."""
 
 from enum import StrEnum
 from pathlib import Path

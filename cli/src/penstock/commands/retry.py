@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from penstock.commands.options import FlowArgument, HomeOption, ProfileOption, StageOption
-from penstock.commands.starting import follow_to_the_end, tell_of
+from penstock.commands.starting import announce, follow_to_the_end
 from penstock.connection import Connection, connect
 from penstock.errors import NotFoundError, RefusedError
 from penstock.flows import FINAL, FlowJson
@@ -30,13 +30,13 @@ def retry(
     _check(newest)
     again = retry_id_for(flow_id, attempt)
     connection.publish("run-flow", retry_message(flow_id, attempt, by=person()))
-    tell_of(connection, again, f"Flow {again} runs flow {flow_id} again, as attempt {attempt}.")
+    announce(connection, again, f"Flow {again} runs flow {flow_id} again, as attempt {attempt}.")
     if follow:
         follow_to_the_end(connection, again)
 
 
 def _newest_attempt(connection: Connection, flow: FlowJson) -> FlowJson:
-    """The flow, or the newest of those that have run it again."""
+    """The newest attempt of the flow; the flow itself if it was not run again."""
     while True:
         try:
             flow = connection.api.flow(retry_id_for(flow["flow_id"], flow["attempt"] + 1))

@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 
 from penstock.commands.options import HomeOption, ProfileOption, StageOption
-from penstock.commands.starting import follow_to_the_end, tell_of
+from penstock.commands.starting import announce, follow_to_the_end
 from penstock.connection import connect
 from penstock.messages import person, run_message
 from penstock.remote import embedded_remote, origin_of_here
 from penstock_shared.identifiers import run_id_for
 
 FORGE = "github"
-"""Whose webhooks reach a stack."""
+"""The forge of the repositories: the stack receives GitHub's webhooks."""
 
 
 def run(
@@ -51,6 +51,6 @@ def run(
         by=person(),
     )
     connection.publish("run-flow", message)
-    tell_of(connection, flow_id, f"Flow {flow_id} runs {ref} of {remote.name} at {sha[:12]}.")
+    announce(connection, flow_id, f"Flow {flow_id} runs {ref} of {remote.name} at {sha[:12]}.")
     if follow:
         follow_to_the_end(connection, flow_id)

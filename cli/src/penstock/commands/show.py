@@ -38,10 +38,10 @@ def show(
     if not as_json:
         console().print(f"[dim]{connection.flow_url(found['flow_id'])}[/]")
     if follow and not settled(found):
-        # Programs get the flow as it ended; what happens on the way is for people.
+        # With --json only the final state is printed: progress is for people.
         out = Console(quiet=True) if as_json else console()
         found = Follower(api, out).follow(found["flow_id"], settled)
-        # Line by line all has been said, but for what broke.
+        # Lines that were followed show everything except what failed.
         shown = out.is_terminal or found["state"] == "succeeded"
     else:
         shown = False

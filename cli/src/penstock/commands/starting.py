@@ -1,4 +1,4 @@
-"""What commands have in common that start a flow."""
+"""Shared by the commands that start a flow."""
 
 import typer
 from rich.console import Console
@@ -9,18 +9,18 @@ from penstock.errors import ExitCode
 from penstock.following import Follower
 
 PATIENCE = 60.0
-"""Seconds in which a flow that was asked for becomes known."""
+"""Seconds to wait until the API knows a requested flow."""
 
 
-def tell_of(connection: Connection, flow_id: str, sentence: str) -> None:
-    """Say what was asked for, and where to see it."""
+def announce(connection: Connection, flow_id: str, sentence: str) -> None:
+    """Print what was requested, and the address of the flow's page."""
     out = console()
     out.print(sentence, markup=False)
     out.print(f"{connection.page_url}flows/{flow_id}", markup=False)
 
 
 def follow_to_the_end(connection: Connection, flow_id: str) -> None:
-    """Show a flow until it has ended. Raises typer.Exit (1) unless it succeeded, PatienceError."""
+    """Show a flow until it has ended. Raises typer.Exit(1) unless it succeeded, PatienceError."""
     waiting = Follower(connection.api, Console(quiet=True), PATIENCE)
     waiting.follow(flow_id, reached=lambda _flow: True)
     found = Follower(connection.api, console()).follow(flow_id)

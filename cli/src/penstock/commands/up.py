@@ -1,4 +1,4 @@
-"""`penstock up`: the whole product on this machine."""
+"""`penstock up`: start the whole product on this machine."""
 
 import signal
 from pathlib import Path
@@ -34,8 +34,8 @@ def up(
     """Start the embedded stack, or mend the one that runs."""
     signal.signal(signal.SIGTERM, _interrupt)
     report = embedded.ConsoleReport(Console())
-    wishes = embedded.Wishes(runners, slots, repository, tuple(tools or ()))
-    stack = embedded.up(home, wishes, report)
+    options = embedded.StackOptions(runners, slots, repository, tuple(tools or ()))
+    stack = embedded.up(home, options, report)
     report.say(f"  page     {stack.page_url}")
     report.say(f"  push to  {stack.git_url}")
     report.say(f"  webhook  {stack.webhook_url}")

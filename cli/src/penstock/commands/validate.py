@@ -38,9 +38,9 @@ def validate(
 
 
 def _problems_of(file: Path) -> tuple[list[Problem], bool]:
-    """What is wrong with the file, and whether that is not all of it.
+    """The problems of the file, and whether there are more than those listed.
 
-    Raises NotFoundError when it cannot be read.
+    Raises NotFoundError when the file cannot be read.
     """
     try:
         read_configuration(file.read_bytes())

@@ -1,1 +1,1 @@
-"""The demo: the whole product on a real project, with everything checked on the way."""
+"""The demo: runs the whole product on a real project and checks every step."""

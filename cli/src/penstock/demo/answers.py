@@ -1,4 +1,4 @@
-"""Asks the deployed shop what an order costs."""
+"""Asks the deployed shop for the price of an order."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ COMPONENT = "orders"
 
 @dataclass(frozen=True)
 class Answer:
-    """What the shop answered: what the order costs, and which version of what worked it out."""
+    """The shop's answer: the price of the order, and the versions of the components that worked."""
 
     total_cents: int
     currency: str
@@ -24,17 +24,17 @@ class Answer:
 
 
 def ask(functions: Any, function: str) -> Answer:
-    """Ask the live version of a function. `functions` is a Lambda client. Raises DemoError."""
+    """Invoke the live version of a function. `functions` is a Lambda client. Raises DemoError."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        told = functions.invoke(
+        response = functions.invoke(
             FunctionName=function, Qualifier="live", Payload=json.dumps(ORDER).encode()
         )
     except (BotoCoreError, ClientError) as error:
         raise DemoError(f"{function}:live could not be called: {error}") from error
-    text = told["Payload"].read().decode()
-    expect("FunctionError" not in told, f"{function}:live broke: {text}")
+    text = response["Payload"].read().decode()
+    expect("FunctionError" not in response, f"{function}:live broke: {text}")
     return _answer_in(function, json.loads(text))
 
 

@@ -2,10 +2,10 @@ from penstock.errors import PenstockError
 
 
 class DemoError(PenstockError):
-    """Something in the demo was not as it should be."""
+    """The demo found something wrong."""
 
 
 def expect(what: bool, otherwise: str) -> None:  # noqa: FBT001  # reads like assert
-    """Raises DemoError, saying `otherwise`, unless `what` is so."""
+    """Raise DemoError with the text `otherwise` unless `what` is true."""
     if not what:
         raise DemoError(otherwise)

@@ -1,4 +1,4 @@
-"""The demo's work tree: a copy of examples/shop, under real git."""
+"""The work tree of the demo: a copy of examples/shop in a git repository."""
 
 import os
 import re
@@ -22,14 +22,14 @@ _PERSON = {"NAME": "Ada Lovelace", "EMAIL": "ada@example.com"}
 
 @dataclass(frozen=True)
 class ShopTree:
-    """A work tree of the shop; `remote` is where it is pushed to."""
+    """A work tree of the shop; `remote` is the address to push to."""
 
     folder: Path
     remote: str
 
     @classmethod
     def copy_to(cls, folder: Path, remote: str) -> "ShopTree":
-        """Copy the shop and make a repository of it. Raises DemoError."""
+        """Copy the shop into a new repository. Raises DemoError."""
         shutil.copytree(SHOP, folder, ignore=_NOT_COPIED)
         tree = cls(folder, remote)
         tree.git("init", "--quiet", "--initial-branch=main")
@@ -42,8 +42,8 @@ class ShopTree:
         self.git("commit", "--quiet", f"--message={message}")
 
     def push(self) -> str:
-        """Push to main; returns the id of the flow that this started. Raises DemoError."""
-        # A stack that has seen a demo before has another shop's history.
+        """Push to main; returns the id of the started flow. Raises DemoError."""
+        # Force: main holds the history of an earlier demo if the stack has run one.
         said = self.git("push", "--quiet", "--force", "origin", "HEAD:refs/heads/main")
         started = _FLOW.search(said)
         if not started:
@@ -51,7 +51,7 @@ class ShopTree:
         return started[1]
 
     def change_catalog(self, version: str, price_cents: int) -> None:
-        """Sell tea at another price, as another version."""
+        """Change the price of tea and the version of the catalog. Raises DemoError."""
         file = self.folder / CATALOG
         text = file.read_text()
         changed = re.sub(r'^VERSION = ".*"$', f'VERSION = "{version}"', text, flags=re.MULTILINE)
@@ -61,7 +61,7 @@ class ShopTree:
         file.write_text(changed)
 
     def bake_for(self, length: str) -> None:
-        """Let releases bake for so long, written as penstock.yml writes it."""
+        """Set the bake time, in the notation of penstock.yml (`10m`). Raises DemoError."""
         file = self.folder / FILE_NAME
         text = file.read_text()
         changed = re.sub(r"^(  bake: )\S+", rf"\g<1>{length}", text, flags=re.MULTILINE)
@@ -70,7 +70,7 @@ class ShopTree:
         file.write_text(changed)
 
     def git(self, *arguments: str) -> str:
-        """Run git here; returns all that it said. Raises DemoError."""
+        """Run git in the work tree; returns its output. Raises DemoError."""
         done = subprocess.run(
             ["git", *arguments],
             cwd=self.folder,
@@ -86,7 +86,7 @@ class ShopTree:
 
 
 def _environment() -> dict[str, str]:
-    """The shell's, without what it says of git: hooks and signing are not the demo's matter."""
+    """The shell's environment without its git settings: no hooks and no signing in the demo."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     people = {
         f"GIT_{role}_{key}": value

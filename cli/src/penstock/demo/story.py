@@ -1,4 +1,4 @@
-"""What happens in the demo: a release that is promoted, and one that is aborted."""
+"""The steps of the demo: one release is promoted, one is aborted."""
 
 import time
 from dataclasses import dataclass, field
@@ -20,14 +20,14 @@ from penstock.words import lasted, now
 from penstock_shared.configuration import FILE_NAME, Configuration, read_configuration
 
 PATIENCE = 300.0
-"""Seconds for one flow to get where it should."""
+"""Seconds for one flow to reach the expected state."""
 OLD_VERSION = "1.0.0"
 CHANGED = "catalog"
 
 
 @dataclass
 class Story:
-    """The demo, against one stack. `fresh` is whether nothing has flowed there before."""
+    """The demo on one stack. `fresh` says that the stack has had no flow before."""
 
     connection: Connection
     git_url: str
@@ -40,7 +40,7 @@ class Story:
         self.follower = Follower(self.connection.api, self.console, PATIENCE)
 
     def tell(self) -> None:
-        """Play the whole demo. Raises DemoError when anything is not as it should be."""
+        """Run the whole demo. Raises DemoError when a step does not do what it should."""
         self._heading("A push of the whole shop goes to production")
         tree = ShopTree.copy_to(self.folder, self.git_url)
         promoted, production = self._promote(tree)
@@ -61,7 +61,7 @@ class Story:
     def _abort(self, tree: ShopTree, production: Answer) -> FlowJson:
         version = "1.1.0" if self.fresh else f"1.1.{int(time.time())}"
         tree.change_catalog(version, 680)
-        # However slow the machine is, there is time for a look before the abort.
+        # Long enough that even a slow machine checks and aborts while the release bakes.
         tree.bake_for("10m")
         tree.commit("Tea costs 6.80")
         flow = self._push(tree, _baking)
@@ -136,7 +136,7 @@ def _baking(flow: FlowJson) -> bool:
 
 
 def _put_back(flow: FlowJson) -> bool:
-    """Whether the flow has ended, and staging is back if it had to be."""
+    """Whether the flow has ended, and staging is rolled back if the flow was aborted."""
     back = stage_of(flow, "staging")["state"] == "rolled-back"
     return final(flow) and (back or flow["state"] != "aborted")
 
@@ -147,7 +147,7 @@ def _listed(names: object) -> str:
 
 
 def _function_in(environment: str) -> str:
-    """The name of the function that the shop's own file gives it there."""
+    """The name of the deployed function, from the shop's own penstock.yml."""
     shop = _shop()
     deploy = shop.components[COMPONENT].deploy
     if deploy is None or deploy.driver != "lambda":

@@ -1,4 +1,4 @@
-"""The embedded stack: an emulator with the very stacks that go to AWS, runners and a repository.
+"""The embedded stack: an emulator that runs the stacks made for AWS, runners, a repository.
 
 stack = up()
 stack.client("sns").publish(TopicArn=stack.topics["abort-release"], Message=...)
@@ -10,7 +10,7 @@ from penstock.embedded.errors import EmbeddedError, NotRunningError
 from penstock.embedded.home import Home, find_home
 from penstock.embedded.report import ConsoleReport, Report
 from penstock.embedded.stack import Stack
-from penstock.embedded.up import Wishes, up
+from penstock.embedded.up import StackOptions, up
 
 __all__ = [
     "ConsoleReport",
@@ -19,7 +19,7 @@ __all__ = [
     "NotRunningError",
     "Report",
     "Stack",
-    "Wishes",
+    "StackOptions",
     "down",
     "find_home",
     "up",

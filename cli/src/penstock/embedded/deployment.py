@@ -1,4 +1,4 @@
-"""Deploys packaged stacks to the emulator: the very templates that go to AWS."""
+"""Deploys packaged stacks to the emulator, with the same templates as on AWS."""
 
 import base64
 import hashlib
@@ -24,10 +24,10 @@ _NOTHING_TO_DO = "No updates are to be performed"
 
 
 def deploy_stacks(endpoint_url: str, stacks: Sequence[PackagedStack]) -> list[str]:
-    """Deploy the first stack, then the others side by side. Returns the names of those deployed.
+    """Deploy the first stack, then the others in parallel. Returns the names of those deployed.
 
-    A stack whose inputs are those of its last deployment is left alone: the digest of the inputs
-    is a tag on the deployed stack, so it is lost with it. Raises DeploymentError.
+    A stack whose inputs have not changed since its last deployment is skipped. The digest of the
+    inputs is a tag of the deployed stack, so the two cannot disagree. Raises DeploymentError.
     """
     deployer = _Deployer(client_of(endpoint_url, "cloudformation"), endpoint_url)
     first, *others = stacks
@@ -102,7 +102,7 @@ class _Deployer:
             client_of(self.endpoint_url, "s3").upload_file(str(artifact), bucket, key)
 
     def _check_functions(self, name: str, artifact: Path) -> None:
-        """The emulator calls a stack complete even when a function's code was not there."""
+        """Check each function's code: the emulator completes a stack even when code is missing."""
         functions = client_of(self.endpoint_url, "lambda")
         expected = base64.b64encode(hashlib.sha256(artifact.read_bytes()).digest()).decode()
         for function in self._functions_of(name):

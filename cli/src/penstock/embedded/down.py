@@ -1,4 +1,4 @@
-"""Takes an embedded stack down."""
+"""Stops an embedded stack."""
 
 import shutil
 from pathlib import Path
@@ -14,9 +14,9 @@ _PATIENCE = 30.0
 
 
 def down(home: Path | None = None, report: Report | None = None, *, forget: bool = False) -> None:
-    """Stop the stack of that home, runners first; its state stays, unless it shall be forgotten.
+    """Stop the stack of this home, runners first. Its state is kept unless `forget` is set.
 
-    Stops only processes that `up` started. Harmless when nothing runs.
+    Stops only processes that `up` started; does nothing when none runs.
     """
     report = report or Report()
     place = find_home(home)

@@ -1,4 +1,4 @@
-"""The emulator's process: one per home, on the same port as long as it can be had."""
+"""The emulator's process: one per home, on the same port as before if it is free."""
 
 import contextlib
 import os
@@ -20,13 +20,13 @@ HOST = "127.0.0.1"
 _LAUNCHER = Path(__file__).parents[1] / "emulation" / "__main__.py"
 _PATIENCE = 60.0
 _PATIENCE_FOR_PORT = 3.0
-# Below those that systems give to outgoing connections: one of these stays free while we are down.
+# Below the ephemeral ports, so that no outgoing connection takes ours while the stack is down.
 _PORTS = range(20_000, 32_000)
 _INHERITED = ("LANG", "LC_ALL", "PATH", "PENSTOCK_COUNT_CALLS", "TZ")
 
 
 def ensure_emulator(home: Home, book: ProcessBook) -> tuple[str, bool]:
-    """Its address, and whether it had to be started. Raises EmulatorError."""
+    """Make the emulator run; returns its address and if it was started. Raises EmulatorError."""
     if NAME in book.alive() and home.port_file.is_file():
         return _address(int(home.port_file.read_text())), False
     if not EMULATOR_PYTHON.exists():
@@ -46,13 +46,13 @@ def ensure_emulator(home: Home, book: ProcessBook) -> tuple[str, bool]:
 
 
 def emulator_environment(home: Home, port: int) -> dict[str, str]:
-    """All that the emulator sees of the world: functions inherit every bit of it."""
+    """The whole environment of the emulator: functions inherit all of it."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return {
         **inherited,
         "AWS_ENDPOINT_URL": _address(port),
         "BIND_HOST": HOST,
-        # Where there is a Docker, it would look there for containers of its own to remove.
+        # Points nowhere: with a Docker, the emulator would look for its containers and remove them.
         "DOCKER_HOST": f"unix://{home.emulator}/no-docker",
         "GATEWAY_PORT": str(port),
         "HOME": str(home.emulator),
@@ -74,10 +74,10 @@ def _address(port: int) -> str:
 
 
 def _port_for(home: Home) -> int:
-    """The port it had before, unless somebody else has it now."""
+    """The port that the emulator had before, or another one if that is taken."""
     with contextlib.suppress(OSError, ValueError):
         before = int(home.port_file.read_text())
-        # A killed emulator's threads may hold it a moment longer.
+        # The threads of a killed emulator may hold the port a moment longer.
         if wait_until(lambda: _is_free(before), _PATIENCE_FOR_PORT):
             return before
     return next(port for port in random.sample(_PORTS, len(_PORTS)) if _is_free(port))

@@ -1,4 +1,4 @@
-"""Finds what was deployed: addresses, topics, queues and tables."""
+"""Finds the addresses, topics, queues and tables of the deployed stacks."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -35,7 +35,7 @@ def _pages(endpoint_url: str, service: str, operation: str, key: str) -> Iterato
 
 
 def _named(entries: Iterator[Any], field: str, separator: str) -> dict[str, str]:
-    """The entries of this stage by their short names: what follows the stage's prefix."""
+    """The entries of this stage, keyed by their names without the stage's prefix."""
     addresses = [str(entry[field] if field else entry) for entry in entries]
     names = {address.rpartition(separator)[2]: address for address in sorted(addresses)}
     return {
@@ -46,7 +46,7 @@ def _named(entries: Iterator[Any], field: str, separator: str) -> dict[str, str]
 
 
 def _api_address(endpoint_url: str, service: str) -> str:
-    """The HTTP API in the form that needs no name resolution: curl and any browser reach it."""
+    """The address of an HTTP API in the form that needs no name resolution."""
     wanted = f"{STAGE}-penstock-{service}"
     apis = client_of(endpoint_url, "apigatewayv2").get_apis()["Items"]
     for api in apis:

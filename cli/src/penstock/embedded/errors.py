@@ -2,7 +2,7 @@ from penstock.errors import PenstockError
 
 
 class EmbeddedError(PenstockError):
-    """The embedded stack cannot do what was asked."""
+    """The embedded stack cannot do what was requested."""
 
 
 class NotRunningError(EmbeddedError):
@@ -10,7 +10,7 @@ class NotRunningError(EmbeddedError):
 
 
 class EmulatorError(EmbeddedError):
-    """The emulator did not come up."""
+    """The emulator did not start."""
 
 
 class DeploymentError(EmbeddedError):
@@ -18,4 +18,4 @@ class DeploymentError(EmbeddedError):
 
 
 class RunnerError(EmbeddedError):
-    """A runner did not come up."""
+    """A runner did not start."""

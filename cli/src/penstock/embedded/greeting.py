@@ -1,4 +1,4 @@
-"""Says hello to both doors of a stack: they open, and nobody's first push waits for it."""
+"""Calls the webhook and the API once: proves that they answer, and warms their functions."""
 
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +13,9 @@ _PING = b'{"zen": "Keep it logically awesome."}'
 
 
 def greet(stack: Stack) -> None:
-    """Send the webhook a ping, as GitHub does, and ask the API for a flow.
+    """Send GitHub's ping to the webhook, and ask the API for a flow.
 
-    Raises DeploymentError when one of them does not answer as it should.
+    Raises DeploymentError when one of them does not answer or answers with an error.
     """
     headers = delivery_headers(stack.webhook_secret, _PING, "greeting", event="ping")
     ping = urllib.request.Request(stack.webhook_url, _PING, headers)  # noqa: S310  # the stack's own

@@ -1,4 +1,4 @@
-"""Where an embedded stack keeps what it has."""
+"""The folder in which an embedded stack keeps its state."""
 
 import os
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from penstock.project import PROJECT_ROOT
 
 @dataclass(frozen=True)
 class Home:
-    """The state folder of one embedded stack; several stacks run side by side, each in its own."""
+    """The state folder of one embedded stack. Several stacks can run, each with its own."""
 
     folder: Path
 
     @property
     def stack_file(self) -> Path:
-        """What the stack is, while it runs."""
+        """Describes the running stack; absent while none runs."""
         return self.folder / "stack.json"
 
     @property
@@ -45,17 +45,17 @@ class Home:
 
     @property
     def work(self) -> WorkFolder:
-        """Where jobs run: outside of this folder, which may lie in somebody's checkout."""
+        """The folder that jobs run in; not below this one, which may lie in a checkout."""
         return work_folder_of(self.folder)
 
     def has_state(self) -> bool:
-        """Whether an emulator has saved something here before."""
+        """Whether an emulator has saved its state here."""
         return self._current.exists()
 
     def last_save(self) -> float | None:
         """When the emulator last saved its state, in seconds since the epoch, or None.
 
-        A snapshot's folder is named for its moment, in nanoseconds.
+        The name of a snapshot's folder is its time in nanoseconds.
         """
         return int(self._current.resolve().name) / 1e9 if self.has_state() else None
 
@@ -69,6 +69,6 @@ class Home:
 
 
 def find_home(folder: Path | None = None) -> Home:
-    """The given folder, else the one that PENSTOCK_HOME names, else .penstock in the project."""
+    """The given folder, or PENSTOCK_HOME, or .penstock in the project."""
     named = os.environ.get("PENSTOCK_HOME")
     return Home((folder or (Path(named) if named else PROJECT_ROOT / ".penstock")).resolve())

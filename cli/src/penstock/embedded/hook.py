@@ -1,8 +1,8 @@
-"""The post-receive hook: sends the webhook that GitHub would send, and shows the flow's page.
+"""The post-receive hook: sends the webhook that GitHub would send, and prints the flow's page.
 
-Runs in the pusher's terminal, inside the bare repository, with one line a ref on its stdin:
-`<before> <after> <ref>`. It imports little, so that a push does not wait for it. Whatever goes
-wrong, the push stands; the hook says what came of it, and what to do.
+git runs it inside the bare repository, with one line per ref on its stdin,
+`<before> <after> <ref>`, and shows its output to the pusher. It imports little, so that a push is
+quick. An error never undoes the push; the hook prints what happened and what to do.
 
 Usage: hook.py STACK_JSON
 """
@@ -22,7 +22,7 @@ from typing import Any
 from penstock_shared.github import NO_COMMIT, commit_object, delivery_headers, push_event
 
 PATIENCE = 15.0
-"""Seconds for which a stack that is just restarting is waited for, by all refs of a push."""
+"""Seconds to wait for a restarting stack, for all refs of a push together."""
 RETRY_AFTER = 0.3
 _COMMIT_FORMAT = "%x00".join(("%H", "%aI", "%an", "%ae", "%B"))
 
@@ -36,7 +36,7 @@ def main() -> None:
     stack_file = Path(sys.argv[1])
     repository = Path(os.environ.get("GIT_DIR", ".")).resolve()
     deadline = time.monotonic() + PATIENCE
-    # Lines end where git ends them: a ref's name may hold what else Python calls a line's end.
+    # Split bytes, not text: the name of a ref may hold characters that str.splitlines splits at.
     for line in sys.stdin.buffer.read().splitlines():
         if line:
             _forward(line, stack_file, repository, deadline)
@@ -70,7 +70,7 @@ def payload_of(repository: Path, name: str, before: str, after: str, ref: str) -
 
 
 def name_of(repository: Path, stack_file: Path) -> str:
-    """`name` or `owner/name`: the bare repository's place in the folder of them, `git`."""
+    """`name` or `owner/name`: the path of the bare repository below the home's folder `git`."""
     top = stack_file.resolve().with_name("git")
     if not repository.is_relative_to(top):
         return repository.stem
@@ -78,8 +78,8 @@ def name_of(repository: Path, stack_file: Path) -> str:
 
 
 def _commit(repository: Path, sha: str) -> dict[str, Any] | None:
-    """The commit, or the one that a tag names; None when the object is neither."""
-    # What the pusher's environment or configuration asks of `git log` is not for this output.
+    """The commit, or the commit of a tag; None for any other object."""
+    # The pusher's settings must not change the output of `git log`.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "--git-dir", str(repository), "-c", "log.showSignature=false", "log", "-1"]
     options = ["--no-color", "--no-notes", "--no-patch", "--encoding=UTF-8"]
@@ -91,7 +91,7 @@ def _commit(repository: Path, sha: str) -> dict[str, Any] | None:
     )
     if found.returncode:
         return None
-    # Old commits may be in any encoding, and say so or not.
+    # Old commits may be in any encoding, declared or not.
     parts = found.stdout.decode(errors="replace").split("\0", 4)
     commit, timestamp, name, email, message = parts
     return commit_object(
@@ -100,7 +100,7 @@ def _commit(repository: Path, sha: str) -> dict[str, Any] | None:
 
 
 def tell(stack_file: Path, payload: dict[str, Any], deadline: float) -> str:
-    """Deliver the event; returns what to tell the pusher. Raises NotDeliveredError."""
+    """Deliver the event; returns the line for the pusher. Raises NotDeliveredError."""
     answer, stack = deliver(stack_file, payload, deadline)
     return _answer_in_words(answer, stack)
 
@@ -110,13 +110,13 @@ def deliver(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Deliver the event; returns the webhook's answer, and the stack. Raises NotDeliveredError.
 
-    A stack that does not answer is tried again until the deadline, and once at least.
+    Tries at least once, and again until the deadline while the stack does not answer.
     """
     body = json.dumps(payload).encode()
     delivery = str(uuid.uuid4())
     while True:
         try:
-            # Read again each time: a stack that restarts may come back at another address.
+            # Read again for each try: a stack may restart at another address.
             stack = json.loads(stack_file.read_text())
             return _post(stack, body, delivery), stack
         except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""One `up` or `down` at a time in one home."""
+"""Lets one `up` or `down` run at a time in one home."""
 
 import fcntl
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from penstock.embedded.home import Home
 
 @contextmanager
 def only_one(home: Home, say_that_we_wait: Callable[[], None]) -> Iterator[None]:
-    """Hold the home's lock. The kernel drops it with the process, so none is ever stale."""
+    """Hold the home's lock. The kernel releases it with the process, so it is never stale."""
     home.folder.mkdir(parents=True, exist_ok=True)
     with home.lock_file.open("w") as file:
         try:

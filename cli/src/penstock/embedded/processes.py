@@ -1,4 +1,4 @@
-"""Processes that outlive the command that started them, and that only we may stop."""
+"""Processes that outlive the command that started them; `down` stops these and no others."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ _PATIENCE_AFTER_KILL = 5.0
 
 @dataclass(frozen=True)
 class Process:
-    """A process that we started. Its id alone says nothing: the system gives ids out again."""
+    """A process that `up` started. `started` identifies it, since the system reuses ids."""
 
     pid: int
     started: str
@@ -31,13 +31,13 @@ class Process:
 
 @dataclass(frozen=True)
 class ProcessBook:
-    """The processes of one home, by name, written down the moment they start."""
+    """The processes of one home, by name, recorded in a file when they start."""
 
     file: Path
     logs: Path
 
     def all(self) -> dict[str, Process]:
-        """Every process written down, dead or alive. An unreadable book is an empty one."""
+        """Every recorded process, dead or alive. An unreadable file counts as empty."""
         try:
             known = json.loads(self.file.read_text())
             return {name: Process(**entry) for name, entry in known.items()}
@@ -48,7 +48,7 @@ class ProcessBook:
         return {name: process for name, process in self.all().items() if process.is_alive()}
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Process:
-        """Start a process in a session of its own, so that Ctrl-C here does not reach it."""
+        """Start a process in its own session, so that Ctrl-C does not reach it."""
         with _uninterrupted():
             pid = _spawn(command, environment, self._log(name))
             process = Process(pid, _moment_of_start(pid))
@@ -56,7 +56,7 @@ class ProcessBook:
         return process
 
     def stop(self, names: Collection[str], patience: float) -> None:
-        """Ask them to end, wait that many seconds, then kill who is left, and what they started."""
+        """Send SIGTERM, wait up to `patience` seconds, then kill the rest and their children."""
         known = self.all()
         going = [known[name] for name in names if name in known and known[name].is_alive()]
         for process in going:
@@ -66,7 +66,7 @@ class ProcessBook:
         self._write({name: known[name] for name in known if name not in names})
 
     def last_words(self, name: str) -> str:
-        """The end of its log."""
+        """The last lines of the process's log."""
         try:
             lines = self._log(name).read_text(errors="replace").splitlines()
         except FileNotFoundError:
@@ -94,7 +94,7 @@ def _spawn(command: Sequence[str], environment: Mapping[str, str], log: Path) ->
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Let no Ctrl-C come between a process' start and the book's entry."""
+    """Hold signals back, so that none comes between a process's start and its entry in the file."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
@@ -104,7 +104,7 @@ def _uninterrupted() -> Iterator[None]:
 
 def _kill_groups(processes: Sequence[Process]) -> None:
     for process in processes:
-        # A group's id is not given out again while one of it lives, whoever led it.
+        # The system does not reuse a group's id while a process of the group lives.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     wait_until(lambda: not any(process.is_alive() for process in processes), _PATIENCE_AFTER_KILL)
@@ -116,19 +116,19 @@ def _signal(process: Process, number: signal.Signals) -> None:
 
 
 def _moment_of_start(pid: int) -> str:
-    """What tells this process from any other that has had its id; empty when there is none."""
+    """Identifies the process among all that have had its id; empty if it does not run."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     if _PROC.is_dir():
-        return _moment_told_by_proc(pid)
-    asked = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
-    told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
-    return "" if told.startswith("Z") else told.partition(" ")[2].strip()
+        return _moment_in_proc(pid)
+    command = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
+    output = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return "" if output.startswith("Z") else output.partition(" ")[2].strip()
 
 
-def _moment_told_by_proc(pid: int) -> str:
+def _moment_in_proc(pid: int) -> str:
     try:
-        # The name, in brackets, may hold spaces and brackets itself.
+        # The name stands in brackets, and may hold spaces and brackets itself.
         fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return ""

@@ -1,7 +1,7 @@
-"""Finds pushes that a killed emulator may have forgotten, and tells the stack of them again.
+"""Finds pushes that a killed emulator may have lost, and delivers them again.
 
-A push that was answered a moment before a kill is in git and in no saved state. The reflogs of the
-bare repositories know what was pushed and when, so the hook's own code tells of it again; a flow
+A push that was answered just before a kill is in git, but in no saved state. The reflogs of the
+bare repositories hold what was pushed and when, so the code of the hook delivers it again. A flow
 that exists is not started twice.
 """
 
@@ -16,7 +16,7 @@ from penstock.embedded.report import Report
 from penstock.embedded.repository import local_repositories
 
 MARGIN = 60.0
-"""Seconds before the last save from which on pushes are told again: far more than a kill costs."""
+"""Seconds before the last save since which pushes are delivered again: a kill loses far less."""
 _PATIENCE = 15.0
 _HEADS = Path("logs") / "refs" / "heads"
 
@@ -33,8 +33,8 @@ class Push:
     after: str
 
 
-def tell_of_pushes_since(home: Home, moment: float, report: Report) -> None:
-    """Tell the stack of every push since that moment, oldest first; say which start flows."""
+def redeliver_pushes_since(home: Home, moment: float, report: Report) -> None:
+    """Deliver every push since that moment again, oldest first; report which ones start flows."""
     deadline = time.monotonic() + _PATIENCE
     for push in pushes_since(home, moment):
         try:
@@ -59,7 +59,7 @@ def pushes_since(home: Home, moment: float) -> list[Push]:
         for push in _pushes_in(log, name, folder)
     ]
     recent = [push for push in found if push.moment >= moment]
-    # Pushes of one second stay in the order in which git wrote them.
+    # The sort is stable: pushes within one second stay in the order in which git wrote them.
     return sorted(recent, key=lambda push: push.moment)
 
 
@@ -68,7 +68,7 @@ def _pushes_in(log: Path, name: str, folder: Path) -> Iterator[Push]:
     lines = log.read_bytes().splitlines()
     for number, line in enumerate(lines, start=1):
         before, after, moment = _parts(line)
-        # A pusher who sets GIT_COMMITTER_DATE dates the line; nobody dates the file.
+        # GIT_COMMITTER_DATE changes the date in the line, but not that of the file.
         is_last = number == len(lines)
         written_at = int(log.stat().st_mtime) if is_last else moment
         yield Push(written_at, folder, name, ref, before, after)

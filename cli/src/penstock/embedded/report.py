@@ -1,4 +1,4 @@
-"""How `up` and `down` tell what they do."""
+"""How `up` and `down` report progress."""
 
 import time
 from collections.abc import Iterator
@@ -8,19 +8,19 @@ from rich.console import Console
 
 
 class Report:
-    """Told of each thing done; this one keeps it to itself, for those who ask from code."""
+    """Receives progress and ignores it, for callers in code."""
 
     def say(self, text: str) -> None:
-        """One line for a person."""
+        """Report one line for a person."""
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
-        """Wraps work that takes a while."""
+        """Wrap work that takes a while."""
         yield
 
 
 class ConsoleReport(Report):
-    """Shows each step while it runs, and how long it took."""
+    """Shows each step on a console while it runs, and how long it took."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

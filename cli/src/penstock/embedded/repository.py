@@ -1,4 +1,4 @@
-"""The bare repositories to push to; their hook tells the stack of every push, as GitHub would."""
+"""The bare repositories to push to; their hook sends the webhook that GitHub would send."""
 
 import os
 import re
@@ -16,16 +16,16 @@ _NAME = re.compile(rf"(?:{_PART}/)?{_PART}")
 
 
 def ensure_repository(home: Home, name: str) -> str:
-    """The address to push to, as a file URL, of the repository `name` or `owner/name`.
+    """Make the repository `name` or `owner/name`, and return its address, a file URL.
 
-    Raises EmbeddedError when the name is of another form, or when git refuses.
+    Raises EmbeddedError when the name is of another form, or when git fails.
     """
     folder = home.repositories / f"{checked_name(name)}.git"
     if not (folder / "HEAD").is_file():
         _git("init", "--quiet", "--bare", "--initial-branch=main", str(folder))
-    # A runner fetches the one commit that it is given, whichever branch it is on by then.
+    # Snapshots are made of one commit by its sha, whichever branch it is on by then.
     _git("-C", str(folder), "config", "uploadpack.allowAnySHA1InWant", "true")
-    # `penstock.embedded.pushes` reads what was pushed there, and what it replaced.
+    # `penstock.embedded.pushes` reads the reflogs.
     _git("-C", str(folder), "config", "core.logAllRefUpdates", "true")
     _install_hook(folder, home)
     return folder.as_uri()
@@ -42,7 +42,7 @@ def local_repositories(home: Home) -> dict[str, Path]:
 
 
 def checked_name(name: str) -> str:
-    """The name as it is. Raises EmbeddedError when it is not `name` or `owner/name`."""
+    """Return the name unchanged. Raises EmbeddedError unless it is `name` or `owner/name`."""
     reserved = any(part.endswith((".git", ".lock", ".")) for part in name.split("/"))
     if not _NAME.fullmatch(name) or reserved:
         raise EmbeddedError(
@@ -61,7 +61,7 @@ def _install_hook(folder: Path, home: Home) -> None:
 
 
 def _git(*arguments: str) -> None:
-    # A hook or a rebase that called us names its own repository; this is about another.
+    # A calling hook or rebase sets GIT_* for its own repository; this command is for another.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     finished = subprocess.run(
         ["git", *arguments], env=environment, capture_output=True, text=True, check=False

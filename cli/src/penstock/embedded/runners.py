@@ -1,4 +1,4 @@
-"""The runners' processes."""
+"""The processes of the runners."""
 
 import os
 import sys
@@ -18,14 +18,14 @@ _COMMAND = (sys.executable, "-m", "penstock_runner")
 _NAME = "runner-"
 _SOURCES = (PROJECT_ROOT / "runner" / "src", PROJECT_ROOT / "shared" / "src")
 STOP_PATIENCE = 10.0
-# Of the shell, what the runner itself needs. Nothing of AWS: it would reach the wrong one.
+# The shell's variables that the runner needs. None of AWS: it would reach the wrong account.
 _INHERITED = ("HOME", "LANG", "LC_ALL", "TMPDIR", "USER")
 
 
 @dataclass(frozen=True)
 class Crew:
-    """How many runners there shall be, of how many jobs at once, and which folders of tools their
-    jobs find before the machine's own.
+    """The number of runners, the jobs that each runs at once, and the folders of tools that jobs
+    find before the machine's own.
     """
 
     runners: int
@@ -34,7 +34,7 @@ class Crew:
 
 
 def ensure_runners(home: Home, book: ProcessBook, stack: Stack, crew: Crew) -> list[str]:
-    """Make exactly these runners run. Returns the names of those that were started."""
+    """Make exactly these runners run. Returns the names of the started ones."""
     wanted = [f"{_NAME}{number}" for number in range(1, crew.runners + 1)]
     stop_runners(book, except_for=wanted)
     missing = [name for name in wanted if name not in book.alive()]
@@ -46,9 +46,9 @@ def ensure_runners(home: Home, book: ProcessBook, stack: Stack, crew: Crew) -> l
 
 
 def runners_are_outdated(home: Home, crew: Crew) -> bool:
-    """Whether the runners that may run were started from other code, or with other tools.
+    """Whether the running runners were started from other code or with other tools.
 
-    Remembers what there is now as theirs.
+    Records the current code and tools for the next call.
     """
     stamp = home.folder / "runners.txt"
     now = "\n".join([digest_of_folders(_SOURCES), *map(str, crew.tools)])
@@ -58,13 +58,13 @@ def runners_are_outdated(home: Home, crew: Crew) -> bool:
 
 
 def stop_runners(book: ProcessBook, except_for: Sequence[str] = ()) -> None:
-    """Stop the runners; they give their jobs back."""
+    """Stop the runners; they release their jobs."""
     known = _runners_in(book.all())
     book.stop([name for name in known if name not in except_for], STOP_PATIENCE)
 
 
 def check_runners(book: ProcessBook) -> None:
-    """Raises RunnerError, with the end of its log, when a runner has ended."""
+    """Raise RunnerError, with the end of the log, when a runner has ended."""
     for name, process in _runners_in(book.all()).items():
         if not process.is_alive():
             raise RunnerError(
@@ -103,7 +103,7 @@ def _environment(home: Home, stack: Stack, name: str, crew: Crew) -> dict[str, s
 
 
 def path_of_jobs(tools: Sequence[Path] = ()) -> str:
-    """The tools that were asked for, then the shell's PATH without any folder of Penstock's."""
+    """The PATH of jobs: the given tools, then the shell's PATH without Penstock's own folders."""
     ours = (PROJECT_ROOT, Path(sys.prefix))
     shell = os.environ.get("PATH", os.defpath).split(os.pathsep)
     theirs = [name for name in shell if name and not _is_below(Path(name), ours)]
@@ -120,6 +120,6 @@ def _inherited_environment() -> dict[str, str]:
     passed = passed_from(os.environ)
     spellings = [passed[name] for name in ("no_proxy", "NO_PROXY") if passed.get(name)]
     direct = ",".join([*spellings[:1], "127.0.0.1,localhost"])
-    # The runner finds its own interpreter by its address; this PATH is for git and the like.
+    # The runner needs no PATH for its own interpreter; this one is for git and the like.
     path = os.environ.get("PATH", os.defpath)
     return {**kept, **passed, "PATH": path, "NO_PROXY": direct, "no_proxy": direct}

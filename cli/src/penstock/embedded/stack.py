@@ -1,4 +1,4 @@
-"""What an embedded stack is, for those who talk to it."""
+"""Describes a running embedded stack to its clients."""
 
 import json
 import os
@@ -18,15 +18,15 @@ ACCOUNT_ID = "000000000000"
 KEY = "test"
 """The emulator's access key id and secret access key."""
 _making_a_client = threading.Lock()
-"""A session makes one client at a time; the clients themselves serve many threads."""
+"""Making a client is not thread-safe in boto3; using one is."""
 
 
 @dataclass(frozen=True)
 class Stack:
     """A running embedded stack. Topics, queues and tables are keyed by their short names.
 
-    `page_url` and `webhook_url` work as they are, in a browser and with curl; `git_url` is where
-    to push. `repositories` are all that can be pushed to, each with its `name` and `git_url`.
+    `page_url` and `webhook_url` work in a browser and with curl; `git_url` is the address to push
+    to. `repositories` lists all that can be pushed to, each with its `name` and `git_url`.
     """
 
     stage: str
@@ -46,7 +46,7 @@ class Stack:
 
     @classmethod
     def load(cls, home: Path | None = None) -> "Stack":
-        """The stack of that home. Raises NotRunningError when none was left running there."""
+        """The stack of this home. Raises NotRunningError when there is none."""
         file = find_home(home).stack_file
         try:
             return cls(**json.loads(file.read_text()))
@@ -64,7 +64,7 @@ class Stack:
 
 
 def client_of(endpoint_url: str, service: str) -> Any:
-    """A boto3 client of the emulator at that address, whatever the shell says of AWS."""
+    """A boto3 client of the emulator at this address, independent of the shell's AWS settings."""
     from botocore.config import Config
 
     config = Config(proxies={}, retries={"max_attempts": 2}, connect_timeout=5)
@@ -74,7 +74,7 @@ def client_of(endpoint_url: str, service: str) -> Any:
 
 @cache
 def _session() -> Any:
-    # Imported on first use: it takes longer than all else that the command line does.
+    # Imported on first use: the import takes longer than everything else a command does.
     import boto3
     from botocore.session import Session
 

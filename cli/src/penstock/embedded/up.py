@@ -1,4 +1,4 @@
-"""Brings an embedded stack up, or mends the one that is there."""
+"""Starts an embedded stack, or repairs the one that is there."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from penstock.embedded.greeting import greet
 from penstock.embedded.home import Home, find_home
 from penstock.embedded.lock import only_one
 from penstock.embedded.processes import ProcessBook
-from penstock.embedded.pushes import MARGIN, tell_of_pushes_since
+from penstock.embedded.pushes import MARGIN, redeliver_pushes_since
 from penstock.embedded.report import Report
 from penstock.embedded.repository import checked_name, ensure_repository, local_repositories
 from penstock.embedded.runners import (
@@ -39,8 +39,8 @@ _PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the stack shall have: runners, and a repository to push to."""
+class StackOptions:
+    """The wanted runners, and the repository to push to."""
 
     runners: int = RUNNERS
     slots: int = SLOTS
@@ -50,11 +50,11 @@ class Wishes:
 
 
 def up(
-    home: Path | None = None, wishes: Wishes | None = None, report: Report | None = None
+    home: Path | None = None, options: StackOptions | None = None, report: Report | None = None
 ) -> Stack:
-    """Bring the stack of that home up; what runs already is left alone, what died is replaced.
+    """Start the stack of this home. What runs is kept, what has died is replaced.
 
-    Whatever interrupts it, no process that it started is left running. Raises PenstockError.
+    When it fails or is interrupted, it stops the processes that it started. Raises PenstockError.
     """
     report = report or Report()
     place = find_home(home)
@@ -63,28 +63,28 @@ def up(
         book = ProcessBook(place.processes_file, place.logs)
         alive = set(book.alive())
         try:
-            return _Climb(place, book, wishes or Wishes(), report).to_the_top()
+            return _Startup(place, book, options or StackOptions(), report).run()
         except BaseException:
             book.stop(set(book.alive()) - alive, _PATIENCE)
             raise
 
 
 @dataclass(frozen=True)
-class _Climb:
+class _Startup:
     home: Home
     book: ProcessBook
-    wishes: Wishes
+    options: StackOptions
     report: Report
 
-    def to_the_top(self) -> Stack:
-        checked_name(self.wishes.repository)
+    def run(self) -> Stack:
+        checked_name(self.options.repository)
         saved_at = self.home.last_save()
         with self.report.step("Packaged; emulator ready"), ThreadPoolExecutor(1) as pool:
             packaging = pool.submit(_package)
             address, was_started = ensure_emulator(self.home, self.book)
             stacks = packaging.result()
         deployed = self._deploy(address, stacks)
-        git_url = ensure_repository(self.home, self.wishes.repository)
+        git_url = ensure_repository(self.home, self.options.repository)
         stack = describe_stack(address, git_url)
         started = self._ensure_runners(stack)
         stack = self._write(stack)
@@ -92,7 +92,7 @@ class _Climb:
             greet(stack)
         if was_started and saved_at is not None:
             _sweep(stack)
-            tell_of_pushes_since(self.home, saved_at - MARGIN, self.report)
+            redeliver_pushes_since(self.home, saved_at - MARGIN, self.report)
         check_runners(self.book)
         if not (was_started or deployed or started):
             self.report.say("The stack runs already.")
@@ -103,9 +103,9 @@ class _Climb:
             return deploy_stacks(address, stacks)
 
     def _ensure_runners(self, stack: Stack) -> list[str]:
-        wishes = self.wishes
-        crew = Crew(wishes.runners, wishes.slots, wishes.tools)
-        # Both are asked: the second also remembers.
+        options = self.options
+        crew = Crew(options.runners, options.slots, options.tools)
+        # Called first and always: it also records the current code and tools.
         outdated = runners_are_outdated(self.home, crew)
         if outdated or self._address_before() != stack.endpoint_url:
             stop_runners(self.book)
@@ -134,7 +134,7 @@ def _package() -> list[PackagedStack]:
 
 
 def _sweep(stack: Stack) -> None:
-    """Let each service look for what got stuck while the emulator was away."""
+    """Let each service's sweeper find what got stuck while the emulator was down."""
     functions = stack.client("lambda")
     for page in functions.get_paginator("list_functions").paginate():
         for function in page["Functions"]:

@@ -1,7 +1,7 @@
-"""The folders that an embedded stack's jobs run in.
+"""The folders that the jobs of an embedded stack run in.
 
-They lie among the machine's temporary files, below no checkout and below no home: tools look for
-their configuration in every folder above the one they run in.
+They lie among the machine's temporary files, not below a checkout or a home: tools look for
+configuration in every folder above the one they run in.
 """
 
 import hashlib
@@ -18,9 +18,9 @@ from penstock.embedded.errors import EmbeddedError
 
 _LASTING = Path("/var/tmp")  # noqa: S108  # checked for its owner before it is used
 _OWNER = "home"
-"""The file in it that names the home whose folder this is."""
+"""The file in the work folder that names its home."""
 _PLACE = "work-folder"
-"""The file in the home that says where it is."""
+"""The file in the home that names the work folder."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class WorkFolder:
     home: Path
 
     def make(self) -> None:
-        """Make it, for this user alone, and remove those of homes that are gone.
+        """Make the folder, for this user only, and remove those of homes that no longer exist.
 
-        Raises EmbeddedError when somebody else has made it.
+        Raises EmbeddedError when the folder belongs to another user.
         """
         for stale in _stale(self.path.parent):
             shutil.rmtree(stale, ignore_errors=True)
@@ -47,13 +47,13 @@ class WorkFolder:
         (self.home / _PLACE).write_text(str(self.path))
 
     def remove(self) -> None:
-        """Remove it with all that is in it."""
+        """Remove the folder and everything in it."""
         shutil.rmtree(self.path, ignore_errors=True)
         (self.home / _PLACE).unlink(missing_ok=True)
 
 
 def work_folder_of(home: Path) -> WorkFolder:
-    """The work folder of a home: where it was made last, whatever TMPDIR says by now."""
+    """The work folder of a home: the recorded one, even if TMPDIR has changed since."""
     with suppress(FileNotFoundError):
         return WorkFolder(Path((home / _PLACE).read_text()), home)
     name = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
@@ -61,7 +61,7 @@ def work_folder_of(home: Path) -> WorkFolder:
 
 
 def _parent() -> Path:
-    """Not /tmp where there is another: it may be held in memory."""
+    """Not /tmp if there is /var/tmp: /tmp may be held in memory."""
     if "TMPDIR" not in os.environ and os.access(_LASTING, os.W_OK):
         return _LASTING
     return Path(tempfile.gettempdir()).resolve()

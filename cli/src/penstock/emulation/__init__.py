@@ -1,7 +1,7 @@
-"""Runs ministack, the emulator, so that what it holds survives and its hops are quick.
+"""Runs ministack, the emulator, with durable state and short delays between services.
 
-A package for the emulator's own interpreter (`.tools/emulator`), which has nothing of Penstock's in
-it: it imports nothing but itself, the standard library, ministack and the server. It reaches into
-ministack's modules, whose names are private, so requirements/emulator.in pins ministack exactly;
-every reach is in here, with its reason.
+This package runs on the emulator's own interpreter (`.tools/emulator`), which has no other code of
+Penstock's: it imports only itself, the standard library, ministack and the server. It patches
+private names of ministack, so requirements/emulator.in pins ministack exactly. Every such patch is
+in this package, with its reason.
 """

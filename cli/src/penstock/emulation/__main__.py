@@ -1,6 +1,6 @@
-"""Usage: __main__.py FOLDER, with the environment that `penstock.embedded.emulator` makes.
+"""Usage: __main__.py FOLDER, in the environment that `penstock.embedded.emulator` makes.
 
-FOLDER holds `snapshots/<number>/<service>.json`, the link `snapshots/current` to the newest whole
+FOLDER holds `snapshots/<time>/<service>.json`, the link `snapshots/current` to the newest complete
 one, `items/` (the journal of tables), `logs/` (of jobs), `lambda-blobs/` (function zips by hash),
 `objects/` (S3) and `tmp/` (unpacked functions).
 """
@@ -8,7 +8,8 @@ one, `items/` (the journal of tables), `logs/` (of jobs), `lambda-blobs/` (funct
 import sys
 from pathlib import Path
 
-# Run by its path, since the interpreter does not know the package; functions inherit nothing of it.
+# The interpreter does not have the package, so this file is run by its path and sets its own
+# import path, which functions do not inherit.
 sys.path[0] = str(Path(__file__).parents[2])
 
 from penstock.emulation.server import run  # noqa: E402  # found by the line above

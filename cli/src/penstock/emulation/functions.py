@@ -1,4 +1,4 @@
-"""Starts functions as this machine can bear it, and settles what a kill left unfinished."""
+"""Limits the workers of functions, and repairs what a kill left unfinished."""
 
 # ruff: noqa: SLF001
 
@@ -13,26 +13,26 @@ from types import SimpleNamespace
 from typing import Any
 
 WORKER_PATIENCE = 1.0
-"""Seconds to wait for a function's worker before one more is started: longer than a start takes."""
+"""Seconds to wait for a busy worker before another is started: longer than a start takes."""
 CROWD_PATIENCE = 5.0
-"""Seconds to wait where there is a worker for each core already, and one more for each further
-one: fifty callers who all lost patience at once would start fifty, and none would get on."""
+"""Seconds to wait once every core has a worker; each further second allows one worker more.
+Fifty callers that gave up waiting at once would start fifty workers, and none would progress."""
 
 EXECUTIONS_KEPT = 300
-"""Ended executions of state machines; a name that was used longer ago may be used again."""
+"""Ended executions of state machines to keep. The names of older ones can be used again."""
 
 
 def use_no_more_workers_than_cores() -> None:
-    """Bound the workers of each function: more of them than cores cost start-ups and win nothing.
+    """Limit the workers of each function: more workers than cores cost starts and gain nothing.
 
-    AWS would start as many as it is asked for, on machines of its own. Here a caller waits for a
-    worker instead, but not for long: it may be the very one that the worker works for.
+    AWS starts as many as there are calls, on its own machines. Here a caller waits for a worker,
+    but only for a limited time: the busy worker may itself wait for this caller.
     """
     from ministack.services import lambda_svc
 
     cores = max(2, os.cpu_count() or 2)
     allowed = lambda_svc._sqs_esm_concurrency
-    lambda_svc._sqs_esm_concurrency = lambda *told: min(cores, allowed(*told))
+    lambda_svc._sqs_esm_concurrency = lambda *mapping: min(cores, allowed(*mapping))
     acquire, release = lambda_svc.acquire_worker, lambda_svc.release_worker
     released = threading.Condition()
 
@@ -55,14 +55,14 @@ def use_no_more_workers_than_cores() -> None:
 
 
 def workers_allowed(waited: float, cores: int) -> int:
-    """How many workers a function may have for the sake of a caller who waited so many seconds."""
+    """How many workers a function may have after a caller has waited this many seconds."""
     if waited < WORKER_PATIENCE:
         return 1
     return cores + max(0, int(waited - CROWD_PATIENCE + 1))
 
 
 def unpack_once(folder: Path) -> None:
-    """Unpack a function's zip once for all its workers, and not at every cold start."""
+    """Unpack a function's zip once for all its workers, instead of at every cold start."""
     from ministack.core import lambda_runtime
 
     class SharedZip(zipfile.ZipFile):
@@ -87,10 +87,9 @@ def unpack_once(folder: Path) -> None:
 
 
 def settle_cut_off_updates() -> None:
-    """Let functions that were saved in the middle of an update come out of it.
+    """Complete the updates of functions that were saved in the middle of one.
 
-    ministack settles an update by a thread that a kill ends; whoever waits for the function would
-    wait for ever.
+    ministack completes an update in a thread, which a kill ends; waiters would wait for ever.
     """
     from ministack.services import lambda_svc
 
@@ -106,7 +105,7 @@ def settle_cut_off_updates() -> None:
 
 
 def settle(configuration: dict[str, Any]) -> None:
-    """Set the states that Lambda gives a function once it is ready, where it was not."""
+    """Set the states of a function that is not ready to those of one that is."""
     if configuration.get("State") == "Pending":
         configuration |= {"State": "Active", "StateReason": "", "StateReasonCode": ""}
     if configuration.get("LastUpdateStatus") == "InProgress":
@@ -114,7 +113,7 @@ def settle(configuration: dict[str, Any]) -> None:
 
 
 def keep_recent_executions() -> None:
-    """Bound the ended executions of state machines: each bake is one, with all its history."""
+    """Limit the ended executions of state machines: each bake is one, with its whole history."""
     from ministack.services import stepfunctions
 
     start = stepfunctions._start_execution

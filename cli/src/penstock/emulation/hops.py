@@ -1,4 +1,4 @@
-"""Shortens the way of a message from queue to function and runner."""
+"""Shortens the delays between a message's arrival and its delivery."""
 
 # ruff: noqa: SLF001
 
@@ -16,9 +16,9 @@ from penstock.emulation.kinds import Result
 
 
 class LongPolls:
-    """ministack's event that says a message has come; it ends the long polls of that queue too.
+    """Replaces ministack's event for new messages; it also ends the long polls of their queue.
 
-    As shipped, a long poll looks every 100 ms, so each message waits 50 ms on average.
+    Without it a long poll looks every 100 ms, so each message waits 50 ms on average.
     """
 
     def __init__(self, event: threading.Event, loop: asyncio.AbstractEventLoop) -> None:
@@ -29,11 +29,11 @@ class LongPolls:
 
     def set(self) -> None:
         self._event.set()
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody polls any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed: no poll is left
             self._loop.call_soon_threadsafe(self._wake)
 
-    def telling(self, collect: Callable[..., Result]) -> Callable[..., Result]:
-        """The function that takes a queue's messages, noting for `sleep` which queue it was."""
+    def noting_queue(self, collect: Callable[..., Result]) -> Callable[..., Result]:
+        """Wrap the function that takes messages, so that `sleep` knows which queue is polled."""
 
         def collecting(queue: Any, *args: Any) -> Result:
             self._polled.set(queue)
@@ -42,7 +42,7 @@ class LongPolls:
         return collecting
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep, but no longer than until a message comes."""
+        """Sleep until a message arrives, or for the given seconds."""
         waiting = self._loop.create_future()
         self._waiting[waiting] = self._polled.get()
         timer = self._loop.call_later(seconds, _end, waiting)
@@ -64,19 +64,19 @@ def _end(waiting: asyncio.Future[None]) -> None:
         waiting.set_result(None)
 
 
-def quicken() -> None:
-    """Shorten the sleeps that would be most of a flow's time, and what is done between them."""
+def shorten_delays() -> None:
+    """Shorten ministack's sleeps, which would be most of a flow's time, and the work between."""
     from ministack.core import lambda_runtime
     from ministack.services import eventbridge, lambda_svc, scheduler, sns, sqs
 
     polls = LongPolls(sqs.esm_wake, asyncio.get_running_loop())
     sqs.esm_wake = sns.esm_wake = polls
     sqs.asyncio = SimpleNamespace(sleep=polls.sleep, iscoroutine=asyncio.iscoroutine)
-    sqs._collect_msgs = polls.telling(sqs._collect_msgs)
+    sqs._collect_msgs = polls.noting_queue(sqs._collect_msgs)
     lambda_svc._ESM_IDLE_WAKE_GAP_SECONDS = 0.002
-    # Each look for work parses the names of all sources anew, three times.
+    # Every poll parses the names of all event sources three times.
     lambda_svc.parse_arn = functools.lru_cache(lambda_svc.parse_arn)
-    # What a function logs is in the pipe before its answer: no need to listen for 5 ms more.
+    # The log of a function is in the pipe before its answer: waiting 5 ms for more is needless.
     worker = lambda_runtime.Worker
     worker._drain_stderr_bounded = functools.partialmethod(
         worker._drain_stderr_bounded, idle_confirm=0.001

@@ -1,8 +1,8 @@
-"""DynamoDB's items in a journal: a save writes the items that changed, not all that there are.
+"""A journal of DynamoDB's items: a save writes only the items that changed.
 
-One file of lines, `[<table>, <partition key>, <sort key>, <item or null>]`; a later line of one key
-replaces an earlier one. A snapshot says how many bytes of which file are part of it, so what a save
-that died has left behind those bytes counts for nothing.
+One file of lines, `[<table>, <partition key>, <sort key>, <item or null>]`. A later line replaces
+an earlier one of the same key. A snapshot records the file and how many of its bytes are valid, so
+whatever a dead save has written after them is ignored.
 """
 
 import json
@@ -18,16 +18,16 @@ Table = dict[str, Any]
 Key = tuple[str, str, str]
 
 EVERYTHING: Key = ("", "", "")
-"""Stands for all keys: the journal is to be written anew."""
+"""Stands for all keys: the whole journal must be rewritten."""
 SMALL = 8 << 20
-"""Bytes up to which a journal is never written anew."""
+"""Bytes up to which a journal is never rewritten."""
 WORN = 3
-"""A journal this many times as large as it was when it was written anew is written anew again."""
+"""A journal is rewritten when it is this many times as large as after its last rewrite."""
 
 
 @dataclass(frozen=True)
 class Extent:
-    """A part of a journal's file: its first `size` bytes, of which `fresh` were written at once."""
+    """The first `size` bytes of a journal's file; `fresh` was its size after the last rewrite."""
 
     file: str = ""
     size: int = 0
@@ -36,9 +36,9 @@ class Extent:
 
 @dataclass
 class ItemJournal:
-    """The journal in `folder`, of which `extent` is saved.
+    """The journal in `folder`; `extent` is the part that the newest snapshot includes.
 
-    `tables` gives all tables, each with a unique `TableId` and its `items` by both keys.
+    `tables` returns all tables, each with a unique `TableId` and its `items` by both keys.
     """
 
     folder: Path
@@ -48,11 +48,11 @@ class ItemJournal:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def after(self, change: Callable[..., Result]) -> Callable[..., Result]:
-        """The function that changes an item of a table, noting which."""
+        """Wrap a function that changes an item, so that the change is noted."""
 
         def noting(table: Table, partition: str, sort: str, *rest: Any) -> Result:
             result = change(table, partition, sort, *rest)
-            # Afterwards: a save that begins in between knows the key only for the next one.
+            # Noted after the change: a save that starts in between leaves the key to the next.
             with self._lock:
                 self._dirty.add((_id_of(table), partition, sort))
             return result
@@ -60,7 +60,7 @@ class ItemJournal:
         return noting
 
     def after_all(self, change: Callable[[Table], Result]) -> Callable[[Table], Result]:
-        """The function that replaces a whole table's items: the journal is then written anew."""
+        """Wrap a function that replaces all items of a table: the journal is then rewritten."""
 
         def noting(table: Table) -> Result:
             result = change(table)
@@ -71,18 +71,18 @@ class ItemJournal:
         return noting
 
     def taken(self, fork: Callable[[], Result]) -> tuple[set[Key], Result]:
-        """Fork while nobody can note a change; returns the keys that the child shall write."""
+        """Fork while no change can be noted; returns the keys that the child must write."""
         with self._lock:
             taken, self._dirty = self._dirty, set()
             return taken, fork()
 
     def give_back(self, taken: set[Key]) -> None:
-        """The save did not succeed: its keys are for the next one."""
+        """Return the keys of a failed save, for the next one."""
         with self._lock:
             self._dirty |= taken
 
     def write(self, taken: set[Key], generation: int) -> Extent:
-        """Append these items, or write the journal anew where it is worn or not there."""
+        """Append these items; rewrite the journal if it is too large or missing."""
         before = self.extent
         worn = before.size > max(SMALL, WORN * before.fresh)
         if worn or not before.file or EVERYTHING in taken:
@@ -94,7 +94,7 @@ class ItemJournal:
             return Extent(before.file, file.tell(), before.fresh)
 
     def read(self, extent: Extent) -> dict[str, dict[str, dict[str, Any]]]:
-        """The items of a saved extent, by table, partition key and sort key."""
+        """The items in an extent, by table, partition key and sort key."""
         found: dict[str, dict[str, dict[str, Any]]] = {}
         for table, partition, sort, item in self._lines(extent):
             items = found.setdefault(table, {}).setdefault(partition, {})
@@ -105,7 +105,7 @@ class ItemJournal:
         return {table: _without_empty(items) for table, items in found.items()}
 
     def forget_others(self, extent: Extent) -> None:
-        """Remove the files of journals before this one."""
+        """Remove all files but that of this extent."""
         for path in self.folder.glob("*.jsonl"):
             if path.name != extent.file:
                 path.unlink()
@@ -141,7 +141,7 @@ class ItemJournal:
 
 
 def _id_of(table: Table) -> str:
-    """A table that is made again under the same name has another id, and none of these items."""
+    """The id, not the name: a table that is created again must not get the old items."""
     return str(table.get("TableId", ""))
 
 

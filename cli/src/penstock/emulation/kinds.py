@@ -1,4 +1,4 @@
-"""The kinds of things that the parts of the launcher pass on."""
+"""Types that several modules of this package use."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""Logs that do not grow in memory: those of jobs lie on disk, those of functions are cut short."""
+"""Keeps logs out of memory: those of jobs are on disk, those of functions are limited."""
 
 # ruff: noqa: SLF001
 
@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import Any, overload
 
 FUNCTION_STREAMS_KEPT = 300
-"""Of each function's log; ministack writes one stream an invocation and would keep them all."""
+"""Streams of each function's log. ministack makes one per invocation and keeps them all."""
 JOB_STREAMS_KEPT = 10_000
 JOB_BYTES_KEPT = 2 << 30
-"""Of all other logs together; the oldest streams go first."""
+"""Bytes of all other logs together; the oldest streams are removed first."""
 _FUNCTIONS = "/aws/lambda/"
 _BLOCK = 256
-"""Events between two that are found without reading; the last block read is kept in memory."""
+"""Events per block. The offset of each block is known, and the last read one is cached."""
 
 Event = dict[str, Any]
 
 
 @dataclass
 class StoredEvents(Sequence[Event]):
-    """The events of one log stream, a line of JSON each, in a file that only grows.
+    """The events of one log stream in an append-only file, one line of JSON each.
 
-    It answers what ministack asks of the list in its place: length, items, slices and `extend`.
+    Replaces ministack's list, with what ministack uses of it: length, items, slices and `extend`.
     """
 
     path: Path
@@ -37,7 +37,7 @@ class StoredEvents(Sequence[Event]):
 
     @classmethod
     def saved(cls, path: Path, size: int) -> "StoredEvents":
-        """The first `size` bytes of a file; what was written after they were saved is cut off."""
+        """The first `size` bytes of a file; what was written after the save is cut off."""
         found = cls(path)
         with path.open("r+b") as file:
             file.truncate(size)
@@ -92,21 +92,21 @@ class StoredEvents(Sequence[Event]):
 
 @dataclass(frozen=True)
 class JobLogs:
-    """Where the events of jobs' logs lie, and how they are named in a saved state."""
+    """The folder of the jobs' logs, and their form in a saved state."""
 
     folder: Path
 
     def new(self) -> StoredEvents:
-        """The events of a stream that is created now."""
+        """The events of a new stream."""
         self.folder.mkdir(parents=True, exist_ok=True)
         return StoredEvents(self.folder / f"{uuid.uuid4().hex}.jsonl")
 
     def encode(self, events: StoredEvents) -> dict[str, Any]:
-        """What a saved state says of them."""
+        """The form of the events in a saved state: file and size."""
         return {"__stored_events__": [events.path.name, events.size]}
 
     def decode(self, saved: dict[str, Any]) -> Any:
-        """The events that a saved state speaks of; anything else as it is."""
+        """The events of a form that `encode` made; any other value unchanged."""
         if "__stored_events__" not in saved:
             return saved
         name, size = saved["__stored_events__"]
@@ -116,14 +116,14 @@ class JobLogs:
         return StoredEvents.saved(path, size)
 
     def remove_all_but(self, kept: set[Path]) -> None:
-        """Remove what no stream names: its emulator was killed before it was saved."""
+        """Remove files of no stream: the emulator was killed before it saved the stream."""
         for path in self.folder.glob("*.jsonl"):
             if path not in kept:
                 path.unlink()
 
 
 def keep_logs_short(logs: JobLogs) -> None:
-    """Put the events of new streams on disk, and let the oldest streams go when there are many."""
+    """Put the events of new streams on disk, and remove the oldest streams beyond the limits."""
     from ministack.services import cloudwatch_logs, lambda_svc
 
     create, append = cloudwatch_logs._create_log_stream, cloudwatch_logs._append_log_events
@@ -142,7 +142,7 @@ def keep_logs_short(logs: JobLogs) -> None:
         before = stream["events"]
         append(stream, events)
         if isinstance(before, StoredEvents) and stream["events"] is not before:
-            # A late batch: ministack has merged the two into a list.
+            # A batch came late, and ministack has merged it with the stored events into a list.
             merged, stream["events"] = stream["events"], logs.new()
             stream["events"].extend(merged)
             before.path.unlink(missing_ok=True)
@@ -174,7 +174,7 @@ def _drop_oldest(streams: dict[str, dict[str, Any]]) -> None:
 
 
 def _keep_no_second_copy(cloudwatch_logs: Any) -> None:
-    """ministack keeps each line a second time, for Logs Insights, which nobody asks here."""
+    """Drop ministack's second copy of each line: it is for Logs Insights, which is not used."""
     from ministack.core.responses import AccountRegionScopedDict
 
     class Nothing(AccountRegionScopedDict):  # type: ignore[misc]  # not installed where types are checked
@@ -197,7 +197,7 @@ def _load_without_reading(cloudwatch_logs: Any, logs: JobLogs) -> None:
         logs.remove_all_but({each.path for each in events if isinstance(each, StoredEvents)})
 
     def sorted_unless_stored(events: Any, **options: Any) -> Any:
-        # Loading sorts each stream's events into a list; stored ones are in order.
+        # ministack sorts events into a list when it loads; stored ones are already sorted.
         stored = isinstance(events, StoredEvents)
         return events if stored else builtins.sorted(events, **options)
 

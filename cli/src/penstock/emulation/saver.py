@@ -1,4 +1,4 @@
-"""Saves the state while it changes."""
+"""Saves the state of the emulator while it changes."""
 
 import asyncio
 import copy
@@ -24,20 +24,19 @@ from penstock.emulation.state import (
 )
 
 SAVE_INTERVAL = 0.75
-"""Seconds from save to save: with the time that a save takes, a kill -9 costs a second at most."""
+"""Seconds from save to save. With the duration of a save, a kill -9 loses at most a second."""
 SAVE_PAUSE = 0.1
-"""Seconds between two saves at least, where a busy machine makes one take longer than that."""
+"""The least number of seconds between two saves, for machines on which one takes long."""
 SAVE_PATIENCE = 30
-"""Seconds after which a save that hangs is given up; the next one starts afresh."""
+"""Seconds after which a hanging save is killed; the next one starts from the beginning."""
 
 
 class Saver:
-    """Saves the state once a second while it changes, from a forked child.
+    """Saves the state about once a second while it changes, from a forked child.
 
-    The child sees the memory of one instant, so the services' states fit each other, and the
-    emulator goes on meanwhile: forking takes milliseconds, copying all states took ten times that.
-    Of tables only the items that changed are written, so a save does not take longer as the stack
-    grows older.
+    The child has the memory of one instant, so the states of the services are consistent, while
+    the emulator continues: a fork takes milliseconds, a copy of all states ten times as long.
+    Only changed items of tables are written, so a save takes as long in an old stack as in a new.
     """
 
     def __init__(self, snapshots: Snapshots, changes: Changes, journal: ItemJournal) -> None:
@@ -59,8 +58,8 @@ class Saver:
         self._wait_for(*self.start())
 
     def start(self) -> tuple[set[Key], int]:
-        """Start a save, once the one before has ended; returns the items that it writes, and the
-        child's process id.
+        """Start a save once the previous one has ended. Returns the keys of the items that it
+        writes, and the process id of the child.
         """
         self._saving.acquire()
         self._started = time.monotonic()
@@ -79,7 +78,7 @@ class Saver:
             states = {**states_of_all_services(), ITEMS: lambda: asdict(extent)}
             self._snapshots.save(states, taken_at)
             code = 0
-        except BaseException:  # noqa: BLE001  # a forked child must end here, whatever happens
+        except BaseException:  # noqa: BLE001  # a forked child must end here in any case
             traceback.print_exc()
         finally:
             os._exit(code)
@@ -100,11 +99,11 @@ def _become_a_saving_child() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
     signal.alarm(SAVE_PATIENCE)
-    # A collection would write to every object, and so copy all the memory shared with the parent.
+    # A garbage collection writes to every object, and so would copy all memory of the parent.
     gc.disable()
-    # Else a child that outlives a killed emulator would hold its port and its functions' pipes.
+    # A child that outlives a killed emulator must not hold its port and the functions' pipes.
     os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-    # Nobody else writes to this memory: what get_state copies for safety is safe as it is.
+    # Nothing else writes to this memory, so get_state needs no copies.
     copy.__dict__["deepcopy"] = _same
 
 

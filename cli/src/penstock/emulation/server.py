@@ -1,4 +1,4 @@
-"""The emulator's process, from its start to its last save."""
+"""Runs the emulator's process, from its start to its last save."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from penstock.emulation.functions import (
     unpack_once,
     use_no_more_workers_than_cores,
 )
-from penstock.emulation.hops import quicken
+from penstock.emulation.hops import shorten_delays
 from penstock.emulation.kinds import App
 from penstock.emulation.logs import JobLogs, keep_logs_short
 from penstock.emulation.saver import Saver
@@ -43,7 +43,7 @@ async def serve(folder: Path) -> None:
     journal = journal_in(folder / "items")
     keep_state_in(snapshots, journal)
     note_changes(changes)
-    quicken()
+    shorten_delays()
     use_no_more_workers_than_cores()
     keep_logs_short(logs)
     settle_cut_off_updates()
@@ -59,9 +59,9 @@ async def serve(folder: Path) -> None:
 
 
 def counted(app: App) -> App:
-    """The app inside what the file that PENSTOCK_COUNT_CALLS names makes of it.
+    """The app, wrapped by the file that PENSTOCK_COUNT_CALLS names, if it is set.
 
-    As it is where nobody measures.
+    Benchmarks count calls with it.
     """
     counter = os.environ.get("PENSTOCK_COUNT_CALLS")
     if not counter:
@@ -71,10 +71,10 @@ def counted(app: App) -> App:
 
 
 class OneWrite:
-    """A transport that sends what is written in one turn of the loop at once.
+    """A transport that joins all writes of one turn of the event loop into one.
 
-    uvicorn writes an answer's head and its body one after the other: two packets, and a client
-    that wakes up twice.
+    uvicorn writes the head and the body of a response separately: two packets, for which the
+    client wakes up twice.
     """
 
     def __init__(self, transport: Any) -> None:
@@ -109,7 +109,7 @@ async def _serve_until_signalled(app: App) -> None:
 
     class Server(uvicorn.Server):  # type: ignore[misc]  # not installed where types are checked
         def capture_signals(self) -> contextlib.AbstractContextManager[None]:
-            # Its own handlers would end the process before the last save.
+            # The handlers of uvicorn would end the process before the last save.
             return contextlib.nullcontext()
 
         def stop(self) -> None:
@@ -128,7 +128,7 @@ async def _serve_until_signalled(app: App) -> None:
         date_header=False,
         server_header=False,
         timeout_keep_alive=75,
-        # Long polls would hold a shutdown up; their callers try again.
+        # Long polls would delay a shutdown; their callers try again.
         timeout_graceful_shutdown=1,
     )
     server = Server(config)
@@ -145,14 +145,14 @@ def _raise_file_limit() -> None:
 
 
 def run(folder: Path) -> None:
-    """Run until SIGTERM or SIGINT, with everything kept in this folder."""
+    """Run until SIGTERM or SIGINT, with all state in this folder."""
     import uvloop
 
     shutil.rmtree(folder / "tmp", ignore_errors=True)
     (folder / "tmp").mkdir(parents=True)
     _raise_file_limit()
-    # Most threads do a moment's work for which the serving one waits: by default 5 ms for each.
+    # Threads do short work that the serving thread waits for; the default of 5 ms delays each.
     sys.setswitchinterval(0.0005)
-    # Its objects live long and are many: collections as often as by default find next to nothing.
+    # The emulator has many long-lived objects: frequent collections cost much and find little.
     gc.set_threshold(20_000, 20, 50)
     uvloop.run(serve(folder))

@@ -1,4 +1,4 @@
-"""Whole states of the emulator on disk, and when there is reason for another."""
+"""Snapshots of the emulator's whole state on disk, and when the next one is due."""
 
 import json
 import re
@@ -11,14 +11,14 @@ from typing import Any
 from penstock.emulation.kinds import Result
 
 SETTLE = 3.0
-"""Seconds for which saving goes on after the last change seen: a state machine's last step, say,
-is seen by nobody."""
+"""Seconds for which saving continues after the last noted change: some changes, such as the last
+step of a state machine, are not noted."""
 
 _PORT_FILE = "port"
 
 
 class Changes:
-    """Knows when something last changed, so that an idle emulator saves nothing."""
+    """Records when something last changed, so that an idle emulator saves nothing."""
 
     def __init__(self) -> None:
         self._last = float("-inf")
@@ -32,7 +32,7 @@ class Changes:
     def after(
         self, function: Callable[..., Result], *, only_if_result: bool = False
     ) -> Callable[..., Result]:
-        """The same function, noting a change after each call."""
+        """Wrap a function so that each call notes a change."""
 
         def noting(*args: Any, **kwargs: Any) -> Result:
             result = function(*args, **kwargs)
@@ -44,11 +44,11 @@ class Changes:
 
 
 class Snapshots:
-    """Whole states of the emulator on disk, of which only the newest counts.
+    """Snapshots of the whole state on disk; only the newest is kept.
 
-    `encode` and `decode` are for what JSON has no words for, as in the json module. `port` is the
-    one that the emulator has now: ministack finds queues by addresses with the port in them, so
-    what was saved at another port is translated.
+    `encode` and `decode` convert values that JSON cannot express, as in the json module. `port` is
+    the current port of the emulator: ministack identifies queues by addresses with their port, so
+    addresses with the port of an earlier run are translated.
     """
 
     def __init__(
@@ -74,14 +74,14 @@ class Snapshots:
         return json.loads(text, object_hook=self._decode)
 
     def save(self, states: dict[str, Callable[[], Any]], taken_at: int) -> None:
-        """Write every state into a new folder, then make it the current one in one step.
+        """Write every state into a new folder, then atomically make it the current one.
 
-        The folder is named for the moment, in nanoseconds, of which it holds the state.
+        The name of the folder is the time of the state in nanoseconds.
         """
         fresh = self._folder / str(taken_at)
         fresh.mkdir()
         for service, get_state in states.items():
-            # dumps, not dump: only the former uses the encoder written in C.
+            # dumps, not dump: only dumps uses the encoder written in C.
             text = json.dumps(get_state(), default=self._encode)
             (fresh / f"{service}.json").write_text(text)
         (fresh / _PORT_FILE).write_text(self._port)

@@ -1,4 +1,4 @@
-"""Makes ministack load its state from the snapshots, and tell when it changes."""
+"""Makes ministack load its state from snapshots, and note when it changes."""
 
 # ruff: noqa: SLF001
 
@@ -15,13 +15,13 @@ from penstock.emulation.logs import JobLogs, StoredEvents
 from penstock.emulation.snapshots import Changes, Snapshots
 
 ITEMS = "items"
-"""Names the part of a snapshot that says how much of the items' journal belongs to it."""
+"""The part of a snapshot that records the extent of the journal."""
 
 _stored_code: dict[int, tuple[bytes, str]] = {}
 
 
 def snapshots_in(folder: Path, logs: JobLogs) -> Snapshots:
-    """The snapshots in this folder, in the form in which ministack writes its state."""
+    """The snapshots in this folder, in ministack's own form of its state."""
     from ministack.core import persistence as form
 
     def encode(value: Any) -> Any:
@@ -35,7 +35,7 @@ def snapshots_in(folder: Path, logs: JobLogs) -> Snapshots:
 
 
 def states_of_all_services() -> dict[str, Callable[[], Any]]:
-    """Every service's way to tell its state, by the name of its file."""
+    """A function for each service that returns its state, by the name of its file."""
     from ministack import app
 
     states: dict[str, Callable[[], Any]] = app._build_persistence_save_dict()
@@ -55,7 +55,7 @@ def _without_items(get_state: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def journal_in(folder: Path) -> ItemJournal:
-    """The journal in this folder, told of every change of an item."""
+    """The journal in this folder; ministack notes every change of an item in it."""
     from ministack.services import dynamodb
 
     def tables() -> list[Table]:
@@ -69,9 +69,9 @@ def journal_in(folder: Path) -> ItemJournal:
 
 
 def store_function_code() -> None:
-    """Hash and write new function zips here, where it is remembered; the forked child cannot.
+    """Hash and write new zips of functions in the parent: a forked child cannot remember them.
 
-    Keyed on identity: a zip is never changed in place, and its reference is kept with its hash.
+    Keyed by identity: a zip is never changed in place, and a reference to it is kept.
     """
     from ministack.services import lambda_svc
 
@@ -87,7 +87,7 @@ def _hash_of_stored_code(code: bytes) -> str:
 
 
 def keep_state_in(snapshots: Snapshots, journal: ItemJournal) -> None:
-    """Make ministack load from the snapshots, and leave all saving to us."""
+    """Make ministack load from the snapshots, and never save by itself."""
     from ministack import app
     from ministack.services import lambda_svc
 
@@ -103,7 +103,7 @@ def keep_state_in(snapshots: Snapshots, journal: ItemJournal) -> None:
     app.save_all = lambda _services: None
     lambda_svc.write_code_blob = lambda_svc._write_code_blob
     lambda_svc._write_code_blob = _hash_of_stored_code
-    # It would remove zips that the snapshot before still names.
+    # ministack would remove zips that the previous snapshot still uses.
     lambda_svc._prune_orphan_code_blobs = lambda _referenced: None
 
 
@@ -113,20 +113,21 @@ def with_items(state: Any, snapshots: Snapshots, journal: ItemJournal) -> Any:
     found = journal.read(journal.extent)
     journal.forget_others(journal.extent)
     for table in state["tables"]._data.values():
-        # A state of an earlier version holds the items itself.
+        # States saved by an earlier version hold the items themselves.
         table["items"] = found.get(table.get("TableId", ""), table["items"])
     return state
 
 
 def saved_extent(snapshots: Snapshots) -> Extent:
-    """How much of which journal belongs to the newest snapshot."""
+    """The extent of the journal in the newest snapshot."""
     return Extent(**(snapshots.load(ITEMS) or {}))
 
 
 def with_deliveries_undone(state: Any, snapshots: Snapshots) -> Any:
-    """The queues, with what functions had in hand visible again: they died with the emulator.
+    """The queues, with the messages that functions had received visible again.
 
-    What runners have in hand stays theirs until its visibility timeout: runners live on.
+    Functions end with the emulator. Runners do not: their messages stay hidden until the
+    visibility timeout.
     """
     mappings = (snapshots.load("lambda") or {}).get("esms", SimpleNamespace(_data={}))._data
     of_functions = {mapping["EventSourceArn"] for mapping in mappings.values()}
@@ -139,7 +140,7 @@ def with_deliveries_undone(state: Any, snapshots: Snapshots) -> Any:
 
 
 def note_changes(changes: Changes) -> None:
-    """Note what changes without a request that says so: deliveries to functions, and their logs."""
+    """Note changes that no request makes: deliveries to functions, and their logs."""
     from ministack.services import lambda_svc, sqs
 
     sqs._collect_msgs = changes.after(sqs._collect_msgs, only_if_result=True)
@@ -148,7 +149,7 @@ def note_changes(changes: Changes) -> None:
 
 
 def noting_writes(app: App, changes: Changes) -> App:
-    """The app, noting every request but those that only read."""
+    """Wrap the app so that every request notes a change, except those that only read."""
 
     async def noting(scope: Scope, receive: Any, send: Any) -> None:
         await app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Ends functions' processes when they have nothing left to do, and not before."""
+"""Ends the processes of functions when their work is over, and not before."""
 
 # ruff: noqa: SLF001
 
@@ -12,7 +12,7 @@ def _die_with_the_emulator():
     import os, select, threading
 
     def watch():
-        # Nothing is asked for, so poll reports one thing only: the writer of stdin is gone.
+        # An empty mask: poll reports only that the writer of stdin is gone.
         waiting = select.poll()
         waiting.register(0, 0)
         waiting.poll()
@@ -26,10 +26,10 @@ _LOOK_EVERY = 0.1
 
 
 def end_functions_with_the_emulator() -> None:
-    """Let no call outlive a killed emulator: its message is handed out again after the restart.
+    """End functions when the emulator is killed: it delivers their messages again after a restart.
 
-    Two calls would then work on one thing, and the older could reach the new emulator, which has
-    the same address.
+    Otherwise two calls would work on one message, and the older one could write to the restarted
+    emulator, which has the same address.
     """
     from ministack.core import lambda_runtime
 
@@ -39,17 +39,17 @@ def end_functions_with_the_emulator() -> None:
 
 
 def let_calls_end() -> None:
-    """Let workers that are replaced end their calls on the old code, as Lambda does.
+    """Let replaced workers finish their calls on the old code, as Lambda does.
 
-    Killed in a call, its messages would stay invisible for the whole visibility timeout.
+    The messages of a killed call would stay hidden for the whole visibility timeout.
     """
     from ministack.core import lambda_runtime
 
-    lambda_runtime.kill_workers = sparing_the_busy(lambda_runtime.kill_workers)
+    lambda_runtime.kill_workers = after_current_calls(lambda_runtime.kill_workers)
 
 
-def sparing_the_busy(kill: Callable[[Sequence[Any]], None]) -> Callable[[Sequence[Any]], None]:
-    """The function that kills workers, letting those in a call end it first."""
+def after_current_calls(kill: Callable[[Sequence[Any]], None]) -> Callable[[Sequence[Any]], None]:
+    """Wrap the function that kills workers, so that busy ones finish their call first."""
 
     def killing(workers: Sequence[Any]) -> None:
         busy = [worker for worker in workers if worker and worker.in_use]

@@ -1,4 +1,4 @@
-"""Makes what is deployed: one small, byte-identical zip per service, and the stacks' templates."""
+"""Makes what is deployed: one small, reproducible zip per service, and a template per stack."""
 
 from penstock.packaging.errors import PackagingError
 from penstock.packaging.services import Artifact, package_service, package_services

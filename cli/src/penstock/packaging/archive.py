@@ -1,4 +1,4 @@
-"""Zips whose bytes depend on their content alone."""
+"""Zips whose bytes depend on their content only."""
 
 import os
 import stat
@@ -13,7 +13,7 @@ _MODE = stat.S_IFREG | 0o644
 
 
 def write_archive(archive: Path, files: Mapping[str, Path]) -> None:
-    """Write the files, keyed by their name in the zip, and replace `archive` in one step."""
+    """Write the files, keyed by their names in the zip, and replace `archive` atomically."""
     archive.parent.mkdir(parents=True, exist_ok=True)
     descriptor, fresh = tempfile.mkstemp(dir=archive.parent, prefix=f".{archive.name}-")
     try:

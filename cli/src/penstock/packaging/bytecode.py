@@ -1,20 +1,20 @@
-"""Bytecode that a read-only function folder can use."""
+"""Compiles bytecode for function folders, which are read-only on Lambda."""
 
 import subprocess
 from pathlib import Path
 
 from penstock.packaging.errors import PackagingError
 
-# Where functions find their code on Lambda: bytecode carries it, and tracebacks show it.
+# The folder of a function's code on Lambda. Bytecode holds it, and tracebacks show it.
 _TASK_ROOT = "/var/task"
 
 
 def compile_folder(folder: Path, compiler: Path | None) -> None:
-    """Write bytecode beside every module, if there is a compiler of the target's version.
+    """Write bytecode beside every module; does nothing without a `compiler`.
 
-    The bytecode is never checked against its source: a zip's file times are fixed, so a check by
-    time would throw it away. One process compiles all files in sorted order, because the
-    interpreter's marshalling is repeatable only then. Raises PackagingError.
+    The bytecode is `unchecked-hash`: a check by file time would reject it, since file times in
+    the zip are fixed. One process compiles all files in sorted order, because only then the
+    interpreter's marshalling is reproducible. Raises PackagingError.
     """
     if compiler is None:
         return

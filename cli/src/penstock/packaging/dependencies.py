@@ -13,10 +13,10 @@ from penstock.project import UV
 
 
 def dependencies_for(lock: Path, target: Target) -> Path:
-    """The folder that holds exactly what `lock` names, with bytecode where that is right.
+    """The folder with exactly the packages of `lock`, compiled if the target has a compiler.
 
-    The lock leaves out boto3 and what it needs: the Lambda runtime carries them, and so does the
-    emulator's environment. Services with the same lock share the folder. Raises PackagingError.
+    The lock leaves out boto3 and its dependencies: the Lambda runtime and the emulator's
+    environment provide them. Services with the same lock share the folder. Raises PackagingError.
     """
     inputs = (lock.read_bytes(), target.description().encode(), digest_of_packager().encode())
     folder = target.folder / "dependencies" / digest_of(inputs)[:20]
@@ -33,7 +33,7 @@ def _install_atomically(lock: Path, target: Target, folder: Path) -> None:
         compile_folder(fresh, target.compiler)
         fresh.rename(folder)
     except OSError as error:
-        # Another process finished the same folder first: its content is ours too.
+        # Another process has made the same folder first: its content is the same.
         if not folder.is_dir():
             raise PackagingError(f"{folder} could not be written: {error}") from error
     finally:

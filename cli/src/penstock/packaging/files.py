@@ -1,18 +1,18 @@
-"""Which files go into an artifact, and under which names."""
+"""Selects the files of an artifact, and their names in it."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 _LEFT_OUT_FOLDERS = {"bin", "test", "testing", "tests", "wrapt-stubs"}
-# Powertools' web page for OpenAPI documents: half a megabyte that nobody here serves.
+# Powertools' web page for OpenAPI documents: half a megabyte that no function serves.
 _LEFT_OUT_FILES = {"swagger-ui-bundle.min.js", "swagger-ui.min.css"}
 _LEFT_OUT_SUFFIXES = {".c", ".pth", ".pyi", ".typed"}
-# The rest of a dist-info folder serves installers; importlib.metadata reads only these.
+# importlib.metadata reads only these; the rest of a dist-info folder is for installers.
 _METADATA = {"METADATA", "entry_points.txt"}
 
 
 def needed_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Each file below `folder` that a running function may need: its name in the zip, its path."""
+    """The name in the zip and the path of each file that a running function may need."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         if path.is_file() and _is_needed(PurePosixPath(name)):
@@ -20,7 +20,7 @@ def needed_files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def source_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The needed files that people wrote: bytecode is whoever's ran them last."""
+    """The needed files without bytecode, which depends on who last ran the code."""
     return (found for found in needed_files(folder) if found[1].suffix != ".pyc")
 
 

@@ -1,4 +1,4 @@
-"""One artifact per service: its dependencies, the shared package and its own code, as one zip."""
+"""One zip per service: its dependencies, the shared package and its own code."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ SHARED_SOURCES = PROJECT_ROOT / "shared" / "src"
 
 @dataclass(frozen=True)
 class Artifact:
-    """A packaged service; `size` is the zip's, in bytes, and `fresh` False if it was up to date."""
+    """A packaged service. `size` is that of the zip in bytes; `fresh` says if it was just made."""
 
     service: str
     path: Path
@@ -38,7 +38,7 @@ def package_services(target: Target, folders: Sequence[StackFolder] = ()) -> lis
     Raises PackagingError.
     """
     services = [folder for folder in folders or stack_folders() if folder.sources.is_dir()]
-    # Locks first: services that share one must not install it twice at the same time.
+    # Install locks first: services that share one must not install it concurrently.
     locks = {folder.lock.read_bytes(): folder.lock for folder in services}
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda lock: dependencies_for(lock, target), locks.values()))
@@ -46,7 +46,7 @@ def package_services(target: Target, folders: Sequence[StackFolder] = ()) -> lis
 
 
 def package_service(folder: StackFolder, target: Target) -> Artifact:
-    """Make the service's zip, unless it was made of the same inputs. Raises PackagingError."""
+    """Make the service's zip, unless there is one of the same inputs. Raises PackagingError."""
     archive = target.folder / f"{folder.name}.zip"
     inputs = _inputs_of(folder, target)
     is_current = archive.is_file() and _recorded_inputs(archive) == inputs

@@ -1,4 +1,4 @@
-"""What an artifact is made for: whose wheels it carries and whose bytecode."""
+"""The platforms that artifacts are made for."""
 
 import os
 import shutil
@@ -14,11 +14,11 @@ AWS_PLATFORM = "aarch64-manylinux2014"
 
 @dataclass(frozen=True)
 class Target:
-    """One kind of machine that functions run on.
+    """One platform that functions run on.
 
-    `wheels` are the options by which uv picks wheels for it. `compiler` is an interpreter of its
-    own minor version, or None where there is none here: bytecode of another version would only be
-    thrown away at every cold start, so such an artifact carries none. `folder` gets what is made.
+    `wheels` are the options of uv that select its wheels. `compiler` is an interpreter of the
+    platform's minor version, or None if this machine has none: the artifact then has no bytecode,
+    since every cold start would reject that of another version. `folder` receives the output.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Target:
     folder: Path
 
     def description(self) -> str:
-        """All of the target that an artifact's bytes depend on."""
+        """Everything about the target that the bytes of an artifact depend on."""
         version = _version_of(self.compiler) if self.compiler else "no bytecode"
         return " ".join((self.name, *self.wheels, version))
 
@@ -39,7 +39,7 @@ def aws_target() -> Target:
 
 
 def local_target() -> Target:
-    """The emulator: it runs functions on its own interpreter, whatever their Runtime says."""
+    """The emulator. It runs functions on its own interpreter and ignores their Runtime."""
     wheels = ("--python", str(EMULATOR_PYTHON))
     return Target("local", wheels, EMULATOR_PYTHON, BUILD / "local")
 
@@ -52,7 +52,7 @@ def _interpreter(minor_version: str) -> Path | None:
 
 
 def _version_of(interpreter: Path) -> str:
-    """Its version, such as 3.13.0; empty when it does not run, as a version manager's shim may."""
+    """The version, such as 3.13.0; empty when it does not run, as a version manager's shim may."""
     ask = "import platform; print(platform.python_version())"
     command = [str(interpreter), "-I", "-c", ask]
     try:

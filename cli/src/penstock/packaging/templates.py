@@ -1,4 +1,4 @@
-"""CloudFormation templates, made offline by osls from each serverless.yml."""
+"""Generates CloudFormation templates from each serverless.yml with osls, offline."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ _STAMP = "inputs.txt"
 
 @dataclass(frozen=True)
 class PackagedStack:
-    """A stack as it is deployed; `inputs` is the digest of all that it was made from."""
+    """A stack, ready to deploy. `inputs` is the digest of everything it was made from."""
 
     name: str
     folder: Path
@@ -31,7 +31,7 @@ class PackagedStack:
 
     @property
     def template_of_bucket(self) -> Path:
-        """The template to create the stack with: nothing but the bucket for its artifact."""
+        """The template that creates the stack with only the bucket for its artifact."""
         return self.folder / "cloudformation-template-create-stack.json"
 
     @property
