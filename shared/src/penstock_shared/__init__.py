@@ -1,1 +1,1 @@
-"""Contracts and plumbing that Penstock's services share. No business rules live here."""
+"""Contracts and plumbing that Penstock's services share. It holds no business rules."""

@@ -1,4 +1,4 @@
-"""Time, as something that is passed in."""
+"""Time, which is passed in wherever it is used."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

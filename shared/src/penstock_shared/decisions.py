@@ -1,7 +1,7 @@
-"""What should become of a record, as plain values: no store, no publisher, no clock.
+"""Decisions about records, as plain values: no store, no publisher, no clock.
 
-A domain decides with pure functions from a record, or None where there is none yet, to a
-`Decision`. `penstock_shared.persistence.outbox` carries decisions out.
+A domain function takes a record, or None if there is none yet, and returns a `Decision`. It is
+pure. `penstock_shared.persistence.outbox` carries decisions out.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,20 +16,18 @@ from penstock_shared.contracts.event import Event, EventData
 
 
 class Record(BaseModel):
-    """The state of one thing that a service owns. Subclasses list the transitions they allow."""
+    """The state of one thing that a service owns. Subclasses list their transitions."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
     transitions: ClassVar[Mapping[Any, frozenset[Any]]] = {}
 
     state: StrEnum
     deadline: datetime | None = None
-    """When the sweeper must have a look, for a record that waits for something; else None."""
+    """When the sweeper must check a record that waits for something; None if it does not wait."""
 
     @classmethod
     def allows(cls, before: Any, after: Any) -> bool:
-        """Whether the transition table has this step. Staying in a state that is not final is
-        always allowed.
-        """
+        """Whether this transition is allowed. Staying in a state that is not final always is."""
         following = cls.transitions.get(before, frozenset())
         return after in following or (before == after and bool(following))
 
@@ -38,7 +36,7 @@ R = TypeVar("R", bound=Record)
 
 
 class Result(StrEnum):
-    """What became of a decision."""
+    """The result of a decision."""
 
     APPLIED = "applied"
     ALREADY_DONE = "already-done"
@@ -48,9 +46,9 @@ class Result(StrEnum):
 
 @dataclass(frozen=True)
 class Change(Generic[R]):
-    """Write this record, and say these things.
+    """Write this record, and publish these events.
 
-    `by_way_of` are the records that several decisions in turn passed through on the way here.
+    `by_way_of` are the records in between when several decisions were made in turn.
     """
 
     record: R
@@ -60,19 +58,19 @@ class Change(Generic[R]):
 
 @dataclass(frozen=True)
 class Refusal:
-    """Write nothing, for this reason."""
+    """Write nothing. The text is the reason."""
 
     result: Result
     reason: str = ""
 
 
 def already_done(reason: str = "") -> Refusal:
-    """The message's effect is in the record already."""
+    """The record has the message's effect already."""
     return Refusal(Result.ALREADY_DONE, reason)
 
 
 def stale(reason: str) -> Refusal:
-    """The message speaks of a state that is past."""
+    """The message is about a state that is past."""
     return Refusal(Result.STALE, reason)
 
 
@@ -80,9 +78,9 @@ Decision = Change[R] | Refusal
 
 
 def in_turn(known: R | None, steps: Iterable[Callable[[R | None], Decision[R]]]) -> Decision[R]:
-    """One decision made of several, each on what those before it left.
+    """Combine several decisions into one. Each is made on the record that the earlier ones left.
 
-    It is refused only if all of them are, as the last one was.
+    The result is a refusal only if all of them are: the last one.
     """
     refusal: Refusal = already_done()
     passed: list[R] = []
@@ -99,7 +97,7 @@ def in_turn(known: R | None, steps: Iterable[Callable[[R | None], Decision[R]]])
 
 @dataclass(frozen=True)
 class Cause:
-    """What a change is the consequence of: where its events take flow, trace and hop from.
+    """The cause of a change. Its events take flow, trace and hop from it.
 
     `hop` counts the rounds of the flow so far, see `EventData.advances`.
     """
@@ -110,13 +108,13 @@ class Cause:
 
     @classmethod
     def of(cls, event: Event[EventData], traceparent: str = "") -> "Cause":
-        """The cause that an event is, seen from the span that handles it."""
+        """An event as the cause, in the span that handles it."""
         return cls(event.subject, traceparent or event.traceparent, event.hop)
 
 
 @dataclass(frozen=True)
 class Outcome(Generic[R]):
-    """What became of a decision, and the record as it is now (None: there is none)."""
+    """The result of a decision, and the record as it is now (None if there is none)."""
 
     result: Result
     record: R | None
@@ -124,5 +122,5 @@ class Outcome(Generic[R]):
 
     @property
     def applied(self) -> bool:
-        """Whether this call is the one that changed the record."""
+        """Whether this call changed the record."""
         return self.result is Result.APPLIED

@@ -5,18 +5,18 @@ from pathlib import PurePath
 
 
 class PenstockError(Exception):
-    """Something Penstock can name; its text is fit to be shown to a user."""
+    """An error that Penstock explains. Its text can be shown to a user."""
 
 
 class RefusedMessageError(PenstockError):
-    """A message that no retry can make acceptable; it belongs in the dead-letter queue.
+    """A message that no retry can make acceptable. It belongs in the dead-letter queue.
 
-    The text says why, and travels with the message as its `reason` attribute.
+    The text is the reason, and goes there as the message's `reason` attribute.
     """
 
 
 def describe(error: BaseException) -> str:
-    """What an unexpected error was and where it arose, in one line for people.
+    """An unexpected error and where it was raised, in one line for people.
 
     For example `KeyError: 'orders' (planning.py:120, in _order)`.
     """
@@ -27,12 +27,12 @@ def describe(error: BaseException) -> str:
 
 
 class VersionConflictError(PenstockError):
-    """Another writer changed the record since it was read."""
+    """Another writer has changed the record since it was read."""
 
 
 class ContentionError(PenstockError):
-    """A record kept changing under the writer; the message is worth delivering again."""
+    """Other writers kept changing the record. The message can be delivered again."""
 
 
 class ConfigurationError(PenstockError):
-    """A service was started without something it needs from its environment."""
+    """The environment lacks something that the service needs."""

@@ -1,8 +1,8 @@
-"""GitHub's push webhook, as those make it who deliver in GitHub's place.
+"""Makes deliveries of GitHub's push webhook, for senders that stand in for GitHub.
 
 Formats: https://docs.github.com/en/webhooks/webhook-events-and-payloads#push and, for the
 signature, https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries.
-The standard library is enough for it: the embedded hook makes every pusher wait for its imports.
+It imports only the standard library, because every push to the embedded hook waits for its imports.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ def push_event(
 ) -> dict[str, Any]:
     """The payload of a push of `ref` from one commit to another.
 
-    `commit` is the newest one, as `commit_object` makes it; None for a ref that was deleted.
+    `commit` is the newest commit, made by `commit_object`; None for a deleted ref.
     """
     owner, _, name = repository.rpartition("/")
     return {
@@ -54,7 +54,7 @@ def push_event(
 def commit_object(
     sha: str, *, message: str = "", timestamp: str = "", name: str = "", email: str = ""
 ) -> dict[str, Any]:
-    """A commit as a payload describes it. `timestamp` is ISO 8601."""
+    """A commit in the form of a payload. `timestamp` is ISO 8601."""
     person = {"name": name, "email": email}
     return {
         "id": sha,
@@ -66,14 +66,14 @@ def commit_object(
 
 
 def signature_of(secret: str, body: bytes) -> str:
-    """What the signature header of a delivery of this body holds."""
+    """The signature header of a delivery with this body."""
     return f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"
 
 
 def delivery_headers(
     secret: str, body: bytes, delivery: str, event: str = "push"
 ) -> dict[str, str]:
-    """The headers of a signed delivery. A repeated delivery keeps its id."""
+    """The headers of a signed delivery. A repeated delivery has the same id."""
     return {
         "Content-Type": "application/json",
         "User-Agent": "GitHub-Hookshot/penstock",

@@ -1,7 +1,7 @@
 """Patterns of paths and branches: `**` crosses folders, `*`, `?` and `[...]` do not.
 
-The time that a match takes is at most proportional to the lengths of pattern and path multiplied,
-whoever wrote the pattern.
+Matching takes at most time proportional to the length of the pattern times that of the path, even
+for hostile patterns.
 """
 
 import re
@@ -13,18 +13,18 @@ _ANY_DEPTH = "**"
 
 
 def is_glob(pattern: str) -> bool:
-    """Whether the pattern can match anything but itself."""
+    """Whether the pattern has wildcards."""
     return any(sign in pattern for sign in "*?[")
 
 
 def glob_matcher(pattern: str) -> Callable[[str], bool]:
-    """Whether a path matches, as a function of the path. A trailing `/**` needs something below."""
+    """A function that says whether a path matches. A trailing `/**` does not match the folder."""
     parts = _collapsed(pattern.split("/"))
     return lambda path: _match(parts, path.split("/"))
 
 
 def _collapsed(parts: list[str]) -> list[str]:
-    """Several `**` in a row mean what one of them means."""
+    """The parts with each row of `**` reduced to one, which means the same."""
     return [
         part
         for part, before in zip(parts, [None, *parts], strict=False)
@@ -33,7 +33,7 @@ def _collapsed(parts: list[str]) -> list[str]:
 
 
 def _match(parts: list[str], names: list[str]) -> bool:
-    """Walk over the pattern and keep every place in the path that it can have got to."""
+    """Walk over the pattern, and keep every position in the path that it can have reached."""
     places = {0}
     for number, part in enumerate(parts):
         if part == _ANY_DEPTH:
@@ -49,7 +49,7 @@ def _match(parts: list[str], names: list[str]) -> bool:
 
 @cache
 def _segment(part: str) -> Callable[[str], bool]:
-    """One folder's name. `fnmatch` makes expressions that do not backtrack from star to star."""
+    """The pattern of one folder's name. `fnmatch` makes expressions that never backtrack."""
     if not is_glob(part):
         return part.__eq__
     expression = re.compile(translate(part))

@@ -1,4 +1,4 @@
-"""Identifiers that are the same however often the same thing is told."""
+"""Identifiers that follow from what they identify, so that repetitions have the same one."""
 
 import hashlib
 
@@ -9,7 +9,7 @@ _EVENT_ID_DIGITS = 32
 def digest_of(*parts: str) -> str:
     """The SHA-256 of the parts, in hex. Parts are delimited, so ("ab", "c") is not ("a", "bc").
 
-    Names of files need not be UTF-8: their bytes are taken as `os.fsdecode` hands them over.
+    A part may be a file name from `os.fsdecode` that is not UTF-8: its own bytes are hashed.
     """
     return hashlib.sha256("\x1f".join(parts).encode(errors="surrogateescape")).hexdigest()
 
@@ -19,25 +19,25 @@ def flow_id_for(
 ) -> str:
     """The flow of one change of a ref from one commit to another: 20 hex digits.
 
-    Keyed on what changed and not on the delivery, so that a push which is delivered twice, or
-    through two webhooks, is one flow. A ref that is put back to an earlier commit has changed.
+    The id follows from what changed and not from the delivery: a push that is delivered twice, or
+    through two webhooks, is one flow. Resetting a ref to an earlier commit is another change.
     """
     parts = (forge, repository, ref, before, after, str(attempt))
     return digest_of("flow", *parts)[:_FLOW_ID_DIGITS]
 
 
 def retry_id_for(flow_id: str, attempt: int) -> str:
-    """The flow that runs another again, as which attempt: however often that is asked for."""
+    """The flow that is this attempt of another flow. Repeated requests have the same id."""
     return digest_of("retry", flow_id, str(attempt))[:_FLOW_ID_DIGITS]
 
 
 def run_id_for(forge: str, repository: str, ref: str, sha: str, request: str) -> str:
-    """The flow that a person started without a push. Each request of its own name is another."""
+    """The flow that a person starts without a push. Each name of a request is another flow."""
     return digest_of("run", forge, repository, ref, sha, request)[:_FLOW_ID_DIGITS]
 
 
 def event_id_for(flow_id: str, event_type: str, identity: str) -> str:
-    """The id of one outcome: 32 hex digits, the same each time the outcome is published."""
+    """The id of one outcome: 32 hex digits. Publishing the outcome again does not change it."""
     return digest_of("event", flow_id, event_type, identity)[:_EVENT_ID_DIGITS]
 
 

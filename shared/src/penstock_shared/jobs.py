@@ -1,4 +1,4 @@
-"""Makes jobs: the one place that turns what was planned into what a runner is asked to do."""
+"""Makes every job of a plan. No other module does."""
 
 import posixpath
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ BUILD = "build"
 COVERAGE = "coverage"
 JUNIT = "junit"
 ARTIFACT_FOLDER = ".penstock"
-"""Where a deployment's job finds its artifact, inside its component's folder."""
+"""The folder, in its component's, where a deployment's job finds its artifact."""
 
 
 def checkout_of(plan: Plan) -> Checkout:
@@ -38,7 +38,7 @@ def checkout_of(plan: Plan) -> Checkout:
 def build_job(plan: Plan, position: int) -> Job:
     """The job that builds the component at that position.
 
-    Raises ValueError for a component that has nothing to build.
+    Raises ValueError if the component has nothing to build.
     """
     component = plan.components[position]
     if component.build is None:
@@ -85,7 +85,7 @@ def gate_job(plan: Plan, position: int, tried: int = 1) -> Job:
 
 
 def gate_job_id(plan: Plan, position: int, tried: int) -> str:
-    """The id of that try of the gate at that position."""
+    """The id of the job of that try of the gate at that position."""
     gate = plan.gates[position]
     return job_id_for(plan.flow_id, TEST_SERVICE, gate.name, gate.component or "", str(tried))
 

@@ -1,9 +1,9 @@
-"""Logs, metrics and traces: the one module that knows how they are made.
+"""Logs, metrics and traces. No other module makes them.
 
-One line of log a message: it is the log of that message and, being in CloudWatch's embedded
-metric format, its metrics too. Traces are X-Ray segments sent to the daemon's UDP address when
-there is one (`AWS_XRAY_DAEMON_ADDRESS`); the trace of a flow travels in its messages as a W3C
-`traceparent`, since neither SNS nor SQS carries it through every hop.
+Each message has one line of log. The line is in CloudWatch's embedded metric format, so it holds
+the message's metrics too. Traces are X-Ray segments, which are sent to the daemon's UDP address if
+there is one (`AWS_XRAY_DAEMON_ADDRESS`). Messages carry the trace of their flow as a W3C
+`traceparent`, since neither SNS nor SQS passes it through every hop.
 """
 
 import os
@@ -24,7 +24,7 @@ NAMESPACE = "Penstock"
 
 @dataclass
 class Telemetry:
-    """The eyes of one service, for example `Telemetry("build")`."""
+    """Logs, metrics and traces of one service, for example `Telemetry("build")`."""
 
     service: str
 
@@ -35,13 +35,13 @@ class Telemetry:
 
     @contextmanager
     def event(self, event: Event[EventData]) -> Iterator[Span]:
-        """Observe the handling of an event: one line, one segment in the flow's trace."""
+        """Observe the handling of an event: one line of log, one segment in the flow's trace."""
         with self.message(event.type, event.subject, event.traceparent) as span:
             yield span
 
     @contextmanager
     def message(self, name: str, flow_id: str, traceparent: str = "") -> Iterator[Span]:
-        """Observe the handling of anything."""
+        """Observe the handling of any other message."""
         span = Span(name, child_of(traceparent) if traceparent else "")
         started = time.time()
         try:
@@ -72,7 +72,7 @@ class Telemetry:
 def _send_segment(
     service: str, span: Span, flow_id: str, parent: str, started: float, ended: float
 ) -> None:
-    # Imported only where there is a daemon: the SDK costs a cold start some 100 ms of CPU.
+    # Imported only if there is a daemon: the SDK adds some 100 ms of CPU to a cold start.
     if not os.environ.get("AWS_XRAY_DAEMON_ADDRESS") or not parent:
         return
     from penstock_shared.xray import send_segment

@@ -1,4 +1,4 @@
-"""Which of a machine's variables its jobs are given: what a download needs, and nothing else."""
+"""Which of a machine's variables its jobs see: those that downloads need, and no others."""
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -18,11 +18,11 @@ PASSED = (
     "PIP_*",
     "UV_*",
 )
-"""Proxies, certificates, the time zone, and where packages come from, in either case."""
+"""Proxies, certificates, the time zone, and package registries, in upper or lower case."""
 NEVER_PASSED = (
     "AWS_*",
     "PENSTOCK_*",
-    # Places to write to: a job has its own.
+    # Folders to write to: each job has its own.
     "NPM_CONFIG_CACHE",
     "NPM_CONFIG_PREFIX",
     "PIP_CACHE_DIR",
@@ -38,9 +38,9 @@ NEVER_PASSED = (
     "UV_TARGET",
     "UV_TOOL_*",
     "UV_WORKING_DIR*",
-    # Rights of the person who started the runner.
+    # Credentials of the person who started the runner.
     "UV_PUBLISH_*",
-    # Penstock's Makefile sets these for itself.
+    # Penstock's Makefile sets these for its own use.
     "UV_NO_PROGRESS",
     "UV_PYTHON_DOWNLOADS",
 )
@@ -49,7 +49,7 @@ NEVER_PASSED = (
 def passed_from(environ: Mapping[str, str], patterns: Iterable[str] = PASSED) -> dict[str, str]:
     """The variables that match one of the patterns, in either case, and none of NEVER_PASSED.
 
-    Of two spellings of one name, which some tools have, both are passed.
+    If a variable is set in both cases, as some tools do, both are passed.
     """
     wanted = [pattern.strip().upper() for pattern in patterns]
     return {

@@ -1,4 +1,4 @@
-"""Plans lie in the artifact bucket; events and records point at them."""
+"""Stores plans in the artifact bucket; events and records point at them."""
 
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -10,7 +10,7 @@ from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.errors import RefusedMessageError
 
 REMEMBERED_BYTES = 4_000_000
-"""What the plans that a container remembers may weigh together, as JSON."""
+"""The most bytes of JSON of all plans that a container remembers."""
 
 
 class Objects(Protocol):
@@ -27,19 +27,19 @@ class Objects(Protocol):
 
 @dataclass(frozen=True)
 class Plans:
-    """The plans in a bucket. A plan never changes, so those that were seen last are remembered."""
+    """The plans in a bucket. Plans never change, so the latest ones are remembered."""
 
     objects: Objects
     _known: dict[ObjectRef, Plan] = field(default_factory=dict, compare=False)
 
     def store(self, plan: Plan) -> ObjectRef:
-        """Put a plan into the bucket; returns where it lies."""
+        """Write a plan to the bucket; returns the reference to it."""
         reference = store_plan(self.objects, plan)
         self._remember(reference, plan)
         return reference
 
     def load(self, reference: ObjectRef) -> Plan:
-        """The plan that lies there.
+        """The plan that the reference names.
 
         Raises RefusedMessageError when the object is not the one that was meant.
         """
@@ -48,21 +48,21 @@ class Plans:
         return plan
 
     def _remember(self, reference: ObjectRef, plan: Plan) -> None:
-        """As the newest; the oldest go when all together weigh too much."""
+        """Remember this plan, and forget the oldest ones beyond the limit."""
         self._known[reference] = plan
         while sum(known.size for known in self._known) > REMEMBERED_BYTES and len(self._known) > 1:
             del self._known[next(iter(self._known))]
 
 
 def store_plan(objects: Objects, plan: Plan) -> ObjectRef:
-    """Put a plan where `plan_reference` says that it is; returns that."""
+    """Write a plan to the bucket; returns the reference to it."""
     reference, body = _as_object(plan)
     objects.put(reference.key, body)
     return reference
 
 
 def plan_reference(plan: Plan) -> ObjectRef:
-    """Where a plan lies: equal plans are equal objects."""
+    """The reference to a plan. Equal plans are the same object."""
     return _as_object(plan)[0]
 
 

@@ -1,4 +1,4 @@
-"""A set of small numbers that stays small: a bit for each."""
+"""A compact set of small numbers, with one bit for each."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,9 +8,9 @@ from penstock_shared.contracts.model import Contract
 
 
 class Positions(Contract):
-    """The positions of jobs in a plan: bit `n` of `bits`, which is hexadecimal, stands for `n`.
+    """The positions of jobs in a plan. `bits` is hexadecimal; its bit `n` stands for position `n`.
 
-    1,500 of them take 375 characters, whichever they are.
+    Positions below 1,500 take at most 375 characters.
     """
 
     bits: str = Field(default="0", pattern=r"^[0-9a-f]+$")
@@ -24,7 +24,7 @@ class Positions(Contract):
         return cls(bits=f"{bits:x}")
 
     def with_these(self, positions: Iterable[int]) -> "Positions":
-        """The set with these positions too."""
+        """The set with these positions added."""
         return Positions.of((*self, *positions))
 
     def __contains__(self, position: int) -> bool:

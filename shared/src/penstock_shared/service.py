@@ -1,5 +1,5 @@
-"""The kit that every service is built with: what its clients, records and entry points have in
-common, made from its settings when it is first needed.
+"""The kit that every service is built with: makes its clients, records and entry points from its
+settings, each when it is first needed.
 """
 
 import os
@@ -27,15 +27,15 @@ S = TypeVar("S", bound=Settings)
 R = TypeVar("R", bound=Record)
 
 EntryPoint = Callable[[dict[str, Any], Any], dict[str, Any]]
-"""What Lambda calls: an event and its context in, a JSON object out."""
+"""A Lambda handler: takes an event and its context, returns a JSON object."""
 
 
 @dataclass(frozen=True)
 class Service(Generic[S]):
     """One service, for example `Service("build", BuildSettings, Stage.BUILD)`.
 
-    `stage` is where people see a flow fail that this service gives up, None where the service has
-    several. A service that no flow waits for has `ends_flows=False`.
+    If this service gives up a message, people see its flow fail in `stage`; None if the service
+    has several stages. A service that no flow waits for has `ends_flows=False`.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Service(Generic[S]):
 
     @cached_property
     def settings(self) -> S:
-        """What the environment says. Raises ConfigurationError, which names what is missing."""
+        """The settings from the environment. Raises ConfigurationError with what is missing."""
         return read_settings(self.settings_model, os.environ)
 
     @cached_property
@@ -55,7 +55,7 @@ class Service(Generic[S]):
 
     @cached_property
     def publisher(self) -> AwsPublisher:
-        """Says events on topics and queues."""
+        """Publishes events on topics and queues."""
         settings = self.settings
         return AwsPublisher(
             aws.client("sns"),
@@ -71,12 +71,12 @@ class Service(Generic[S]):
 
     @cached_property
     def memo(self) -> DynamoMemo:
-        """What is known under the hash of its inputs, in the service's own table."""
+        """The memo in the service's own table."""
         return DynamoMemo(aws.client("dynamodb"), self.settings.table_name)
 
     @property
     def fail_flow(self) -> FailFlow:
-        """What becomes of the flow of a message that cannot be handled."""
+        """Fails the flow of a message that cannot be handled."""
         return FailFlow(self.publisher, self.name, self.stage)
 
     def records(
@@ -84,8 +84,8 @@ class Service(Generic[S]):
     ) -> Records[R]:
         """Records of one type in the service's table, with their outbox.
 
-        Those that are `lasting` never expire. `remembering` spares a read where the process that
-        wrote a record last is most often the one that changes it next.
+        With `lasting` they never expire. `remembering` saves reads if the process that wrote a
+        record last is usually the one that changes it next.
         """
         store = DynamoRecordStore(
             aws.client("dynamodb"),
@@ -100,9 +100,9 @@ class Service(Generic[S]):
     def consumer(
         self, routes: Routes, *, queue: str = "", give_up: GiveUp | None = None
     ) -> EntryPoint:
-        """The entry point behind a queue, the service's own unless it is named.
+        """The entry point behind a queue, by default the service's own.
 
-        A message that is given up fails its flow, unless `give_up` does something better.
+        Giving up a message fails its flow, unless `give_up` replaces that.
         """
         name = queue or self.name
 
@@ -114,7 +114,7 @@ class Service(Generic[S]):
         return handler
 
     def sweep(self, make: Callable[[], Callable[[], int]]) -> EntryPoint:
-        """The entry point behind a schedule: says how many records were looked at."""
+        """The entry point behind a schedule. It returns how many records were checked."""
 
         def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
             return {"looked_at": make()()}

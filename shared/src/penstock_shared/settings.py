@@ -9,7 +9,7 @@ from penstock_shared.errors import ConfigurationError
 
 
 class Settings(BaseModel):
-    """What every service is told. Field names are the environment's, in lower case."""
+    """The settings of every service. Fields are the environment's variables, in lower case."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -24,7 +24,7 @@ S = TypeVar("S", bound=BaseModel)
 
 
 def read_settings(model: type[S], environ: Mapping[str, str]) -> S:
-    """The model filled from the environment.
+    """Read the settings from the environment.
 
     Raises ConfigurationError, which names the variables that are missing or wrong.
     """

@@ -1,4 +1,4 @@
-"""The artifact bucket: immutable objects, and presigned addresses for those who have no keys."""
+"""The artifact bucket: immutable objects, and presigned addresses for callers without keys."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ class ObjectStore:
         return bytes(self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read())
 
     def delete(self, key: str) -> None:
-        """Delete an object; one that is not there counts as deleted."""
+        """Delete an object. A missing one counts as deleted."""
         self.client.delete_object(Bucket=self.bucket, Key=key)
 
     def exists(self, key: str) -> bool:
@@ -36,11 +36,11 @@ class ObjectStore:
         return True
 
     def url_to_get(self, key: str, seconds: int) -> str:
-        """An address from which anyone may read this object for so long."""
+        """An address that lets anyone read this object for so long."""
         return self._presign("get_object", key, seconds)
 
     def url_to_put(self, key: str, seconds: int) -> str:
-        """An address to which anyone may write this object for so long."""
+        """An address that lets anyone write this object for so long."""
         return self._presign("put_object", key, seconds)
 
     def _presign(self, operation: str, key: str, seconds: int) -> str:

@@ -1,4 +1,4 @@
-"""The trace of a flow, as its messages carry it, and the span of one of them."""
+"""The trace of a flow, which its messages carry, and the span of each message."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,13 +8,13 @@ from penstock_shared.identifiers import digest_of
 
 
 def new_traceparent(flow_id: str, started_at: datetime) -> str:
-    """The trace of a flow. X-Ray wants the epoch in the first eight digits of a trace id."""
+    """A new trace. X-Ray requires epoch seconds in the first eight digits of a trace id."""
     trace = f"{int(started_at.timestamp()):08x}{digest_of('trace', flow_id)[:24]}"
     return f"00-{trace}-{digest_of('span', flow_id)[:16]}-01"
 
 
 def child_of(traceparent: str) -> str:
-    """A span of its own in the same trace."""
+    """A new span in the same trace."""
     version, trace, _parent, flags = traceparent.split("-")
     return f"{version}-{trace}-{uuid4().hex[:16]}-{flags}"
 
@@ -29,6 +29,6 @@ class Span:
     reason: str = ""
 
     def outcome(self, result: str, reason: str | None = None) -> None:
-        """Say what came of it."""
+        """Record the outcome of the handling."""
         self.result = str(result)
         self.reason = reason or ""

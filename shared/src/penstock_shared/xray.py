@@ -13,8 +13,8 @@ def send_segment(
 ) -> None:
     """Send the segment of one handled message into the flow's trace.
 
-    `parent` is the traceparent that the message carried; times are epoch seconds. X-Ray writes a
-    trace id as 1-<8 digits>-<24 digits>.
+    `parent` is the traceparent of the message; times are epoch seconds. X-Ray writes a trace id as
+    1-<8 digits>-<24 digits>.
     """
     _version, trace, parent_id, _flags = parent.split("-")
     segment = Segment(

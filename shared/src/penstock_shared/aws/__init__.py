@@ -1,4 +1,4 @@
-"""boto3 clients, made one way everywhere."""
+"""Makes boto3 clients, the same way everywhere."""
 
 import os
 from functools import cache, partial
@@ -13,16 +13,16 @@ _LEAN = frozenset({"dynamodb", "s3", "secretsmanager", "sns", "sqs"})
 
 @cache
 def client(service: str) -> Any:
-    """A client with our timeouts and retries; one for each service, for making one is not cheap."""
+    """The client of a service with our timeouts and retries. It is shared: making one is slow."""
     return tuned_client(service)
 
 
 def tuned_client(service: str, limits: Limits | None = None, attempts: int = 6) -> Any:
-    """A client of its own, with limits of its own.
+    """A new client with limits of its own.
 
-    Those of a few services are lean, see `penstock_shared.aws.lean_client`, except where the way to
-    them leads through a proxy, of which only botocore knows enough, or where there are no
-    credentials, of which botocore tells best.
+    Clients of a few services are lean, see `penstock_shared.aws.lean_client`. There are two
+    exceptions: requests that go through a proxy, which only botocore supports, and missing
+    credentials, because botocore reports this error best.
     """
     limits = limits or Limits()
     make_usual = partial(_boto3_client, service, limits, attempts)

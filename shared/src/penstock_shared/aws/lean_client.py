@@ -1,10 +1,9 @@
-"""Clients whose few hot calls do without botocore.
+"""Clients that make their most frequent calls without botocore.
 
-A call through botocore takes some 2 ms of CPU on the machine this was measured on (S3's 3 ms), most
-of it for things that a record or a receipt has no use for, and a flow is some ninety calls; to
-import it and make four clients takes a cold start 500 ms. Here a hot call is a signature and a
-plain request. Whatever is not answered with 200 goes through boto3 after all, made then, which
-knows every error and when to try again.
+A call through botocore took about 2 ms of CPU where we measured it (S3: 3 ms), and a flow makes
+about ninety calls. Importing botocore and making four clients adds 500 ms to a cold start. Here a
+hot call is a signature and a plain request. A call that is not answered with 200 is repeated
+through boto3, which is imported only then: it knows every error, and when to retry.
 """
 
 import json
@@ -20,14 +19,14 @@ from penstock_shared.aws.origin import Origin
 from penstock_shared.aws.signature import Signer
 from penstock_shared.aws.wire import Wire, WireError
 
-# Of services that speak JSON: its version, and what stands before the operation's name. Source:
-# `metadata` in botocore/data/<service>/*/service-2.json.
+# For each service that speaks JSON: its JSON version, and the prefix of its operations' names.
+# Source: `metadata` in botocore/data/<service>/*/service-2.json.
 _JSON = {
     "dynamodb": ("1.0", "DynamoDB_20120810"),
     "secretsmanager": ("1.1", "secretsmanager"),
     "sqs": ("1.0", "AmazonSQS"),
 }
-# Calls whose requests and answers hold no bytes, and no times that anyone reads.
+# Calls without binary values, and without timestamps that a caller reads: plain JSON is enough.
 _HOT = {
     "dynamodb": {
         "put_item",
@@ -46,7 +45,7 @@ _HOT = {
         "change_message_visibility",
     },
 }
-# Calls that are hot with no other parameters than these.
+# These calls are hot only if they use no other parameters.
 _PARAMETERS = {
     "publish": {"TopicArn", "Message", "MessageAttributes"},
     "put_object": {"Bucket", "Key", "Body", "ContentType"},
@@ -60,7 +59,7 @@ Call = Callable[..., Any]
 
 @dataclass
 class LeanClient:
-    """Stands in for the boto3 client of a service, which `make_usual` makes.
+    """Replaces the boto3 client of a service. `make_usual` makes that client when it is needed.
 
     `wire_to` makes the connections to an address.
     """
@@ -74,11 +73,11 @@ class LeanClient:
     def __getattr__(self, name: str) -> Any:
         short = self._short_way(name)
         call = self._or_usual(name, short) if short else getattr(self._usual, name)
-        self.__dict__[name] = call  # found without this function from now on
+        self.__dict__[name] = call  # the next access does not come here
         return call
 
     def _short_way(self, name: str) -> Call | None:
-        """The call that gives boto3's answer, or None where it got none that it can judge."""
+        """The hot call of that name, if there is one. It returns None to hand over to boto3."""
         if name in _HOT.get(self.service, ()):
             return self._json_call(name)
         calls: dict[tuple[str, str], Call] = {
@@ -109,7 +108,7 @@ class LeanClient:
 
     @cached_property
     def _endpoint(self) -> tuple[str, str]:
-        """The service's address, and the path that all of its paths begin with, mostly none."""
+        """The service's address, and the prefix of all its paths, which is usually empty."""
         parts = urlsplit(self.origin.address(self.service))
         return f"{parts.scheme}://{parts.netloc}", parts.path
 
@@ -142,7 +141,7 @@ class LeanClient:
 
     def _put_object(
         self,
-        Bucket: str,  # noqa: N803  # as boto3 names them, here and below
+        Bucket: str,  # noqa: N803  # boto3's names, here and below
         Key: str,  # noqa: N803
         Body: bytes,  # noqa: N803
         ContentType: str = "binary/octet-stream",  # noqa: N803
@@ -165,7 +164,7 @@ class LeanClient:
         return f"{address}{path}?{query}"
 
     def _place(self, bucket: str, key: str) -> tuple[str, str]:
-        """The address where a bucket is asked, and the path of an object there."""
+        """A bucket's address, and the path of an object there."""
         address, prefix = self._endpoint
         path = quote(key, safe="/-_.~")
         if ".amazonaws.com" in address:
@@ -179,7 +178,7 @@ class LeanClient:
     def _ask(
         self, method: str, address: str, path: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, bytes]:
-        """The answer; with status 0 when there is none."""
+        """Status and body of the answer; the status is 0 when there is no answer."""
         wire = self._wires.get(address) or self._wires.setdefault(address, self.wire_to(address))
         headers = {**headers, "host": urlsplit(address).netloc}
         try:
@@ -189,7 +188,7 @@ class LeanClient:
 
 
 def _form_of_publish(parameters: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """As SNS's query protocol wants it, whose version is in its service-2.json too."""
+    """The fields of SNS's query protocol. Source of the version: SNS's service-2.json."""
     yield "Action", "Publish"
     yield "Version", "2010-03-31"
     yield "TopicArn", parameters["TopicArn"]

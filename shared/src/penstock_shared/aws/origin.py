@@ -1,4 +1,4 @@
-"""Who asks AWS, in which region, and where: what botocore finds out for a client."""
+"""The credentials, region and addresses of requests to AWS, as botocore resolves them."""
 
 import os
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 _NEEDED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
-# Of these only botocore knows what they change.
+# Only botocore implements what these variables change.
 _UNUSUAL = (
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_USE_DUALSTACK_ENDPOINT",
@@ -22,51 +22,51 @@ class Origin(Protocol):
 
     @property
     def credentials(self) -> Any:
-        """botocore's, or what answers `get_frozen_credentials` as they do."""
+        """Credentials of botocore, or an object with the same `get_frozen_credentials`."""
         ...
 
     @property
     def region(self) -> str:
-        """The region's name."""
+        """The name of the region."""
         ...
 
     def address(self, service: str) -> str:
-        """The endpoint of a service, named as boto3 names it; without a slash at its end."""
+        """The endpoint of a service, by boto3's name for it. It does not end in a slash."""
         ...
 
 
 @dataclass(frozen=True)
 class EnvironmentCredentials:
-    """The keys that a function gets with its start, and keeps until its end."""
+    """The keys in the environment of a function. They stay valid while its process lives."""
 
     access_key: str
     secret_key: str
     token: str | None
 
     def get_frozen_credentials(self) -> "EnvironmentCredentials":
-        """Themselves: they are never refreshed."""
+        """The same keys again: static credentials are never refreshed."""
         return self
 
 
 @dataclass(frozen=True)
 class EnvironmentOrigin:
-    """What the variables of a function's environment say."""
+    """Reads a function's environment variables."""
 
     variables: Mapping[str, str]
 
     @classmethod
     def usual(cls) -> "EnvironmentOrigin | None":
-        """The environment's, or None where it does not say all, or anything out of the usual."""
-        told = cls(os.environ)
-        if not all(map(told.variables.get, _NEEDED)):
+        """The origin in the environment; None if it is incomplete or only botocore can read it."""
+        origin = cls(os.environ)
+        if not all(map(origin.variables.get, _NEEDED)):
             return None
-        if any(map(told.variables.get, _UNUSUAL)) or told.region.startswith(_OTHER_PARTITIONS):
+        if any(map(origin.variables.get, _UNUSUAL)) or origin.region.startswith(_OTHER_PARTITIONS):
             return None
-        return told
+        return origin
 
     @cached_property
     def credentials(self) -> EnvironmentCredentials:
-        """From the three variables that AWS names for it."""
+        """Credentials from the three variables that AWS defines."""
         return EnvironmentCredentials(
             self.variables["AWS_ACCESS_KEY_ID"],
             self.variables["AWS_SECRET_ACCESS_KEY"],
@@ -75,43 +75,42 @@ class EnvironmentOrigin:
 
     @property
     def region(self) -> str:
-        """As boto3 reads it."""
+        """The region, from the variable that boto3 reads."""
         return self.variables["AWS_DEFAULT_REGION"]
 
     def address(self, service: str) -> str:
-        """The one configured for the service or for all, else AWS's own.
+        """The address configured for the service or for all services, else AWS's own.
 
         Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
         """
-        told = self.variables.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self.variables.get(
-            "AWS_ENDPOINT_URL"
-        )
-        return (told or f"https://{service}.{self.region}.amazonaws.com").rstrip("/")
+        names = (f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL")
+        configured = next(filter(None, map(self.variables.get, names)), None)
+        return (configured or f"https://{service}.{self.region}.amazonaws.com").rstrip("/")
 
 
 @dataclass(frozen=True)
 class SessionOrigin:
-    """What a boto3 session finds out: from profiles, roles, and the instance it runs on."""
+    """Asks a boto3 session, which reads profiles, roles, and the instance that it runs on."""
 
     session: Any
 
     @cached_property
     def credentials(self) -> Any:
-        """Refreshed when it is time; None if there are none."""
+        """The session's credentials, which botocore refreshes; None if there are none."""
         return self.session.get_credentials()
 
     @property
     def region(self) -> str:
-        """The session's."""
+        """The region of the session."""
         return str(self.session.region_name)
 
     def address(self, service: str) -> str:
-        """The one that a client of the session has."""
+        """The address that the session's own client uses."""
         return str(self.session.client(service).meta.endpoint_url).rstrip("/")
 
 
 def is_proxied(address: str) -> bool:
-    """Whether the environment leads the way to this address through a proxy."""
+    """Whether the environment sends requests to this address through a proxy."""
     if not any(name.lower().endswith("_proxy") for name in os.environ):
         return False
     from urllib.request import getproxies, proxy_bypass

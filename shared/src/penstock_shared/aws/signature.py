@@ -1,9 +1,9 @@
 """AWS Signature Version 4, in the Authorization header or in an address.
 
-Written out here because botocore's takes three times as long as the request that it signs: it
-derives the day's key anew for each, and knows every service's exceptions. Source:
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html; a test
-holds it against botocore's.
+botocore's signer takes three times as long as the request that it signs, because it derives the
+day's key for each request and handles the exceptions of every service. A test compares this signer
+with botocore's. Source:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
 import hmac
@@ -19,9 +19,9 @@ _ALGORITHM = "AWS4-HMAC-SHA256"
 
 @dataclass
 class Signer:
-    """Signs requests to one service in one region. `credentials` are botocore's, refreshed there.
+    """Signs requests to one service in one region. botocore refreshes its `credentials`.
 
-    The service's name is the one that it signs with.
+    `service` is the name in the signature's scope.
     """
 
     credentials: Any
@@ -32,9 +32,9 @@ class Signer:
     def sign(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> dict[str, str]:
-        """The headers, `host` among them, and those that prove who asks.
+        """Return `headers`, `host` among them, with the headers of the signature.
 
-        `path` is encoded as it is sent, and there is no query. Names are in lower case.
+        `path` is encoded as it is sent, and the request has no query. Headers are in lower case.
         """
         credentials = self.credentials.get_frozen_credentials()
         now = _now()
@@ -55,7 +55,7 @@ class Signer:
         return signed
 
     def presign(self, method: str, host: str, path: str, seconds: int) -> str:
-        """The query with which anyone may ask this of S3, for so many seconds."""
+        """The query that permits this request to S3 to anyone, for so many seconds."""
         credentials = self.credentials.get_frozen_credentials()
         now = _now()
         fields = {

@@ -1,9 +1,8 @@
-"""Requests over connections that are kept, for answers of known length.
+"""HTTP requests over kept connections, for answers of known length.
 
-AWS's own endpoints send a small part of HTTP/1.1: one answer for each request, with its length.
-Reading that part takes 0.03 ms of CPU, where `http.client` takes 0.12 and urllib3 0.23, and it
-spares a cold start 25 ms of imports. Everything else is a `WireError`, and the caller then asks
-boto3.
+AWS's endpoints use a small part of HTTP/1.1: one answer for each request, with its length. Reading
+that part takes 0.03 ms of CPU, where `http.client` takes 0.12 and urllib3 0.23, and saves a cold
+start 25 ms of imports. Everything else raises `WireError`, and the caller then asks boto3.
 """
 
 import select
@@ -22,12 +21,12 @@ _LONGEST_LINE = 16_384
 
 
 class WireError(Exception):
-    """There is no answer, or none of the plain kind; the request may have arrived all the same."""
+    """There is no answer, or not a plain one. The request may have arrived nevertheless."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds to wait for a connection and for each part of an answer; how many are kept idle."""
+    """Seconds to wait for a connection and for each part of an answer; idle connections kept."""
 
     connect: float = 5.0
     read: float = 30.0
@@ -36,9 +35,9 @@ class Limits:
 
 @dataclass
 class Wire:
-    """Connections to one address (`https://host[:port]`), one for each thread that asks at once.
+    """Connections to one address (`https://host[:port]`), one for each concurrent request.
 
-    `ca_bundle` is a file of certificates to trust instead of the system's.
+    `ca_bundle` is a file of certificates that are trusted instead of the system's.
     """
 
     address: str
@@ -49,10 +48,10 @@ class Wire:
     def ask(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, bytes]:
-        """The status and the body of the answer.
+        """Status and body of the answer. Raises WireError.
 
-        A kept connection that turns out to be closed gets one second try on a fresh one: a frozen
-        function's connections die without a sign. Raises WireError.
+        A request on a kept connection that is closed is repeated once on a new one: the connections
+        of a frozen function die unnoticed.
         """
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = f"{method} {path} HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n"
@@ -81,7 +80,7 @@ class Wire:
     def _kept_connection(self) -> "_Connection | None":
         with suppress(IndexError):
             while True:
-                # The last one used is the least likely to have been closed meanwhile.
+                # The peer is least likely to have closed the connection that was used last.
                 kept = self._kept.pop()
                 if kept.is_quiet():
                     return kept
@@ -95,7 +94,7 @@ class Wire:
         host = parts.hostname or ""
         plain = socket.create_connection((host, port), self.limits.connect)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # A dead peer, or a frozen function's forgotten connection, must not look alive for ever.
+        # Without it a connection whose peer is dead would look alive for ever.
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         made = self._tls.wrap_socket(plain, server_hostname=host) if secure else plain
         made.settimeout(self.limits.read)
@@ -117,17 +116,17 @@ class _Connection:
         self._poll = select.poll()
         self._poll.register(connected, select.POLLIN)
         self.close = weakref.finalize(self, _close, connected, self._stream)
-        # At the end of the process some thread may be reading: closing would wait for its answer.
+        # When the process ends, a thread may still be reading: closing would wait for its answer.
         self.close.atexit = False
 
     def is_quiet(self) -> bool:
-        """Whether nothing has come since the last answer: what would come is the end."""
+        """Whether nothing has arrived since the last answer. Only the end of the connection can."""
         return not self._poll.poll(0)
 
     def ask(self, request: bytes) -> tuple[int, bytes, bool]:
-        """Status, body, and whether the connection stays. Raises OSError and ValueError."""
+        """Status, body, and whether the connection stays open. Raises OSError and ValueError."""
         version, status = self._first_line_after(request).split(maxsplit=2)[:2]
-        # 204 says "no content", and no length of it either.
+        # An answer of 204 has no content, and no header with its length.
         length, stays = 0 if status == b"204" else -1, version == b"HTTP/1.1"
         while line := self._line():
             name, _, value = line.partition(b":")

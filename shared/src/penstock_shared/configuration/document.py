@@ -1,8 +1,8 @@
 """The YAML of a `penstock.yml`, as plain values that know their lines.
 
-Only what the file needs of YAML is read: text, numbers, `true`/`false`, nothing, lists, and
-mappings whose keys are text as it is written. Dates are text too. Whatever the bytes are, reading
-ends within a second with a value or a `Mistake`.
+Only a part of YAML is read: text, numbers, `true`/`false`, empty values, lists, and mappings whose
+keys stay text as written. Dates are text too. Reading any bytes ends within a second, with a value
+or a `Mistake`.
 """
 
 import re
@@ -18,28 +18,28 @@ from penstock_shared.errors import PenstockError
 LARGEST_FILE = 256 * 1024
 """Bytes."""
 MOST_NODES = 50_000
-"""Values in the file with every alias written out: stops a few lines from becoming billions."""
+"""Values in the file once aliases are expanded. Without a limit a few lines expand to billions."""
 DEEPEST = 50
 _LONGEST_NUMBER = 100
-"""Characters. Python refuses to read longer ones, or takes its time."""
+"""Characters. Python reads longer numbers slowly, or not at all."""
 _YAML = "tag:yaml.org,2002:"
 _NOT_TEXT = ("int", "float", "bool", "null")
 _UNREAD = ("timestamp", "value")
-"""Types that YAML sees in plain words, and that the file has no use for: these stay text."""
+"""Types that YAML recognises in plain words. The file does not use them: these words stay text."""
 
 Path = tuple[str | int, ...]
 
 
-class Mistake(PenstockError):  # noqa: N818  # it is the user's, and told as such
-    """The file is not what it must be. Lines count from 1."""
+class Mistake(PenstockError):  # noqa: N818  # the user's mistake, and shown under that name
+    """The file is not valid. Lines count from 1."""
 
     def __init__(self, line: int, message: str, path: Path = ()) -> None:
         self.line, self.message, self.path = line, message, path
         super().__init__(message)
 
 
-# libyaml's parser is ten times as fast, and the wheels of PyYAML bring it. Its composer would
-# recurse until the process dies, so nodes are composed in Python.
+# libyaml's parser is ten times as fast, and PyYAML's wheels include it. Its composer recurses
+# without a limit until the process dies, so nodes are composed in Python.
 _PARSER: tuple[Any, ...]
 if yaml.__with_libyaml__:
     from yaml.cyaml import CParser  # type: ignore[attr-defined]  # its stubs leave it out
@@ -50,7 +50,7 @@ else:
 
 
 class _Loader(yaml.composer.Composer, *_PARSER, yaml.resolver.Resolver):  # type: ignore[misc]  # chosen at run time
-    """Composes nodes, and stops where they are nested too deeply."""
+    """Composes nodes. Raises Mistake where they are nested too deeply."""
 
     def __init__(self, text: str) -> None:
         self._depth = 0
@@ -75,18 +75,18 @@ _Loader.yaml_implicit_resolvers = {
     for first, resolvers in yaml.resolver.Resolver.yaml_implicit_resolvers.items()
 }
 _CONSTRUCTOR = yaml.constructor.SafeConstructor()
-"""Makes single scalars and merges, for which it keeps no state."""
+"""Makes scalars and merges. It keeps no state for these, so it is shared."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """A file that is a mapping."""
+    """A file whose content is a mapping."""
 
     root: yaml.MappingNode
     value: dict[str, Any]
 
     def line_of(self, path: Path) -> int:
-        """The line of the value at this path, or of the last part of the path that is there."""
+        """The line of the value at this path, or of the longest part of the path that exists."""
         node: yaml.Node = self.root
         line = node.start_mark.line
         for part in path:
@@ -136,7 +136,7 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 
 
 def _refuse_control_characters(text: str) -> None:
-    """YAML allows none; said here, the line is known whichever parser reads on."""
+    """YAML forbids them. Checked here, the line is known whichever parser is used."""
     found = _UNPRINTABLE.search(text)
     if found:
         line = text.count("\n", 0, found.start()) + 1
@@ -162,7 +162,7 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
 
 
 def _refuse_repeated_keys(node: yaml.Node) -> None:
-    """YAML lets the last of two equal keys win; a component lost like that would be missed."""
+    """Of two equal keys YAML keeps the last, and a component would be lost silently."""
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, _value in node.value:
@@ -184,7 +184,7 @@ def _value_of(node: yaml.Node, path: Path) -> Any:
 
 def _mapping(node: yaml.MappingNode, path: Path) -> dict[str, Any]:
     try:
-        # `<<: *defaults` takes in the keys of another mapping.
+        # `<<: *defaults` merges the keys of another mapping.
         _CONSTRUCTOR.flatten_mapping(node)
     except yaml.MarkedYAMLError as error:
         line = node.start_mark.line + 1
@@ -240,7 +240,7 @@ def _step(node: yaml.Node, part: str | int) -> tuple[yaml.Mark, yaml.Node] | Non
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
         return node.value[part].start_mark, node.value[part]
     if isinstance(node, yaml.MappingNode):
-        # A mapping's own keys come after those that it merged, and win over them.
+        # A mapping's own keys come after the merged ones, and override them.
         for key, value in reversed(node.value):
             if key.value == str(part):
                 return key.start_mark, value

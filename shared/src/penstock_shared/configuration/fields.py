@@ -1,4 +1,4 @@
-"""The kinds of values that a `penstock.yml` has, wherever they stand."""
+"""The types of values in a `penstock.yml`."""
 
 import re
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ from penstock_shared.globs import is_glob
 LONGEST_COMMAND = 16 * 1024
 _LONGEST_VALUE = 4 * 1024
 LONGEST_PATH = 1_000
-"""Characters; what is longer belongs into a file of the repository."""
+"""Characters. Longer text belongs in a file of the repository."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_JOB = 12 * 3600
@@ -24,7 +24,7 @@ def mistake(message: str) -> PydanticCustomError:
 
 
 def duration(value: Any) -> int:
-    """Seconds. A number is one of seconds already."""
+    """The duration in seconds. A plain number is in seconds already."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     match = re.fullmatch(r"([0-9]{1,9}) ?([smhd]?)", value.strip()) if _is_text(value) else None
@@ -38,7 +38,7 @@ def _is_text(value: Any) -> bool:
 
 
 def written(value: Any) -> str:
-    """A value as the file has it, as near as a message needs it."""
+    """A value about as the file writes it, for messages."""
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "a section"
     return quoted(str(value).lower() if isinstance(value, bool) else value)
@@ -54,7 +54,7 @@ def _inside(path: Any) -> str:
 
 
 def _file(path: Any) -> str:
-    """One file that a job leaves behind. Empty text names none."""
+    """One file that a job leaves behind. Empty text means no file."""
     if path == "":
         return ""
     inside = _inside(path)
@@ -79,6 +79,6 @@ Variables = Annotated[
 
 
 class Section(BaseModel):
-    """A part of the file. Keys that it does not know are mistakes."""
+    """A part of the file. Unknown keys are mistakes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

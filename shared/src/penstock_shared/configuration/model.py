@@ -81,14 +81,14 @@ class ComponentSection(Section):
 
 
 class GateScope(StrEnum):
-    """Whether a gate runs once for each component, or once."""
+    """Whether a gate runs for each component or once for the repository."""
 
     COMPONENT = "component"
     REPOSITORY = "repository"
 
 
 class CoverageSection(Coverage, Section):
-    """The least coverage that passes, and the report that tells it."""
+    """The lowest coverage that passes, and the report to read it from."""
 
     report: OutputPath = Field(min_length=1)
 
@@ -113,7 +113,7 @@ class EnvironmentSection(Section):
 
 
 class ReleaseSection(Section):
-    """From where, to where, and how long it bakes in between."""
+    """Where releases bake, for how long, and where they go then."""
 
     from_: Name | None = Field(default=None, alias="from")
     to: Name = "production"
@@ -137,15 +137,15 @@ class Configuration(Section):
     @field_validator("components", "environments", "gates", mode="before")
     @classmethod
     def _empty_section(cls, value: Any) -> Any:
-        """`staging:` with nothing behind it is an environment with every default."""
+        """`staging:` without a value is an environment with every default."""
         if not isinstance(value, dict):
             return {} if value is None else value
         return {name: {} if section is None else section for name, section in value.items()}
 
     def intent_of(self, branch: str) -> Intent:
-        """What a push to this branch is for: the first pattern that matches, else a check.
+        """The intent of a push to this branch, by the first pattern that matches; else a check.
 
-        Without a `release` section there is nowhere to release to: then everything is a check.
+        Without a `release` section every push is a check, since it has no target.
         """
         for pattern, intent in self.branches.items():
             if glob_matcher(pattern)(branch):

@@ -1,4 +1,4 @@
-"""Reads `penstock.yml` and says of every mistake its line, its field, and what was expected."""
+"""Reads `penstock.yml`, and reports each mistake with line, field and expectation."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from penstock_shared.errors import PenstockError
 
 FILE_NAME = "penstock.yml"
 MOST_PROBLEMS = 20
-"""So many mistakes are told at once; nobody reads more, and looking for hints takes time."""
+"""The most mistakes reported at once. Nobody reads more, and finding hints takes time."""
 AND_MORE = "and more: these are the first"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake. Lines count from 1; the field is written `components.shop.path`."""
+    """One mistake. Lines count from 1; a field is for example `components.shop.path`."""
 
     line: int
     field: str
@@ -33,9 +33,9 @@ class Problem:
 
 
 class InvalidConfigurationError(PenstockError):
-    """The file has mistakes: the first that were found, in the order of their lines.
+    """The file has mistakes. `problems` are the first ones, ordered by line.
 
-    `more` says that there are others.
+    `more` says whether there are others.
     """
 
     def __init__(self, problems: Sequence[Problem], *, more: bool = False) -> None:
@@ -48,8 +48,8 @@ class InvalidConfigurationError(PenstockError):
 def read_configuration(text: str | bytes) -> Configuration:
     """Read the text of a `penstock.yml`.
 
-    Raises InvalidConfigurationError, and nothing else, with the mistakes that one reading can
-    find. Whatever the text is, that takes no longer than a second.
+    Raises InvalidConfigurationError, and nothing else, with the mistakes of the first phase of
+    reading that finds any. Any text is read within a second.
     """
     try:
         document = read_document(text)
@@ -88,7 +88,7 @@ def _problem(document: Document, problem: Mapping[str, Any]) -> Problem:
 
 
 def _steps_of_the_file(location: Path) -> Iterator[str | int]:
-    """The location without the steps that are pydantic's own: a mapping's key, a union's member."""
+    """The location without the steps that pydantic adds for a mapping's key or a union's member."""
     for index, part in enumerate(location):
         is_key = part == "[key]" and index == len(location) - 1
         is_member = index == 3 and location[0] == "components" and location[2] == "deploy"
@@ -97,7 +97,7 @@ def _steps_of_the_file(location: Path) -> Iterator[str | int]:
 
 
 def _fields_at(location: Path) -> list[str]:
-    """The keys that the section may have in which this location's last part is."""
+    """The keys that the section around this location may have."""
     section: Any = Configuration
     for part in location[:-1]:
         field = _field(section, str(part))
@@ -112,7 +112,7 @@ def _field(section: Any, name: str) -> Any:
 
 
 def _section_in(annotation: Any, location: Path) -> Any:
-    """The section that an annotation speaks of, be it optional or the value of a mapping."""
+    """The section in an annotation, which may be optional or a mapping's value."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     members = [_section_in(part, location) for part in getattr(annotation, "__args__", ())]

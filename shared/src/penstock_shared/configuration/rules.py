@@ -1,4 +1,4 @@
-"""What a model of single fields cannot see: names that must exist or differ, and circles."""
+"""Rules across fields: names that must exist, names that must differ, and no circles."""
 
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -10,14 +10,14 @@ from penstock_shared.contracts.change import Intent
 from penstock_shared.presets import PRESETS
 
 MOST_GATE_JOBS = 5_000
-"""Gates times the components that they run for."""
+"""The most jobs of gates in one flow: each gate counts once per component that it runs for."""
 _LONGEST_CIRCLE = 8
 
 Broken = Iterator[tuple[Path, str]]
 
 
 def broken_rules(configuration: Configuration) -> Broken:
-    """Where and why the sections of a file contradict each other."""
+    """The contradictions between sections: where, and why."""
     yield from _unknown_dependencies(configuration)
     yield from _circles(configuration)
     yield from _too_many_gates(configuration)
@@ -45,8 +45,8 @@ def _circles(configuration: Configuration) -> Broken:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         circle = list(reversed(error.args[1]))
-        told = circle if len(circle) <= _LONGEST_CIRCLE else [*circle[:_LONGEST_CIRCLE], "…"]
-        yield ("components", circle[0], "depends_on"), f"goes in a circle: {' -> '.join(told)}"
+        shown = circle if len(circle) <= _LONGEST_CIRCLE else [*circle[:_LONGEST_CIRCLE], "…"]
+        yield ("components", circle[0], "depends_on"), f"goes in a circle: {' -> '.join(shown)}"
 
 
 def _too_many_gates(configuration: Configuration) -> Broken:
@@ -61,7 +61,7 @@ def _too_many_gates(configuration: Configuration) -> Broken:
 
 
 def _deployments(configuration: Configuration) -> Broken:
-    """`a` on stage `b-c` and `a-b` on stage `c` would be one function."""
+    """Different names can collide: `a` on stage `b-c` and `a-b` on stage `c` are one function."""
     stages = _stages(configuration)
     owners: dict[str, tuple[str, str]] = {}
     for name, component in configuration.components.items():
@@ -83,7 +83,7 @@ def _deployments(configuration: Configuration) -> Broken:
 
 
 def _stages(configuration: Configuration) -> dict[str, str]:
-    """The suffix of what is deployed to each environment."""
+    """Each environment's stage."""
     return {name: one.stage or name for name, one in configuration.environments.items()}
 
 
@@ -134,7 +134,7 @@ def _branches(configuration: Configuration) -> Broken:
 
 
 def _says(configuration: Configuration) -> bool:
-    """Whether the branches are the file's own, and not the default."""
+    """Whether the file sets the branches itself."""
     return "branches" in configuration.model_fields_set
 
 

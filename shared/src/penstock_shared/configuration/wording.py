@@ -1,4 +1,4 @@
-"""The words in which mistakes are told: what was expected, and how to write it."""
+"""The texts of mistakes: what was expected, and how to write it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
@@ -6,14 +6,14 @@ from heapq import nsmallest
 from typing import Any
 
 _LONGEST_QUOTE = 60
-"""Characters of the file's own text that a message repeats."""
+"""The most characters of the file that a message quotes."""
 _MOST_CANDIDATES = 100
 _LONGEST_WORD = 64
-"""Bounds on the search for a similar name, which compares every pair of letters."""
+"""Characters. The search for a similar name compares every pair of letters, so it is bounded."""
 
 
 def shown(text: str) -> str:
-    """Text of the file as a message repeats it: short, on one line, and inert in a terminal."""
+    """Text of the file for a message: short, on one line, without control characters."""
     cut = text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"
     return "".join(
         character if character.isprintable() else ascii(character)[1:-1] for character in cut
@@ -26,7 +26,7 @@ def quoted(value: object) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint for a misspelt name, or nothing."""
+    """A hint for a misspelt name, or an empty text."""
     if len(word) > _LONGEST_WORD:
         return ""
     candidates = nsmallest(_MOST_CANDIDATES, known, lambda name: _distance(word, name))
@@ -35,7 +35,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _distance(word: str, name: str) -> tuple[bool, int]:
-    """How unlike two names are at a glance."""
+    """How much two names differ."""
     return word[:1] != name[:1], abs(len(word) - len(name))
 
 
@@ -46,7 +46,7 @@ def alternatives(words: Iterable[str]) -> str:
 
 
 def expectation(problem: Mapping[str, Any]) -> str:
-    """What pydantic's problem means to who wrote the file.
+    """A pydantic error in words for the author of the file.
 
     Types of problems: https://docs.pydantic.dev/latest/errors/validation_errors/
     """

@@ -1,5 +1,5 @@
-"""What the services say to each other, and the documents they share.
+"""The messages between services, and the documents they share.
 
-`event` is the envelope, `events` what can be said, `plan` and `jobs` the documents that the
-messages carry or point at, `commands` what people may publish by hand.
+`event` is the envelope and `events` every type of event. `plan` and `jobs` are the documents that
+events carry or point at. `commands` are the messages that people publish by hand.
 """

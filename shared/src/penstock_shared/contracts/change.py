@@ -28,7 +28,7 @@ class Intent(StrEnum):
 class Change(Contract):
     """What was pushed, as its forge reports it."""
 
-    # What was written before there was a second forge came from GitHub.
+    # Documents from before there was a second forge are about GitHub.
     forge: Forge = Forge.GITHUB
     repository: str = Field(min_length=1, max_length=200, description="owner/name")
     ref: str = Field(min_length=1, max_length=500, description="the full ref, refs/heads/main")

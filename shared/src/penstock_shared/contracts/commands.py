@@ -1,5 +1,5 @@
-"""What people publish by hand: `{"flow_id": "..."}` on `abort-release` or `promote-release`, and
-what shall run on `run-flow`.
+"""Messages that people publish by hand: `{"flow_id": "..."}` on `abort-release` and
+`promote-release`, and a description of the flow to run on `run-flow`.
 """
 
 from typing import Any, ClassVar
@@ -12,11 +12,11 @@ from penstock_shared.errors import RefusedMessageError
 
 
 class Command(Contract):
-    """A wish for one flow. Subclasses register themselves by the topic that they come on."""
+    """A request for one flow. Subclasses register themselves by their topic."""
 
     topic: ClassVar[str]
     wanted: ClassVar[str]
-    """What a message has to look like, for people who got it wrong."""
+    """What a valid message looks like, for error texts."""
 
     flow_id: FlowId
 
@@ -30,7 +30,7 @@ _KNOWN: dict[str, type[Command]] = {}
 
 
 class ReleaseCommand(Command):
-    """What people want of a release. `reason` and `by` are for those who read about it later."""
+    """A request about a release. `reason` and `by` are shown to people."""
 
     wanted: ClassVar = '{"flow_id": "<20 hex digits>"} with optional "reason" and "by"'
 
@@ -51,10 +51,10 @@ class PromoteRelease(ReleaseCommand):
 
 
 class RunFlow(Command):
-    """Have a flow run again as its next attempt, or a commit of a branch as a flow of its own.
+    """Run a flow again as its next attempt, or run a branch's commit as a new flow.
 
-    With `attempt`, `flow_id` is the flow that shall run again. Without, it is the new flow's, as
-    `run_id_for` has it from the other fields: who asks knows the flow before anybody answers.
+    With `attempt`, `flow_id` is the flow to run again. Without, `flow_id` is the id that
+    `run_id_for` makes from the other fields, so that the sender knows the new flow's id at once.
     """
 
     topic: ClassVar = "run-flow"
@@ -89,7 +89,7 @@ def command_topics() -> tuple[str, ...]:
 def read_command(topic: str, text: str) -> Command:
     """Read a hand-written message.
 
-    Raises RefusedMessageError, which says what was expected.
+    Raises RefusedMessageError with what was expected.
     """
     command = _KNOWN.get(topic)
     if command is None:

@@ -15,19 +15,19 @@ from penstock_shared.errors import RefusedMessageError
 from penstock_shared.identifiers import event_id_for
 
 MAX_ROUNDS = 16
-"""How many times a flow may be handed on from service to service. A release takes six; more than
-this goes in circles, which Lambda's own guard does not see across several functions."""
+"""The most rounds of a flow. A release takes six; a flow with more than this goes in circles, which
+Lambda's own recursion guard does not detect across several functions."""
 
 
 Traceparent = Annotated[str, Field(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$")]
 
 
 class Topic(str):
-    """An SNS topic, by its short name."""
+    """The short name of an SNS topic."""
 
 
 class Queue(str):
-    """An SQS queue that is written to directly, by its short name."""
+    """The short name of an SQS queue that events are sent to directly."""
 
 
 class EventData(Contract):
@@ -37,8 +37,8 @@ class EventData(Contract):
     data_version: ClassVar[int] = 1
     channel: ClassVar[Topic | Queue]
     advances: ClassVar[bool] = True
-    """Whether this hands the flow on to another service, which counts as a round. Jobs, what a
-    service says to itself, and the ends of flows do not: a flow may have any number of those."""
+    """Whether this event hands the flow on to another service, which counts as a round. Events of
+    jobs, of a service to itself, and of flows that end do not count: their number is unlimited."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -46,18 +46,18 @@ class EventData(Contract):
             _KNOWN[cls.type] = cls
 
     def identity(self) -> str:
-        """What tells this outcome from others of its type in the same flow."""
+        """What distinguishes this outcome from others of its type in the same flow."""
         return ""
 
     def strands(self, flow_id: str) -> str | None:
-        """The flow that waits forever if nobody can handle this; None where none would.
+        """The flow that would wait forever if this event cannot be handled; None if none would.
 
         `flow_id` is the subject of the event.
         """
         return flow_id
 
     def attributes(self) -> dict[str, str]:
-        """Message attributes, beside `type`, that subscriptions filter on."""
+        """Further message attributes, beside `type`, that subscriptions filter on."""
         return {}
 
     @classmethod
@@ -95,12 +95,12 @@ class Event(Contract, Generic[DataT]):
 
     @property
     def flow_id(self) -> str:
-        """The flow that this event belongs to."""
+        """The id of the flow that this event belongs to."""
         return self.subject
 
 
 class Envelope(BaseModel):
-    """What an event says of itself, readable even where its data is not."""
+    """The attributes of an event, which are readable even where its data is not."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -113,7 +113,7 @@ class Envelope(BaseModel):
 def make_event(
     data: NewDataT, *, flow_id: str, source: str, time: Moment, traceparent: str, hop: int
 ) -> Event[NewDataT]:
-    """Wrap data into an event whose id is the same each time this outcome is told."""
+    """Wrap data into an event. Its id is the same each time this outcome is published."""
     return Event(
         id=event_id_for(flow_id, data.type, data.identity()),
         source=source,
@@ -128,7 +128,7 @@ def make_event(
 
 
 def known_event_types() -> dict[str, type[EventData]]:
-    """Every type of event that is defined so far, by its name."""
+    """Every type of event that is defined, by its name."""
     return dict(_KNOWN)
 
 
@@ -138,9 +138,9 @@ def encode(event: Event[EventData]) -> str:
 
 
 def decode(text: str | bytes) -> Event[EventData]:
-    """Read an event of any known type, of its current or its previous version.
+    """Read an event of any known type, in its current or its previous version.
 
-    Raises RefusedMessageError, which says why, when the text is no event that we know.
+    Raises RefusedMessageError with the reason when the text is not a known event.
     """
     raw = _parse(text)
     data_class = _KNOWN.get(str(raw.get("type")))
@@ -161,7 +161,7 @@ def decode(text: str | bytes) -> Event[EventData]:
 
 
 def read_envelope(text: str | bytes) -> Envelope | None:
-    """The envelope of a message; None when it is no event of any flow."""
+    """The envelope of a message; None when it is not an event of a flow."""
     try:
         return Envelope.model_validate_json(text)
     except ValidationError:

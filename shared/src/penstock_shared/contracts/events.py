@@ -1,4 +1,4 @@
-"""Everything that can be said, and on which topic or queue it is said."""
+"""Every type of event, each with its topic or queue."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -51,7 +51,7 @@ class TestsPassed(EventData):
     `reused` are the positions, in the plan's gates, of those whose verdict was known already.
     """
 
-    __test__: ClassVar = False  # not a test class, whatever pytest thinks of its name
+    __test__: ClassVar = False  # pytest would take it for a test class by its name
     type: ClassVar = "tests-passed"
     data_version: ClassVar = 2
     channel: ClassVar = Topic("tests-passed")
@@ -75,9 +75,9 @@ class EnvironmentRole(StrEnum):
 class DeployedComponent(Contract):
     """What an environment runs of one component, and why it was or was not deployed.
 
-    `version` is empty where it runs none, or nobody knows which (`unknown`, after a step that
-    failed and could not be undone). `verified` says that the version was seen to be served; what a
-    command left is not looked at.
+    `version` is empty if the environment runs none. It is also empty if the version is `unknown`,
+    after a step that failed and could not be undone. `verified` says that the version was seen to
+    be served; it is false for what a command deployed, which is not checked.
     """
 
     name: Name
@@ -89,9 +89,9 @@ class DeployedComponent(Contract):
 
 
 class DeploymentOutcome(Contract):
-    """Components of which one thing is to be said; `versions` by name, empty where nothing runs.
+    """The components that share an outcome: their `versions` by name, empty where nothing runs.
 
-    An environment's components are grouped so that 1,000 of them fit into a message of 100 KB.
+    Components are grouped by outcome so that 1,000 of them fit into a message of 100 KB.
     """
 
     deployed: bool
@@ -102,14 +102,14 @@ class DeploymentOutcome(Contract):
 
 
 LONGEST_REASON = 300
-"""Characters of what is said of a component; its job's log has the rest."""
+"""Characters of a component's reason; its job's log has the rest."""
 MOST_REASONS = 50
 """Distinct reasons in one event; components beyond share one."""
 OTHER_REASON = "for another reason: its job says which"
 
 
 def outcomes_of(components: Iterable[DeployedComponent]) -> tuple[DeploymentOutcome, ...]:
-    """The components grouped by what happened to them and why, in the order they come in."""
+    """The components grouped by what happened to them and why, in their given order."""
     groups: dict[tuple[bool, bool, bool, str], dict[str, str]] = {}
     for one in components:
         known = (one.deployed, one.unknown, one.verified)
@@ -156,7 +156,7 @@ class DeploymentEvent(EventData):
         )
 
     def identity(self) -> str:
-        """One outcome per deployment."""
+        """There is one outcome for each deployment."""
         return self.deployment_id
 
     @classmethod
@@ -170,10 +170,10 @@ class DeploymentEvent(EventData):
 
 
 class DeployDone(DeploymentEvent):
-    """An environment now runs this. `token` orders the deployments of one environment.
+    """An environment runs this release now. `token` orders the deployments of one environment.
 
-    `nothing_to_deploy` says that neither this environment nor production changes by the release.
-    `release` is None only in what an older version of Penstock said.
+    `nothing_to_deploy` says that the release changes neither this environment nor production.
+    `release` is None only in events of an older version of Penstock.
     """
 
     type: ClassVar = "deploy-done"
@@ -184,7 +184,7 @@ class DeployDone(DeploymentEvent):
     nothing_to_deploy: bool = False
 
     def strands(self, flow_id: str) -> str | None:
-        """After staging comes a bake; elsewhere the flow has arrived."""
+        """A flow in staging waits for its bake; in any other environment it has arrived."""
         return flow_id if self.role is EnvironmentRole.STAGING else None
 
 
@@ -264,7 +264,7 @@ class RolledBack(DeploymentEvent):
 
 
 class JobRequested(EventData):
-    """Run this. Goes straight to the runners' queue."""
+    """Run this job. Goes directly to the runners' queue."""
 
     type: ClassVar = "job-requested"
     data_version: ClassVar = 2
@@ -273,12 +273,12 @@ class JobRequested(EventData):
     job: Job
 
     def identity(self) -> str:
-        """One request per job."""
+        """There is one request for each job."""
         return self.job.job_id
 
     @classmethod
     def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """Version 1 carried addresses, and no digest by which its source could be verified."""
+        """Version 1 carried presigned addresses, and no digest of its source to verify."""
         raise RefusedMessageError(
             "this job was requested by an older version of Penstock, which named its source by an "
             "address; push again, and its flow starts anew"
@@ -286,7 +286,7 @@ class JobRequested(EventData):
 
 
 class JobStarted(EventData):
-    """A runner has been at this for a moment. Only said of jobs that last."""
+    """A runner works on this job. Jobs that end within a moment have no such event."""
 
     type: ClassVar = "job-started"
     data_version: ClassVar = 2
@@ -303,7 +303,7 @@ class JobStarted(EventData):
     log_stream: str = ""
 
     def identity(self) -> str:
-        """One start per attempt."""
+        """There is one start for each attempt."""
         return f"{self.job_id}:{self.attempt}"
 
 
@@ -317,9 +317,9 @@ class JobFinished(EventData):
     result: JobResult
 
     def identity(self) -> str:
-        """One result per job: what a dead attempt says later has the id of what was said."""
+        """There is one result for each job: a late result of a lost attempt has the same id."""
         return self.result.job_id
 
     def attributes(self) -> dict[str, str]:
-        """Owners subscribe to their own jobs only."""
+        """Services subscribe to the results of their own jobs only."""
         return {"owner": self.result.owner}

@@ -9,7 +9,7 @@ from penstock_shared.contracts.model import Contract, Moment, Name, Sha, Sha256,
 from penstock_shared.contracts.plan import History, ObjectRef
 
 TAIL_CHARACTERS = 4000
-"""How much of a log's end travels with a job's result; the rest is in the log itself."""
+"""Characters at the end of a log that a job's result carries; the whole is in the log."""
 
 
 class JobState(StrEnum):
@@ -126,7 +126,7 @@ class JobResult(Contract):
     outputs: tuple[JobOutput, ...] = ()
 
     def how_it_ended(self) -> str:
-        """The end in a few words, for example `failed with exit code 2`."""
+        """How the job ended in a few words, for example `failed with exit code 2`."""
         if self.reason:
             return f"{self.state}: {self.reason}"
         if self.exit_code is None:

@@ -8,12 +8,12 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 class Contract(BaseModel):
     """A frozen value that is written as JSON and read back by another service."""
 
-    # Validators are built on first use: a handler pays for the messages it sees, not for all.
+    # Building validators on first use saves a cold start those of messages that do not come.
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
 
 
 def clean(text: str) -> str:
-    """The text without control characters, but for line breaks and tabs: SQS takes no others."""
+    """The text without the control characters that SQS refuses: all but line breaks and tabs."""
     return "".join(
         character for character in text if character.isprintable() or character in "\n\t"
     )

@@ -1,7 +1,7 @@
 """JSON Schemas of all events, for consumers that are not written in Python.
 
-`python -m penstock_shared.contracts.schemas docs/events` writes what is missing. A schema that is
-there is never overwritten: an event that changes gets a new version, and with it a new file.
+`python -m penstock_shared.contracts.schemas docs/events` writes the missing schemas. An existing
+schema is never overwritten: an event that changes gets a new version, and so a new file.
 """
 
 import json
@@ -20,7 +20,7 @@ class ChangedSchemaError(PenstockError):
 
 
 def schema_of(data_class: type[EventData]) -> dict[str, Any]:
-    """The JSON Schema of an event of that type, envelope and all."""
+    """The JSON Schema of a whole event of that type, with its envelope."""
     envelope = Event[data_class]  # type: ignore[valid-type]  # chosen at run time
     schema = envelope.model_json_schema(by_alias=True)
     schema["title"] = data_class.type
@@ -43,14 +43,14 @@ def file_name(data_class: type[EventData]) -> str:
 
 
 def text_of(data_class: type[EventData]) -> str:
-    """The schema as it lies in its file."""
+    """The text of the schema's file."""
     return json.dumps(schema_of(data_class), indent=2, sort_keys=True) + "\n"
 
 
 def write_schemas(folder: Path) -> list[Path]:
-    """Write the schemas that are not there yet; returns their files.
+    """Write the schemas that do not exist yet; returns their files.
 
-    Raises ChangedSchemaError when one is there and differs.
+    Raises ChangedSchemaError when an existing one differs.
     """
     written = []
     for data_class in published_events():
@@ -67,7 +67,7 @@ def write_schemas(folder: Path) -> list[Path]:
 
 
 def main() -> int:
-    """Write schemas into the folder that is given as the only argument."""
+    """Write schemas into the folder that the only argument names."""
     try:
         for path in write_schemas(Path(sys.argv[1])):
             print(f"wrote {path}")

@@ -1,1 +1,1 @@
-"""Events out to topics and queues, and in from a queue record by record."""
+"""Publishes events to topics and queues, and consumes queues record by record."""

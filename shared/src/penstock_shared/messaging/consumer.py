@@ -1,9 +1,9 @@
-"""Handles an SQS batch record by record: a bad one never blocks its neighbours.
+"""Handles an SQS batch record by record: a bad record never blocks the others.
 
-Three things can become of a record. Handled: it is deleted. Refused (no retry can make it
-acceptable): it is given up at once. Failed (anything else): it comes back after a pause that
-doubles, and is given up after its fifth try, or when it comes again after five tries that ended
-without a word. What is given up ends its flow, and goes to the dead-letter queue with the reason.
+A record has one of three results. A handled record is deleted. A refused record, which no retry can
+make acceptable, is given up at once. A failed record comes back after a pause, which doubles. It is
+given up after its fifth try, or when it comes a sixth time because its tries crashed. Giving up a
+record fails its flow, and puts it on the dead-letter queue with the reason.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,24 +19,24 @@ from penstock_shared.messaging.routes import Routes, Together
 from penstock_shared.observability import Telemetry
 
 TRIES = 5
-"""How often a record is tried. The pauses between take 2 + 4 + 8 + 16 seconds: a flow whose message
-cannot be handled ends within about half a minute. The queue's own limit, `maxReceiveCount`, is far
-above: it counts receives in which the function did not even start."""
+"""How often a record is tried. The pauses in between are 2, 4, 8 and 16 seconds, so a flow whose
+message cannot be handled ends within about half a minute. The queue's own limit `maxReceiveCount`
+is far higher, because it also counts receives in which the function did not start."""
 LONGEST_PAUSE = 120
-"""Seconds; the pause before a failed record is seen again doubles up to this."""
+"""Seconds. The pause before a failed record comes back doubles up to this."""
 REASON_CHARACTERS = 1000
 
 GiveUp = Callable[[str, str], None]
-"""Takes the body of a message that nobody can handle, and the reason."""
+"""Called with the body of a message that cannot be handled, and the reason."""
 
 
 @dataclass(frozen=True)
 class Consumer:
     """Reads one queue. `sqs` is a boto3 client, `dead_letter_url` the queue's own DLQ.
 
-    `routes` gives each message to its use case, with its cause. `give_up` hears of each record
-    that is given up before the dead-letter queue has it; a consumer that no flow waits for, as the
-    monitor's, has none.
+    `routes` map each type of message to its use case. `give_up` is called for each record that is
+    given up, before the record goes to the dead-letter queue. A consumer that no flow waits for, as
+    the monitor's, has none.
     """
 
     sqs: Any
@@ -48,8 +48,8 @@ class Consumer:
     clock: Clock = utc_now
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
-        """Handle a Lambda invocation; returns the partial batch response."""
-        # Powertools' BatchProcessor does this too, and costs each cold start 100 ms of imports.
+        """Handle an invocation by Lambda; returns the partial batch response."""
+        # Powertools' BatchProcessor would add 100 ms of imports to each cold start.
         records = [Received.of(record) for record in event.get("Records", [])]
         failed = self._failed(records)
         return {"batchItemFailures": [{"itemIdentifier": record.message_id} for record in failed]}
@@ -76,7 +76,7 @@ class Consumer:
         return message
 
     def _handled(self, group: list[tuple[Received, Message]]) -> Iterator[Received]:
-        """Handle messages together, or one by one if that fails; yields those that come back."""
+        """Handle messages together, or one by one if that fails. Yields those that come back."""
         try:
             self._dispatch([message for _, message in group])
         except Exception as error:
@@ -106,7 +106,7 @@ class Consumer:
                     span.outcome(outcome.result, outcome.reason)
 
     def _is_over(self, record: Received, error: Exception) -> bool:
-        """Whether the record that failed like this is given up; otherwise it comes back."""
+        """Whether the record, which failed like this, is given up; otherwise it comes back."""
         if isinstance(error, RefusedMessageError):
             return self._gives_up(record, str(error))
         self.telemetry.logger.error("record failed", message_id=record.message_id, exc_info=error)
@@ -116,9 +116,9 @@ class Consumer:
         return False
 
     def _gives_up(self, record: Received, reason: str) -> bool:
-        """Returns whether its flow and the dead-letter queue know; otherwise the record comes back.
+        """Fail the flow, then send the record to the dead-letter queue; False if either failed.
 
-        The flow hears first: it waits, and hearing twice is harmless.
+        The flow comes first: it waits, and failing it twice is harmless.
         """
         reason = clean(reason)[:REASON_CHARACTERS]
         self.telemetry.logger.error("record given up", message_id=record.message_id, reason=reason)
@@ -147,5 +147,5 @@ class Consumer:
                 VisibilityTimeout=min(2**record.deliveries, LONGEST_PAUSE),
             )
         except Exception:
-            # The record comes back all the same, after the queue's own visibility timeout.
+            # The record comes back anyway, after the queue's own visibility timeout.
             self.telemetry.logger.warning("could not shorten the pause", exc_info=True)

@@ -1,4 +1,4 @@
-"""What becomes of a flow when nobody can handle one of its messages: it fails, and says why."""
+"""Fails the flow of a message that cannot be handled."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,10 @@ from penstock_shared.tracing import new_traceparent
 
 @dataclass(frozen=True)
 class FailFlow:
-    """Publishes `flow-failed` for the flow that waits for a message in vain.
+    """Publishes `flow-failed` for the flow of a message that cannot be handled.
 
-    Every service then lets go of what the flow holds. `stage` is what people see as the place of
-    the failure; None where the service has several.
+    Every service then frees what the flow holds. `stage` is where people see the flow fail; None
+    if the service has several.
     """
 
     publisher: Publisher
@@ -25,7 +25,7 @@ class FailFlow:
     clock: Clock = utc_now
 
     def __call__(self, body: str, reason: str) -> None:
-        """Fail the flow of the message with this body. Does nothing where no flow waits for it."""
+        """Fail the flow of the message with this body. Does nothing if no flow waits for it."""
         cause = self._stranded(body)
         if cause is None:
             return

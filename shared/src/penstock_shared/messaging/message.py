@@ -1,4 +1,4 @@
-"""What lies in a queue: events, and SNS's envelopes around what people publish by hand."""
+"""Reads the messages of a queue: events, and commands in SNS's envelopes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from penstock_shared.tracing import new_traceparent
 
 @dataclass(frozen=True)
 class Received:
-    """One record of a batch. `deliveries` counts how often it was received, this time included.
+    """One record of a batch. `deliveries` counts its receives, this one included.
 
     Format: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
     """
@@ -28,7 +28,7 @@ class Received:
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> "Received":
-        """The record as Lambda hands it over."""
+        """The record in the form that Lambda passes."""
         return cls(
             record["messageId"],
             record["receiptHandle"],
@@ -50,11 +50,11 @@ class Message:
     group: str = ""
 
     def cause(self, traceparent: str) -> Cause:
-        """The cause that the message is, seen from the span that handles it."""
+        """The message as the cause, in the span that handles it."""
         return Cause(self.flow_id, traceparent or self.traceparent, self.hop)
 
     def refuse_circles(self) -> None:
-        """Raise RefusedMessageError for an event that hands its flow on once too often."""
+        """Raise RefusedMessageError for an event of a round beyond the limit."""
         advances = isinstance(self.content, Event) and self.content.data.advances
         if advances and self.hop > MAX_ROUNDS:
             raise RefusedMessageError(
@@ -92,10 +92,10 @@ def _routed(routes: Routes, kind: type[EventData] | type[Command], name: str) ->
 
 
 def _command_in(body: str) -> Command | None:
-    """The command of a hand-made message; None if it is none.
+    """The command in a message that a person published; None if it is not one.
 
-    Topics of commands are subscribed to without raw delivery: only SNS's own envelope says which
-    topic a message came from. Its format:
+    Command topics are subscribed to without raw delivery, because only SNS's envelope names the
+    topic of a message. Its format:
     https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
     """
     try:

@@ -1,7 +1,7 @@
-"""Says events on SNS topics and SQS queues.
+"""Publishes events on SNS topics and SQS queues.
 
-Topics and queues are named by a prefix and their short name, so that a service needs to be told
-two prefixes and not one address for each.
+The address of a topic or queue is a prefix and its short name. So a service's settings hold two
+prefixes, and not an address for each.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,13 +13,13 @@ from penstock_shared.contracts.event import Event, EventData, Queue, encode
 from penstock_shared.errors import PenstockError
 
 BATCH_ENTRIES = 10
-"""The most entries that SNS PublishBatch and SQS SendMessageBatch take."""
+"""The most entries that SNS PublishBatch and SQS SendMessageBatch allow."""
 BATCH_BYTES = 256_000
-"""The most that one batch may weigh; AWS allows 256 KiB for all its entries together."""
+"""The most bytes of one batch. AWS allows 256 KiB for all its entries together."""
 
 
 class PublishError(PenstockError):
-    """Some of the events were not accepted; publishing all of them again is harmless."""
+    """Some of the events were not accepted. Publishing all of them again is harmless."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class AwsPublisher:
     queue_url_prefix: str
 
     def publish(self, events: Sequence[Event[EventData]]) -> None:
-        """Say every event on its channel, in as few calls as it takes. Raises PublishError."""
+        """Publish each event on its channel, in as few calls as possible. Raises PublishError."""
         by_channel = sorted(events, key=lambda event: event.data.channel)
         for channel, group in groupby(by_channel, key=lambda event: event.data.channel):
             for batch in _batches([_entry(event) for event in group]):

@@ -1,1 +1,1 @@
-"""A record store in which a state change and the events it causes are one conditional write."""
+"""The record store: one conditional write holds a change of state and the events of it."""

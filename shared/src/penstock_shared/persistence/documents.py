@@ -1,8 +1,8 @@
-"""What is too large for an item of a table: objects in the artifact bucket, each written once.
+"""Objects in the artifact bucket for what is too large for an item of a table.
 
-An item holds its attributes while they are small. Beyond `INLINE_BYTES` the events that a record
-has still to say, then the record too, go to an object, and the item's attribute `document` names
-it. The object is a JSON object of the attributes that are not in the item.
+An item holds its attributes while they are small. Beyond `INLINE_BYTES` the pending events go to an
+object, then the record too, and the item's attribute `document` names the object. It is a JSON
+object of the attributes that are not in the item. Each object is written once.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from penstock_shared.identifiers import digest_of
 from penstock_shared.storage import ObjectStore
 
 INLINE_BYTES = 32_000
-"""What a record and its events may weigh together in an item. DynamoDB takes 400 KB and charges
-writes by the kilobyte: from about here on an object costs less."""
+"""The most bytes of a record and its events in an item. DynamoDB allows 400 KB, but charges by the
+kilobyte written: beyond about this size an object costs less."""
 _ELSEWHERE = {"S": "in the document"}
 
 Item = dict[str, Any]
@@ -27,8 +27,8 @@ Item = dict[str, Any]
 class Documents:
     """The objects of one table.
 
-    The bucket's lifecycle removes those under `records/expiring/` when their records have expired.
-    Those under `records/kept/` belong to records that stay.
+    The bucket's lifecycle removes objects under `records/expiring/` when their records have
+    expired. Objects under `records/kept/` belong to records that never expire.
     """
 
     objects: ObjectStore
@@ -36,7 +36,7 @@ class Documents:
     expiring: bool
 
     def move_out(self, item: Item) -> str:
-        """Move what is too large from the item to a new object; returns its key, or nothing."""
+        """Move what is too large from the item to a new object; returns its key, or ""."""
         sizes = {part: len(item[part]["S"].encode()) for part in ("doc", "pending") if part in item}
         if sum(sizes.values()) <= INLINE_BYTES:
             return ""
@@ -44,7 +44,7 @@ class Documents:
         if sizes["doc"] > INLINE_BYTES:
             more["doc"] = item.pop("doc")
         if "pending" in more:
-            # `clear` removes the attribute, and with it the events, whichever way they are stored.
+            # `clear` removes this attribute, and so the events, wherever they are stored.
             item["pending"] = _ELSEWHERE
         body = to_json(more)
         key = self._key(item, body)
@@ -53,15 +53,16 @@ class Documents:
         return key
 
     def move_in(self, item: Item) -> Item:
-        """The item with what its object holds. Raises botocore's ClientError if that is gone."""
+        """The item with its object's attributes. Raises botocore's ClientError if that is gone."""
         if "doc" in item and item.get("pending") != _ELSEWHERE:
             return item
         more: Item = from_json(self.objects.get(item["document"]["S"]))
         return item | {part: value for part, value in more.items() if part in item or part == "doc"}
 
     def delete(self, key: str) -> None:
-        """Delete an object, if there is one, that no item names any longer. Where that fails it
-        stays, and does no harm.
+        """Delete an object, if there is one, that no item names any longer.
+
+        If that fails, the object stays, which is harmless.
         """
         if not key:
             return
@@ -71,8 +72,8 @@ class Documents:
             return
 
     def _key(self, item: Item, body: bytes) -> str:
-        """A key of its own for each write: equal contents of two writers are two objects, so that
-        the one who loses can delete what it wrote.
+        """A new key for each write. Two writers of equal contents write two objects, so that the
+        writer who loses can delete its own.
         """
         lasting = "expiring" if self.expiring else "kept"
         record = digest_of(item["id"]["S"])[:20]
@@ -82,5 +83,5 @@ class Documents:
 
 
 def named_by(item: Item | None) -> str:
-    """The key of the object that an item names, or nothing."""
+    """The key of the object that an item names, or an empty text."""
     return str(item["document"]["S"]) if item and "document" in item else ""

@@ -1,10 +1,10 @@
-"""The record store on DynamoDB: one item a record.
+"""The record store on DynamoDB: one item for each record.
 
 Item: `id` (S, hash key), `version` (N), `state` (S, for people who look), `doc` (S, the record as
-JSON), `pending` (S, JSON list of events, absent when there are none), `document` (S, where the rest
-of the item is, see `documents`), `open` (S, "1") and `deadline` (N, epoch seconds) while somebody
-must look at it again, `expires_at` (N, the table's TTL attribute). The sparse index `by-deadline`
-has `open` and `deadline` as its keys.
+JSON), `pending` (S, JSON list of events, absent if there are none), `document` (S, the key of the
+object with the rest of the item, see `documents`), `open` (S, "1") and `deadline` (N, epoch
+seconds) while the sweeper must check the record, `expires_at` (N, the table's TTL attribute). The
+sparse index `by-deadline` has `open` and `deadline` as its keys.
 """
 
 from collections.abc import Sequence
@@ -25,8 +25,8 @@ from penstock_shared.persistence.outbox import Stored
 from penstock_shared.storage import ObjectStore
 
 PENDING_PATIENCE = timedelta(seconds=60)
-"""How long events may be pending before the sweeper publishes them: longer than any handler
-runs, so that it does not race the one that is about to."""
+"""How long events may be pending before the sweeper publishes them. It is longer than any handler
+runs, so that the sweeper does not race a handler that is about to publish them."""
 
 RETENTION = timedelta(days=90)
 DEADLINE_INDEX = "by-deadline"
@@ -36,11 +36,11 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True)
 class DynamoRecordStore(Generic[R]):
-    """Records of one type in a table, which may hold others under other keys.
+    """Records of one type in a table, which may hold other types under other keys.
 
-    They expire so long after their last change; with no `retention` they stay. Where nothing is
-    `swept`, events stay with the record that said them, and whoever is given their cause again says
-    them again: that saves a write for each change.
+    Records expire `retention` after their last change; without a `retention` never. With `swept`
+    false, published events stay in the record, and are published again when their cause is
+    delivered again: that saves one write for each change.
     """
 
     client: Any
@@ -50,7 +50,7 @@ class DynamoRecordStore(Generic[R]):
     retention: timedelta | None = RETENTION
     swept: bool = True
     objects: ObjectStore | None = None
-    """Where what is too large for an item goes; None where every record is small."""
+    """The bucket for what is too large for an item; None if every record is small."""
 
     def get(self, key: str) -> Stored[R] | None:
         """The record under this key, read consistently, or None."""
@@ -59,14 +59,14 @@ class DynamoRecordStore(Generic[R]):
             try:
                 return self._read(self._documents.move_in(item) if self._documents else item)
             except errors.ClientError:
-                # Another version may have taken its place meanwhile, and deleted its object.
+                # A newer version may have replaced the item meanwhile, and deleted its object.
                 before, item = named_by(item), self._item_at(key)
                 if named_by(item) == before:
                     raise
         return None
 
     def put(self, key: str, stored: Stored[R]) -> None:
-        """Write this version over the one before it. Raises VersionConflictError."""
+        """Replace the version before this one. Raises VersionConflictError."""
         item = self._item(key, stored)
         if self._documents is None:
             self._put(item, stored.version)
@@ -75,7 +75,7 @@ class DynamoRecordStore(Generic[R]):
         try:
             replaced = self._put(item, stored.version, ReturnValues="ALL_OLD")
         except VersionConflictError:
-            # An answer that was lost on its way has the write tried again, and refused.
+            # If the answer was lost, the client repeated the write, and the repetition failed.
             if document and named_by(self._item_at(key)) == document:
                 return
             self._documents.delete(document)
@@ -83,7 +83,7 @@ class DynamoRecordStore(Generic[R]):
         self._documents.delete(named_by(replaced))
 
     def _put(self, item: Item, version: int, **options: str) -> Item:
-        """Write the item if its version is the next one; returns what `options` ask for."""
+        """Write the item if its version is the next; returns what `options` ask for."""
         if version == 1:
             condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(id)"}
         else:
@@ -102,7 +102,7 @@ class DynamoRecordStore(Generic[R]):
         return replaced
 
     def clear(self, key: str, stored: Stored[R]) -> None:
-        """Forget the pending events, unless a newer version has taken them over."""
+        """Remove the pending events, unless a newer version has replaced this one."""
         if not self.swept:
             return
         deadline = stored.record.deadline
@@ -128,7 +128,7 @@ class DynamoRecordStore(Generic[R]):
                 raise
 
     def due(self, now: datetime) -> Sequence[str]:
-        """Up to 100 keys of records that somebody must look at, longest due first."""
+        """Up to 100 keys of records that are due, longest overdue first."""
         found = self.client.query(
             TableName=self.table,
             IndexName=DEADLINE_INDEX,

@@ -1,6 +1,6 @@
-"""What is known under the hash of its inputs: artifacts that were built, gates that passed.
+"""Results that are remembered under the hash of their inputs: artifacts, and passed gates.
 
-Items share their service's table: `id` is `memo#<key>`, `doc` (S) the answer as JSON.
+Items are in their service's table: `id` is `memo#<key>`, `doc` (S) the answer as JSON.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,14 +19,14 @@ ITEMS_A_WRITE = 25
 
 
 class Memo(Protocol):
-    """Answers by the hash of their question."""
+    """Answers by the hash of what they follow from."""
 
     def recall(self, keys: Iterable[str]) -> Mapping[str, dict[str, Any]]:
         """The answers that are known, by key."""
         ...
 
     def remember(self, answers: Mapping[str, dict[str, Any]]) -> None:
-        """Keep answers, by key. Equal questions have equal answers, so the last one wins."""
+        """Keep answers, by key. Equal keys have equal answers, so overwriting is harmless."""
         ...
 
 
@@ -39,7 +39,7 @@ class DynamoMemo:
     clock: Clock = utc_now
 
     def recall(self, keys: Iterable[str]) -> Mapping[str, dict[str, Any]]:
-        """The answers that are known, by key; a hundred to a call."""
+        """The answers that are known, by key. Each call reads up to 100."""
         wanted = [{"id": {"S": f"memo#{key}"}} for key in dict.fromkeys(keys)]
         answers: dict[str, dict[str, Any]] = {}
         while wanted:
@@ -52,7 +52,7 @@ class DynamoMemo:
         return answers
 
     def remember(self, answers: Mapping[str, dict[str, Any]]) -> None:
-        """Keep answers, by key, for as long as records are kept; 25 to a call."""
+        """Keep answers, by key, as long as records are kept. Each call writes up to 25."""
         items = [self._item(key, answer) for key, answer in answers.items()]
         if len(items) == 1:
             self.client.put_item(TableName=self.table, Item=items[0])

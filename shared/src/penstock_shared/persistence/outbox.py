@@ -1,10 +1,9 @@
-"""State changes with an exactly-once effect, over messages that arrive at least once.
+"""Changes of state with an exactly-once effect, from messages that arrive at least once.
 
-A use case says what should become of a record as a pure function from the record to a decision.
-`Records.change` reads the record, asks for the decision, and writes the new state *together with
-the events it causes* under a version check; then it publishes those events and clears them. Who
-dies in between loses nothing: the next delivery of the same message finds the events still
-pending and publishes them.
+A use case passes a pure function from a record to a decision. `Records.change` reads the record,
+asks for the decision, and writes the new state *together with the events it causes* under a version
+check; then it publishes those events and clears them. A process that dies in between loses nothing:
+the next delivery of the same message finds the events still pending, and publishes them.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,8 +18,8 @@ from penstock_shared.decisions import Cause, Change, Decision, Outcome, Record, 
 from penstock_shared.errors import ContentionError, VersionConflictError
 
 WRITE_ATTEMPTS = 25
-"""Writers that lose the version check re-read and try again this often. Fan-in of a stage's jobs
-is the busiest case: each lost attempt means that another writer won, so progress is certain."""
+"""How often a writer that loses the version check reads again and retries. The busiest case is the
+fan-in of many jobs; each lost attempt means that another writer won, so progress is certain."""
 
 
 R = TypeVar("R", bound=Record)
@@ -28,7 +27,7 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True)
 class Stored(Generic[R]):
-    """A record as it lies in the store; version 0 was never written."""
+    """A record with its version in the store. Version 0 is not written yet."""
 
     record: R
     version: int
@@ -36,7 +35,7 @@ class Stored(Generic[R]):
 
 
 class RecordStore(Protocol[R]):
-    """One table of records. Every write is conditional on the version that was read."""
+    """A table of records. Every write is conditional on the version that was read."""
 
     def get(self, key: str) -> Stored[R] | None:
         """The record under this key, as of the last completed write."""
@@ -50,25 +49,25 @@ class RecordStore(Protocol[R]):
         ...
 
     def clear(self, key: str, stored: Stored[R]) -> None:
-        """Forget the pending events of this version; does nothing if it is no longer current."""
+        """Remove the pending events of this version. Does nothing if it is no longer current."""
         ...
 
     def due(self, now: datetime) -> Sequence[str]:
-        """Keys of records whose deadline is past or whose events have been pending too long."""
+        """Keys of records whose deadline is past, or whose events have been pending too long."""
         ...
 
 
 class Publisher(Protocol):
-    """Says events on their topics and queues; raises when any of them was not accepted."""
+    """Publishes events on their topics and queues. Raises if any of them is not accepted."""
 
     def publish(self, events: Sequence[Event[EventData]]) -> None:
-        """Returns once every event is accepted."""
+        """Publish the events; returns once all are accepted."""
         ...
 
 
 @dataclass(frozen=True)
 class Records(Generic[R]):
-    """The records of one service: see the module's text."""
+    """The records of one service: see the module's docstring."""
 
     store: RecordStore[R]
     publisher: Publisher
@@ -83,11 +82,11 @@ class Records(Generic[R]):
         *,
         expect_new: bool = False,
     ) -> Outcome[R]:
-        """Bring the record under `key` to what `decide` makes of it.
+        """Carry out what `decide` decides for the record under `key`.
 
-        `decide` may be called several times and must be pure, but for idempotent writes of
-        documents that the new state points at. `expect_new` saves the read where the record
-        most probably does not exist yet. Raises ContentionError if other writers keep winning.
+        `decide` may be called several times. It must be pure, except for idempotent writes of
+        documents that the new state points at. `expect_new` saves a read if the record probably
+        does not exist yet. Raises ContentionError if other writers keep winning.
         """
         stored = None if expect_new else self.store.get(key)
         for _ in range(WRITE_ATTEMPTS):
@@ -101,7 +100,7 @@ class Records(Generic[R]):
         raise ContentionError(f"{self.source}: record {key} kept changing; deliver again")
 
     def resume(self, key: str) -> R | None:
-        """Publish what is pending on the record under `key`; returns the record."""
+        """Publish the pending events of the record under `key`; returns the record."""
         stored = self.store.get(key)
         if stored:
             self._publish(key, stored)
@@ -147,7 +146,7 @@ class Records(Generic[R]):
 
 
 def _illegal_step(before: R, change: Change[R]) -> str:
-    """The first step to the change's record that the transition table does not have, or nothing."""
+    """The first transition of the change that is not allowed, or an empty text."""
     states = [record.state for record in (before, *change.by_way_of, change.record)]
     steps = (f"{a} -> {b}" for a, b in pairwise(states) if not before.allows(a, b))
     return next(steps, "")

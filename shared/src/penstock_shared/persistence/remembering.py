@@ -1,4 +1,4 @@
-"""Records that this process has just written need not be read again."""
+"""Saves reading records that this process has just written."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,10 +15,10 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True)
 class RememberingRecords(Records[R]):
-    """Records of which the last few written are tried without a read.
+    """Records that remember the last few that were written, and change those without a read.
 
-    The version check finds out when another process has changed one meanwhile. Nothing is ever
-    refused from memory: a refusal is asked for again on what the store has.
+    If another process has changed such a record, the version check fails. A refusal is never based
+    on a remembered record: `decide` is asked again with the stored one.
     """
 
     _written: dict[str, Stored[R]] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class RememberingRecords(Records[R]):
         *,
         expect_new: bool = False,
     ) -> Outcome[R]:
-        """As Records.change does, with one read less when it was this process that wrote last."""
+        """See Records.change. Saves a read if this process wrote the record last."""
         stored = self._written.pop(key, None)
         decision = decide(stored.record) if stored else None
         if isinstance(decision, Change):

@@ -1,4 +1,4 @@
-"""Nothing waits forever: finds what is overdue, says what was never said, and ends the rest."""
+"""The sweeper: publishes events that stayed pending, and ends what is overdue."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +15,9 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True)
 class Sweep(Generic[R]):
-    """One service's sweeper. `overdue` decides what becomes of a record whose deadline passed;
-    `flow_of` tells a record's flow.
+    """The sweeper of one service.
+
+    `overdue` decides about a record whose deadline is past; `flow_of` returns a record's flow.
     """
 
     records: Records[R]
@@ -25,9 +26,9 @@ class Sweep(Generic[R]):
     flow_of: Callable[[str, R], str]
 
     def __call__(self) -> int:
-        """Look at everything that is due; returns how many records that were.
+        """Check every record that is due; returns how many there were.
 
-        One record that cannot be helped does not keep the sweeper from the others.
+        A record that fails does not stop the sweeper.
         """
         now = self.records.clock()
         keys = self.records.store.due(now)

@@ -1,4 +1,4 @@
-"""What every build preset can say of itself."""
+"""The base of every build preset."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -7,7 +7,7 @@ from penstock_shared.contracts.drivers.base import DeployRecipe
 
 
 class Preset(Protocol):
-    """A way to build a component that a `penstock.yml` chooses by name."""
+    """A way to build a component, which a `penstock.yml` chooses by name."""
 
     @property
     def artifact(self) -> str:
@@ -15,11 +15,12 @@ class Preset(Protocol):
         ...
 
     def command(self, path: str, includes: Iterable[str]) -> str:
-        """What a runner executes in the component's folder `path`; `includes` are folders of the
-        repository that the artifact takes in.
+        """The command that a runner executes in the component's folder `path`.
+
+        `includes` are folders of the repository that go into the artifact.
         """
         ...
 
     def refusal(self, deploy: DeployRecipe) -> tuple[str, str] | None:
-        """The field of the recipe that its artifact cannot serve, and why; None if it can."""
+        """The field of the recipe that the artifact does not suit, and why; None if it suits."""
         ...

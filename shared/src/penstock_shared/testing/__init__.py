@@ -1,1 +1,1 @@
-"""Honest fakes: hand-written, and held to the same conformance suite as the real adapters."""
+"""Fakes for tests. They pass the same conformance suite as the real adapters."""

@@ -1,4 +1,4 @@
-"""In-memory stand-ins for what lies outside a service."""
+"""In-memory fakes of what lies outside a service."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,22 +18,22 @@ D = TypeVar("D", bound=EventData)
 
 @dataclass
 class FakeClock:
-    """A clock that stands still until it is told otherwise."""
+    """A clock that moves only when it is advanced."""
 
     now: datetime = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
     def __call__(self) -> datetime:
-        """The time it shows."""
+        """The current time of this clock."""
         return self.now
 
     def advance(self, **amount: float) -> None:
-        """Move on, for example `advance(seconds=5)`."""
+        """Advance the clock, for example `advance(seconds=5)`."""
         self.now += timedelta(**amount)
 
 
 @dataclass
 class InMemoryRecordStore(Generic[R]):
-    """The record store as a dictionary, with the same version checks as the real one."""
+    """A record store in a dictionary, with the version checks of the real one."""
 
     items: dict[str, Stored[R]] = field(default_factory=dict)
 
@@ -42,20 +42,20 @@ class InMemoryRecordStore(Generic[R]):
         return self.items.get(key)
 
     def put(self, key: str, stored: Stored[R]) -> None:
-        """Write this version over the one before it. Raises VersionConflictError."""
+        """Replace the version before this one. Raises VersionConflictError."""
         current = self.items.get(key)
         if (current.version if current else 0) != stored.version - 1:
             raise VersionConflictError(f"{key} is no longer version {stored.version - 1}")
         self.items[key] = stored
 
     def clear(self, key: str, stored: Stored[R]) -> None:
-        """Forget the pending events, unless a newer version has taken them over."""
+        """Remove the pending events, unless a newer version has replaced this one."""
         current = self.items.get(key)
         if current and current.version == stored.version:
             self.items[key] = Stored(current.record, current.version)
 
     def due(self, now: datetime) -> Sequence[str]:
-        """Keys of records that somebody must look at."""
+        """Keys of records that are due."""
         return [key for key, stored in self.items.items() if stored.pending or _past(stored, now)]
 
 
@@ -65,7 +65,7 @@ def _past(stored: Stored[R], now: datetime) -> bool:
 
 @dataclass
 class InMemoryMemo:
-    """The memo as a dictionary."""
+    """A memo in a dictionary."""
 
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -80,7 +80,7 @@ class InMemoryMemo:
 
 @dataclass
 class RecordingPublisher:
-    """Remembers what was said, as a consumer would read it. `fails` makes it refuse."""
+    """Remembers published events as a consumer reads them. It raises `fails`, if set."""
 
     said: list[Event[EventData]] = field(default_factory=list)
     fails: Exception | None = None
@@ -92,11 +92,11 @@ class RecordingPublisher:
         self.said.extend(decode(encode(event)) for event in events)
 
     def types(self) -> list[str]:
-        """The types of what was said, in order."""
+        """The types of the published events, in order."""
         return [event.type for event in self.said]
 
     def only(self, data_class: type[D]) -> list[D]:
-        """The data of every event of that type, in order."""
+        """The data of the published events of that type, in order."""
         return [event.data for event in self.said if isinstance(event.data, data_class)]
 
 
@@ -106,7 +106,7 @@ def fake_records(source: str = "penstock/test", clock: FakeClock | None = None) 
 
 
 def forget(service: Service[Any]) -> None:
-    """Have a service made anew by its next call, from the settings as they are then."""
+    """Make a service forget its parts: its next call makes them from the settings of then."""
     for name, attribute in vars(Service).items():
         if isinstance(attribute, cached_property):
             vars(service).pop(name, None)

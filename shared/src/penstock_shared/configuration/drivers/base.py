@@ -1,4 +1,4 @@
-"""What every driver's section of `penstock.yml` can say of itself."""
+"""The base of every driver's section of `penstock.yml`."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,13 +8,13 @@ from penstock_shared.contracts.drivers.base import DeployRecipe
 
 
 class DeploySection(DeployRecipe, Section):
-    """The `deploy` section of a component: the driver's recipe, with the file's own checks."""
+    """The `deploy` section of a component: the driver's recipe and the checks of the file."""
 
     def broken_rules(self, stages: Iterable[str]) -> Iterator[tuple[str, str]]:  # most have none
-        """The fields that the stages of the environments make wrong, and why."""
+        """The fields that are wrong with the environments' stages, and why."""
         yield from ()
 
     def recipe(self) -> DeployRecipe:
-        """The recipe alone, as a plan holds it."""
+        """The recipe without the checks, as a plan holds it."""
         contract = next(recipe for recipe in RECIPES if recipe in type(self).__mro__)
         return contract.model_validate(self.model_dump())

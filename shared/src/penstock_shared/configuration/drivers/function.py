@@ -12,7 +12,7 @@ from penstock_shared.configuration.wording import alternatives, did_you_mean, qu
 from penstock_shared.contracts.drivers.function import LambdaDeploy
 
 _LONGEST_FUNCTION = 64
-"""Characters of a function's whole name:
+"""Characters of a function's full name:
 https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html"""
 _OWN = "penstock-"
 _RUNTIMES = ("python3.13", "nodejs22.x", "java21", "dotnet8", "ruby3.4", "provided.al2023")
@@ -39,7 +39,7 @@ class LambdaDeploySection(LambdaDeploy, DeploySection):
     environment: Variables = {}
 
     def broken_rules(self, stages: Iterable[str]) -> Iterator[tuple[str, str]]:
-        """Names that are Penstock's own, or longer than Lambda takes."""
+        """Names that Penstock reserves, and names longer than Lambda allows."""
         if self.function.lower().startswith(_OWN):
             yield "function", f"names that begin with {_OWN} are Penstock's own functions"
         for stage in stages:

@@ -1,4 +1,4 @@
-"""What every driver's recipe can say of itself, so that nobody has to ask which driver it is."""
+"""The base of every driver's recipe. Callers never need to ask which driver it is."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -7,22 +7,22 @@ from penstock_shared.contracts.model import Contract
 
 
 class DeployRecipe(Contract):
-    """How one component is deployed. `driver` is the tag that chooses the driver."""
+    """How one component is deployed. `driver` is the tag of the union of recipes."""
 
     driver: str
     needs_artifact: ClassVar[bool] = False
-    """Whether there is nothing to deploy without an artifact."""
+    """Whether the driver deploys an artifact, and so needs one."""
     named_by: ClassVar[str] = ""
-    """The field that names what only one component may deploy."""
+    """The field that names the deployed resource, which only one component may deploy."""
 
     def commands(self) -> Mapping[str, str]:
-        """The commands that runners execute for it, by field."""
+        """The commands that runners execute, by field."""
         return {}
 
     def outputs(self, stage: str) -> Mapping[str, str]:
-        """What those that depend on it will be given, as far as that is known beforehand."""
+        """The outputs for dependent components, as far as they are known before the deployment."""
         return {}
 
     def deployed_name(self, stage: str) -> str:
-        """The name, in the account, of what only one component may deploy; empty for none."""
+        """The name of the deployed resource in the account; empty if it has none."""
         return ""

@@ -1,4 +1,4 @@
-"""Driver `command`: anything that a runner can do."""
+"""Driver `command`: deploys by any command that a runner can execute."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -18,5 +18,5 @@ class CommandDeploy(DeployRecipe):
     timeout: Seconds = 600
 
     def commands(self) -> Mapping[str, str]:
-        """Both commands."""
+        """The commands of deploying and of rolling back."""
         return {"run": self.run, "rollback": self.rollback}

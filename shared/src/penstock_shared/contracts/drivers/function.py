@@ -1,4 +1,4 @@
-"""Driver `lambda`: a Lambda function."""
+"""Driver `lambda`: deploys a Lambda function."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal
@@ -25,9 +25,9 @@ class LambdaDeploy(DeployRecipe):
     environment: dict[str, str] = {}
 
     def outputs(self, stage: str) -> Mapping[str, str]:
-        """What dependents call."""
+        """The address that dependents call."""
         return {OUTPUT: f"{self.deployed_name(stage)}:{ALIAS}"}
 
     def deployed_name(self, stage: str) -> str:
-        """The function's whole name."""
+        """The function's full name."""
         return f"{self.function}-{stage}"
