@@ -26,7 +26,8 @@ from tests.unit.penstock_runner.test_shell import is_gone
 pytestmark = pytest.mark.integration
 
 # These stories look at a job's processes and files from outside, so it gets no sandbox.
-SHORT_LEASE = {"PENSTOCK_RUNNER_LEASE_SECONDS": "2", "PENSTOCK_RUNNER_SANDBOX": "off"}
+OPEN = {"PENSTOCK_RUNNER_SANDBOX": "off"}
+SHORT_LEASE = {"PENSTOCK_RUNNER_LEASE_SECONDS": "2", **OPEN}
 LASTS_ONLY_ONCE = 'echo $$ > "$PIDS/$PENSTOCK_ATTEMPT"; [ "$PENSTOCK_ATTEMPT" -gt 1 ] || sleep 1000'
 
 
@@ -154,7 +155,7 @@ def test_a_lease_is_kept_for_as_long_as_the_job_runs(
     world: World, start_runner: StartRunner, pids: Path
 ) -> None:
     for _ in range(2):
-        start_runner(world, PENSTOCK_RUNNER_LEASE_SECONDS="3")
+        start_runner(world, PENSTOCK_RUNNER_LEASE_SECONDS="3", **OPEN)
     job = a_job(world, pids, 'echo $$ > "$PIDS/$PENSTOCK_ATTEMPT"; sleep 7')
     world.request(job)
 
@@ -211,7 +212,7 @@ def stop_event(reason: str) -> dict[str, object]:
 def test_the_jobs_of_a_stopped_flow_are_cancelled(
     world: World, start_runner: StartRunner, pids: Path
 ) -> None:
-    start_runner(world)
+    start_runner(world, **OPEN)
     job = a_job(world, pids)
     world.request(job)
     pid = pid_of(pids, 1)
@@ -244,7 +245,7 @@ def test_a_job_outlives_the_emulator(
     fragile: OwnEmulator, start_runner: StartRunner, pids: Path, tmp_path: Path
 ) -> None:
     world = World(fragile).create()
-    start_runner(world, PENSTOCK_RUNNER_LEASE_SECONDS="5")
+    start_runner(world, PENSTOCK_RUNNER_LEASE_SECONDS="5", **OPEN)
     done = tmp_path / "done"
     job = a_job(
         world,

@@ -284,7 +284,10 @@ class Runner:
 
 @dataclass
 class CallCounter:
-    """Stands between a runner and the emulator, and writes down every call to AWS."""
+    """Stands between a runner and the emulator, and writes down every call to AWS.
+
+    The only GET of a runner is one of S3, by a presigned address.
+    """
 
     address: str
     calls: list[str] = field(default_factory=list)
@@ -313,9 +316,15 @@ class CallCounter:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                counter.calls.append(_name_of(self.headers.get("X-Amz-Target"), body))
+                self._pass_on(_name_of(self.headers.get("X-Amz-Target"), body), body)
+
+            def do_GET(self) -> None:
+                self._pass_on("GetObject", b"")
+
+            def _pass_on(self, name: str, body: bytes) -> None:
+                counter.calls.append(name)
                 answer = HTTPConnection(urlsplit(counter.address).netloc)
-                answer.request("POST", self.path, body, dict(self.headers))
+                answer.request(self.command, self.path, body, dict(self.headers))
                 response = answer.getresponse()
                 content = response.read()
                 answer.close()

@@ -14,6 +14,7 @@ from tests.unit.penstock_runner.test_shell import is_gone
 RUNNER = """
 import sys
 from pathlib import Path
+from threading import Thread
 from time import monotonic
 from penstock_runner.adapters.guard import ProcessGuard
 from penstock_runner.adapters.shell import PosixShell
@@ -21,22 +22,31 @@ from penstock_runner.domain.interruption import StopSignal
 from penstock_runner.domain.ports import Command
 
 shell = PosixShell(ProcessGuard.on_duty())
-for line in sys.stdin:
+
+def run(script, stop):
     environment = {"PATH": "/usr/bin:/bin", "PENSTOCK_JOB_ID": "a-job"}
-    command = Command(line, Path.cwd(), environment, 60)
-    stop = StopSignal(lease_ends=monotonic() + float(sys.argv[1]))
+    command = Command(script, Path.cwd(), environment, 60)
     try:
         print(shell.run(command, lambda _: None, stop).state, flush=True)
     except Exception as error:
         print(type(error).__name__, flush=True)
+
+for line in sys.stdin:
+    order, _, rest = line.partition(" ")
+    if order == "hold":
+        stop.hold_until(monotonic() + float(rest), monotonic())
+        print("held", flush=True)
+    else:
+        stop = StopSignal(lease_ends=monotonic() + 1000)
+        Thread(target=run, args=(rest, stop), daemon=True).start()
 """
 
 
 class Runner:
-    def __init__(self, folder: Path, term: float = 1000) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.process = subprocess.Popen(
-            [sys.executable, "-c", RUNNER, str(term)],
+            [sys.executable, "-c", RUNNER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=folder,
@@ -44,8 +54,16 @@ class Runner:
         )
 
     def begin(self, script: str) -> None:
+        self._order(f"run {script}")
+
+    def hold(self, seconds: float) -> None:
+        """Let the lease of the running job end so many seconds from now."""
+        self._order(f"hold {seconds}")
+        assert self.answer() == "held"
+
+    def _order(self, order: str) -> None:
         assert self.process.stdin
-        self.process.stdin.write(f"{script}\n")
+        self.process.stdin.write(f"{order}\n")
         self.process.stdin.flush()
 
     def run(self, script: str) -> str:
@@ -120,17 +138,15 @@ def test_the_runner_keeps_no_dead_children(runner: Runner) -> None:
     assert len(runner.children()) == 1  # the watchman
 
 
-def test_a_frozen_runner_s_job_ends_with_its_lease(tmp_path: Path) -> None:
-    runner = Runner(tmp_path, term=1)
+def test_a_frozen_runner_s_job_ends_with_its_lease(runner: Runner) -> None:
     runner.begin("sleep 1000 & echo $! > pid; wait; touch effect")
     pid = runner.pid_in("pid")
 
+    runner.hold(1)
     runner.process.send_signal(signal.SIGSTOP)
     ended = is_gone(pid)
     runner.process.send_signal(signal.SIGCONT)
 
     assert ended
     assert runner.answer() == "JobInterruptedError"
-    assert not (tmp_path / "effect").exists()
-    runner.process.kill()
-    runner.process.communicate()
+    assert not (runner.folder / "effect").exists()
