@@ -1,1 +1,1 @@
-"""Executes jobs: leases them from the jobs queue, runs them, and says how they ended."""
+"""Executes jobs: leases them from the jobs queue, runs them, and publishes their results."""

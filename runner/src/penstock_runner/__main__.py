@@ -7,11 +7,11 @@ from penstock_runner.isolation import hide_credentials
 
 
 def main() -> int:
-    """Run until told to stop; the exit code is 0 then, and 2 for settings that are wrong."""
+    """Run until a signal comes, then exit with 0. The exit code is 2 for invalid settings."""
     hide_credentials()
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # its log is read while it runs
-    # Only now: imports are for the process that stays.
+        sys.stdout.reconfigure(line_buffering=True)  # the log is read while the runner runs
+    # Imported only now: hide_credentials may replace the process.
     from penstock_runner.agent_bootstrap import running_agent
     from penstock_shared.errors import ConfigurationError
 

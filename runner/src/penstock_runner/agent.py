@@ -1,4 +1,4 @@
-"""The runner's process: some slots that each work on one job at a time, until a signal comes."""
+"""The runner's process: slots that each work on one job at a time, until a signal comes."""
 
 import signal
 from collections.abc import Callable
@@ -13,17 +13,17 @@ from penstock_runner.domain.ports import Message
 from penstock_shared.observability import Telemetry
 
 SHUTDOWN_PATIENCE = 8.0
-"""Seconds that slots get to end their jobs and give their leases back; see GRACE in the shell."""
+"""Seconds that slots get to stop their jobs and release their leases; see GRACE in the shell."""
 ECHO_PATIENCE = 1.0
-"""Seconds that idle slots get after a job was given back. Theirs may be the first polls to see its
-message again, and they must pass it on."""
+"""Seconds that idle slots get after a busy one has released its job: their polls may receive the
+message of that job, and must return it."""
 OUTAGE_PAUSE = 0.5
-"""Seconds before a queue that could not be reached is asked again; boto3 has retried by then."""
+"""Seconds before the next poll of a queue that boto3, with its retries, could not reach."""
 
 
 @dataclass
 class Agent:
-    """Receives messages, hidden from others for `hidden_for` seconds, and has them handled."""
+    """Receives messages, hides them for `hidden_for` seconds, and passes them to `handle`."""
 
     queue: SqsJobQueue
     handle: Callable[[Message], None]
@@ -35,7 +35,7 @@ class Agent:
     _ended: Semaphore = field(default_factory=lambda: Semaphore(0))
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT. To be called in the main thread."""
+        """Work until SIGTERM or SIGINT. Must be called in the main thread."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._begin_shutdown)
         for index in range(self.slots):
@@ -46,11 +46,11 @@ class Agent:
         self._wait_for_slots()
 
     def _begin_shutdown(self, _number: int, _frame: FrameType | None) -> None:
-        # No more than this: the interrupted code may hold any lock.
+        # Nothing else here: the interrupted code may hold any lock.
         self.shutdown.begun.set()
 
     def _wait_for_slots(self) -> None:
-        """An idle slot waits for the queue for much longer than anybody would for the runner."""
+        """Wait for busy slots only: an idle one may poll the queue for many seconds more."""
         echo = ECHO_PATIENCE if self._busy else 0.0
         until = monotonic() + SHUTDOWN_PATIENCE
         for _ in range(self.slots):
@@ -63,7 +63,7 @@ class Agent:
             try:
                 self._work_once(name)
             except Exception:
-                # The message, if there was one, comes back when its visibility ends.
+                # A received message becomes visible again when its timeout ends.
                 self.telemetry.logger.exception("could not handle a message")
                 self.shutdown.begun.wait(OUTAGE_PAUSE)
         self._ended.release()

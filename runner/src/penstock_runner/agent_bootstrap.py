@@ -1,4 +1,4 @@
-"""Builds the runner from its settings: makes all its clients, folders and guards."""
+"""Builds the runner from its settings: its clients, folders, guard and sandbox."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,12 +49,12 @@ _CONNECTING = 2.0
 _TRANSFER = 30.0
 _LONG_POLL = 30.0
 _PROMPT = 5.0
-"""Seconds that a call may take. A lease hangs on some: they fail soon, and are tried again."""
+"""Seconds that a call may take. Leases depend on some calls, so these fail soon and are retried."""
 
 
 @dataclass(frozen=True)
 class Clients:
-    """boto3 clients, or what stands in for them."""
+    """boto3 clients, or the lean clients that replace them."""
 
     dynamodb: Any
     sqs: Any
@@ -63,9 +63,9 @@ class Clients:
     s3: Any
 
     @classmethod
-    def of(cls, told: RunnerSettings) -> "Clients":
-        """Clients with a connection for every thread that may want one."""
-        count = told.penstock_runner_slots * _THREADS_PER_SLOT + 1
+    def of(cls, settings: RunnerSettings) -> "Clients":
+        """Clients with a connection for every thread that may need one."""
+        count = settings.penstock_runner_slots * _THREADS_PER_SLOT + 1
         prompt, polling = (Limits(_CONNECTING, read, count) for read in (_PROMPT, _LONG_POLL))
         return cls(
             dynamodb=aws.tuned_client("dynamodb", prompt, attempts=2),
@@ -78,76 +78,82 @@ class Clients:
 
 @contextmanager
 def running_agent() -> Iterator[Agent]:
-    """The runner, ready to run. Raises ConfigurationError for settings that are wrong."""
-    told = runner_settings()
+    """The runner, ready to run. Raises ConfigurationError for invalid settings."""
+    settings = runner_settings()
     refuse_inspection()
-    clients = Clients.of(told)
-    with own_folder(told.penstock_runner_workdir) as folder:
-        yield _agent(told, clients, folder)
+    clients = Clients.of(settings)
+    with own_folder(settings.penstock_runner_workdir) as folder:
+        yield _agent(settings, clients, folder)
 
 
-def _agent(told: RunnerSettings, clients: Clients, folder: Path) -> Agent:
+def _agent(settings: RunnerSettings, clients: Clients, folder: Path) -> Agent:
     shutdown = Shutdown()
-    queue = _queue(told, clients)
+    queue = _queue(settings, clients)
     guard = ProcessGuard.on_duty()
-    found = sandbox_of(told, guard)
+    found = sandbox_of(settings, guard)
     SERVICE.telemetry.logger.info("sandbox", made_by=found.name, missing=found.missing)
     run_job = RunJob(
-        workshop=_workshop(told, clients, folder),
+        workshop=_workshop(settings, clients, folder),
         shell=PosixShell(guard, found.sandbox),
-        open_log=_log_opener(told, clients),
-        host=_host(told, found),
+        open_log=_log_opener(settings, clients),
+        host=_host(settings, found),
         clock=utc_now,
     )
-    handle = _handler(told, clients, queue, run_job, shutdown)
-    until_heartbeat = told.penstock_runner_lease_seconds // BEATS_PER_TERM + 2
-    slots = told.penstock_runner_slots
+    handle = _handler(settings, clients, queue, run_job, shutdown)
+    until_heartbeat = settings.penstock_runner_lease_seconds // BEATS_PER_TERM + 2
+    slots = settings.penstock_runner_slots
     return Agent(queue, handle, shutdown, SERVICE.telemetry, slots, hidden_for=until_heartbeat)
 
 
-def _host(told: RunnerSettings, found: Found) -> Host:
-    passed = {**passed_on(told), **(job_variables() if found.confines else {})}
-    return Host(told.penstock_runner_path, told.penstock_runner_presets, passed)
+def _host(settings: RunnerSettings, found: Found) -> Host:
+    passed = {**passed_on(settings), **(job_variables() if found.confines else {})}
+    return Host(settings.penstock_runner_path, settings.penstock_runner_presets, passed)
 
 
-def _queue(told: RunnerSettings, clients: Clients) -> SqsJobQueue:
-    url = f"{told.queue_url_prefix}{JOBS}"
-    poll = told.penstock_runner_lease_seconds * (BEATS_PER_TERM - 1) // BEATS_PER_TERM
+def _queue(settings: RunnerSettings, clients: Clients) -> SqsJobQueue:
+    url = f"{settings.queue_url_prefix}{JOBS}"
+    poll = settings.penstock_runner_lease_seconds * (BEATS_PER_TERM - 1) // BEATS_PER_TERM
     return SqsJobQueue(clients.sqs, url, f"{url}-dlq", max(1, min(poll, LONGEST_POLL)))
 
 
 def _handler(
-    told: RunnerSettings, clients: Clients, queue: SqsJobQueue, run_job: RunJob, shutdown: Shutdown
+    settings: RunnerSettings,
+    clients: Clients,
+    queue: SqsJobQueue,
+    run_job: RunJob,
+    shutdown: Shutdown,
 ) -> HandleRequest:
-    publisher = AwsPublisher(clients.sns, clients.sqs, told.topic_arn_prefix, told.queue_url_prefix)
-    table = DynamoRecordStore(clients.dynamodb, told.table_name, JobRun, swept=False)
+    publisher = AwsPublisher(
+        clients.sns, clients.sqs, settings.topic_arn_prefix, settings.queue_url_prefix
+    )
+    table = DynamoRecordStore(clients.dynamodb, settings.table_name, JobRun, swept=False)
     return HandleRequest(
         queue=queue,
         records=lambda: RememberingRecords(table, publisher, SOURCE),
         publisher=publisher,
         run_job=run_job,
-        stopped_because=FindStop(stop_marks(clients.dynamodb, told.table_name)),
+        stopped_because=FindStop(stop_marks(clients.dynamodb, settings.table_name)),
         telemetry=SERVICE.telemetry,
         shutdown=shutdown,
-        runner=f"{told.penstock_runner_name or node()}-{uuid4().hex[:8]}",
-        term=timedelta(seconds=told.penstock_runner_lease_seconds),
+        runner=f"{settings.penstock_runner_name or node()}-{uuid4().hex[:8]}",
+        term=timedelta(seconds=settings.penstock_runner_lease_seconds),
     )
 
 
-def _workshop(told: RunnerSettings, clients: Clients, folder: Path) -> FolderWorkshop:
-    slots = told.penstock_runner_slots
-    transfer = Transfer(Connections(_TRANSFER, slots, ca_bundle=told.aws_ca_bundle))
-    bucket = Bucket(ObjectStore(clients.s3, told.artifact_bucket), transfer)
-    shared = told.penstock_runner_workdir / "cache"
-    cache = DownloadCache(shared, folder, told.penstock_runner_cache_bytes, bucket)
-    interpreter = Interpreter.on(told.penstock_runner_path)
-    limit = told.penstock_runner_output_bytes
+def _workshop(settings: RunnerSettings, clients: Clients, folder: Path) -> FolderWorkshop:
+    slots = settings.penstock_runner_slots
+    transfer = Transfer(Connections(_TRANSFER, slots, ca_bundle=settings.aws_ca_bundle))
+    bucket = Bucket(ObjectStore(clients.s3, settings.artifact_bucket), transfer)
+    shared = settings.penstock_runner_workdir / "cache"
+    cache = DownloadCache(shared, folder, settings.penstock_runner_cache_bytes, bucket)
+    interpreter = Interpreter.on(settings.penstock_runner_path)
+    limit = settings.penstock_runner_output_bytes
     return FolderWorkshop(folder, cache, bucket, limit, interpreter)
 
 
-def _log_opener(told: RunnerSettings, clients: Clients) -> OpenLog:
+def _log_opener(settings: RunnerSettings, clients: Clients) -> OpenLog:
     def open_log(stream: str, command: str) -> ShippedLog:
-        sink = CloudWatchStream(clients.logs, told.job_log_group, stream)
-        return ShippedLog(sink, command, told.penstock_runner_log_bytes)
+        sink = CloudWatchStream(clients.logs, settings.job_log_group, stream)
+        return ShippedLog(sink, command, settings.penstock_runner_log_bytes)
 
     return open_log

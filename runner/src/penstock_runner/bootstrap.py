@@ -1,5 +1,5 @@
-"""Builds the function from its settings. The runner's own is `agent_bootstrap`: a function that
-starts cold should not have to import what only the runner needs.
+"""Builds the function from its settings. `agent_bootstrap` builds the runner: a cold start of the
+function must not import what only the runner needs.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from penstock_shared.persistence.outbox import Records
 from penstock_shared.service import Service
 from penstock_shared.settings import Settings
 
-# Nothing waits for what its function does: a flow that is stopped has ended.
+# The function only handles stopped flows, which have ended already.
 SERVICE = Service("runner", Settings, ends_flows=False)
 SOURCE = f"penstock/{SERVICE.name}"
 
@@ -26,13 +26,13 @@ def stop_jobs() -> StopJobs:
     return StopJobs(stop_marks(aws.client("dynamodb"), SERVICE.settings.table_name))
 
 
-class _Mute:
-    """Publishes for records that say nothing, which spares the function two clients."""
+class _NoPublisher:
+    """The publisher of records without events. It saves the function two clients."""
 
     def publish(self, events: Sequence[Event[EventData]]) -> None:
-        """There is nothing to say."""
+        """Do nothing: there are no events."""
 
 
 def stop_marks(dynamodb: Any, table: str) -> Records[StopMark]:
     """The marks of stopped flows, in the jobs table."""
-    return Records(DynamoRecordStore(dynamodb, table, StopMark), _Mute(), SOURCE)
+    return Records(DynamoRecordStore(dynamodb, table, StopMark), _NoPublisher(), SOURCE)

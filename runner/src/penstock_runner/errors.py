@@ -1,4 +1,4 @@
-"""The errors of the runner. Their texts reach people as a job's reason."""
+"""The errors of the runner. People see their texts as the reason of a job."""
 
 from penstock_shared.errors import PenstockError
 
@@ -8,12 +8,12 @@ class RunnerError(PenstockError):
 
 
 class JobError(RunnerError):
-    """The job cannot be run as asked, or cannot leave behind what it should; no retry helps."""
+    """The job cannot be run as requested, or did not leave a required output; no retry helps."""
 
 
 class UnsafePathError(JobError):
-    """Something the job brings or leaves lies outside of its folder."""
+    """A path that the job uses lies outside of its folder."""
 
 
 class JobInterruptedError(RunnerError):
-    """The job was told to stop while the runner worked for it."""
+    """The job must stop while the runner works for it."""

@@ -1,9 +1,9 @@
-"""Keeps what the runner knows from the jobs, as far as one user on one machine allows.
+"""Hides the runner's credentials from jobs, as far as one user on one machine allows.
 
-Jobs get an environment of their own, but a process may read the *initial* environment of any
-process of its user in /proc. So the runner starts itself again without its AWS settings, hands
-them over in memory, and then closes /proc and its memory to its own user. Neither helps
-against jobs that run as root; docs/runner.md says what does.
+Jobs get their own environment, but a process can read the *initial* environment of any process of
+its user in /proc. So the runner restarts itself without its AWS settings, hands them over in
+memory, and then closes /proc and its memory to its own user. This does not hold against jobs that
+run as root; docs/runner.md says what does.
 """
 
 import json
@@ -13,14 +13,14 @@ import tempfile
 from collections.abc import Mapping, MutableMapping
 
 HANDOVER = "PENSTOCK_RUNNER_HANDOVER"
-"""Names the file descriptor that the settings are read from."""
+"""The variable with the number of the file descriptor that holds the settings."""
 _PRIVATE = "AWS_"
 
 
 def hide_credentials(environ: MutableMapping[str, str] = os.environ) -> None:
     """Move the AWS settings out of the environment block that /proc shows.
 
-    Replaces the process by a new one with the same arguments and process id if there are any.
+    If there are any, replaces the process by one with the same arguments and process id.
     """
     if HANDOVER in environ:
         environ.update(_received(int(environ.pop(HANDOVER))))
@@ -33,7 +33,7 @@ def hide_credentials(environ: MutableMapping[str, str] = os.environ) -> None:
 
 
 def _handed_over(private: Mapping[str, str]) -> int:
-    # A file without a name, not a pipe: it takes any number of bytes before somebody reads.
+    # A file without a name, not a pipe: a pipe blocks its writer once it is full.
     descriptor = _nameless_file()
     os.write(descriptor, json.dumps(private).encode())
     os.lseek(descriptor, 0, os.SEEK_SET)
@@ -41,7 +41,7 @@ def _handed_over(private: Mapping[str, str]) -> int:
 
 
 def _nameless_file() -> int:
-    """A file in memory where the system has those, and else one that only its holder can open."""
+    """A file in memory if the system supports it, otherwise an unlinked temporary file."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("settings", 0)
     with tempfile.TemporaryFile(buffering=0) as file:

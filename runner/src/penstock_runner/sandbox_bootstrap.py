@@ -1,4 +1,4 @@
-"""Builds the sandbox that the runner's settings and this machine allow."""
+"""Builds the best sandbox that the runner's settings and this machine allow."""
 
 import os
 import sys
@@ -42,7 +42,7 @@ def sandbox_of(settings: RunnerSettings, guard: ProcessGuard) -> Found:
 
 
 def _readable(settings: RunnerSettings) -> list[Path]:
-    """What jobs need to read: their tools, their Python, and the Python of the presets."""
+    """The folders that jobs must read: their tools, their Python, and the Python of the presets."""
     presets = Path(settings.penstock_runner_presets)
     interpreter = Interpreter.on(settings.penstock_runner_path)
     programs = [settings.penstock_runner_path, str(presets.parent)]
@@ -55,7 +55,7 @@ def _readable(settings: RunnerSettings) -> list[Path]:
 
 
 def _own_source() -> list[Path]:
-    """Where this runner's packages lie: its Python has the presets, but may only point there."""
+    """The folders of this runner's packages: an editable install only points to them."""
     specs = (find_spec(name) for name in _OWN_PACKAGES)
     return [Path(spec.origin).parent.parent for spec in specs if spec and spec.origin]
 
@@ -71,6 +71,6 @@ def _network(settings: RunnerSettings, guard: ProcessGuard) -> Network:
 
 
 def _endpoint(environ: Mapping[str, str]) -> str:
-    """The emulator that stands for AWS, if one does: a deployment's command must reach it."""
+    """The host:port of an emulator in place of AWS: a deployment's command must reach it."""
     place = place_of(environ.get("AWS_ENDPOINT_URL", ""))
     return place if place and is_local(place) else ""

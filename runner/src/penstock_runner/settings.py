@@ -1,4 +1,4 @@
-"""What the runner is told by its environment: the only module of the runner that reads it."""
+"""The settings of the runner. No other module of the runner reads its environment."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ from penstock_shared.settings import Settings, read_settings
 
 
 class Confinement(StrEnum):
-    """Whether jobs run in sandboxes: if the machine can make them, or the runner ends, or never."""
+    """Sandboxes: if the machine can make them, or the runner does not start without, or never."""
 
     AUTO = "auto"
     REQUIRED = "required"
@@ -32,21 +32,21 @@ class RunnerSettings(Settings):
     penstock_runner_slots: int = Field(default=2, ge=1, le=64)
     penstock_runner_path: str = "/usr/local/bin:/usr/bin:/bin"
     penstock_runner_presets: str = sys.executable
-    """A Python whose environment has the presets; jobs run it, and nothing is installed into it."""
+    """A Python whose environment has the presets. Jobs run it; nothing is installed into it."""
     penstock_runner_lease_seconds: int = Field(default=10, ge=1, le=3600)
     penstock_runner_cache_bytes: int = Field(default=2 << 30, ge=0)
     penstock_runner_log_bytes: int = Field(default=8 << 20, ge=1 << 10)
     penstock_runner_output_bytes: int = Field(default=250 << 20, ge=1)
-    """Bytes of the largest output: 250 MiB is what Lambda takes, unpacked."""
+    """Bytes of the largest output: Lambda accepts 250 MiB, unpacked."""
     penstock_runner_passes: str = ",".join(PASSED)
-    """Comma-separated names of the runner's own variables that jobs are given too."""
+    """Comma-separated names of the runner's variables that are passed on to jobs."""
     penstock_runner_sandbox: Confinement = Confinement.AUTO
     penstock_runner_memory_bytes: int = Field(default=4 << 30, ge=16 << 20)
     penstock_runner_processes: int = Field(default=1024, ge=16)
-    """Threads count too."""
+    """Includes threads."""
     penstock_runner_disk_bytes: int = Field(default=10 << 30, ge=1 << 20)
     penstock_runner_reaches: str = ""
-    """Comma-separated host:port of private places that jobs may reach."""
+    """Comma-separated host:port of private addresses that jobs may reach."""
     aws_ca_bundle: str = ""
 
     @field_validator("penstock_runner_passes")
@@ -62,6 +62,6 @@ def runner_settings() -> RunnerSettings:
     return read_settings(RunnerSettings, os.environ)
 
 
-def passed_on(told: RunnerSettings) -> dict[str, str]:
-    """Those of the runner's own variables that jobs are given, as far as they are set."""
-    return passed_from(os.environ, told.penstock_runner_passes.split(","))
+def passed_on(settings: RunnerSettings) -> dict[str, str]:
+    """Those of the runner's variables that are passed on to jobs and set."""
+    return passed_from(os.environ, settings.penstock_runner_passes.split(","))

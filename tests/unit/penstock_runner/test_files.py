@@ -23,7 +23,7 @@ from penstock_runner.adapters.http import Connections
 from penstock_runner.adapters.paths import inside, remove_tree
 from penstock_runner.adapters.transfer import Transfer
 from penstock_runner.adapters.workshop import FolderWorkshop, own_folder
-from penstock_runner.domain.interruption import StopSignal, Why
+from penstock_runner.domain.interruption import StopCause, StopSignal
 from penstock_runner.domain.ports import Kept
 from penstock_runner.errors import JobError, JobInterruptedError, UnsafePathError
 from penstock_shared.contracts.jobs import Checkout, Download, Job, Upload
@@ -409,7 +409,7 @@ def test_nobody_there_is_trouble_too(cache: DownloadCache, store: Store) -> None
 def test_a_stopped_job_waits_for_no_server(cache: DownloadCache, store: Store) -> None:
     store.answers = [503] * 3
     stop = StopSignal()
-    stop.give(Why.CANCELLED, "aborted")
+    stop.give(StopCause.CANCELLED, "aborted")
 
     with pytest.raises(JobInterruptedError), cache.open(store.download(b"source"), a_job(), stop):
         pass

@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 
-from penstock_runner.domain.interruption import Shutdown, Why
+from penstock_runner.domain.interruption import Shutdown, StopCause
 from penstock_runner.domain.job_run import JobRun, JobRunState, key_of
 from penstock_runner.use_cases import handle_request
 from penstock_runner.use_cases.handle_request import HandleRequest
@@ -263,7 +263,7 @@ def test_a_late_result_is_not_told_and_the_message_is_left_to_whoever_has_the_jo
 
 
 def test_a_result_is_told_when_an_outage_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handle_request, "TELLING_PATIENCE", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(handle_request, "RECORDING_PAUSES", (0.01, 0.01, 0.01))
     desk = Desk()
 
     def work(lease: Lease) -> JobResult:
@@ -279,7 +279,7 @@ def test_a_result_is_told_when_an_outage_is_over(monkeypatch: pytest.MonkeyPatch
 def test_a_result_that_was_recorded_is_said_when_an_outage_is_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(handle_request, "TELLING_PATIENCE", (0.01,))
+    monkeypatch.setattr(handle_request, "RECORDING_PAUSES", (0.01,))
     desk = Desk()
 
     def end_of_outage(_: float) -> None:
@@ -299,7 +299,7 @@ def test_a_result_that_was_recorded_is_said_when_an_outage_is_over(
 def test_a_result_that_cannot_be_told_at_all_leaves_the_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(handle_request, "TELLING_PATIENCE", (0.01,))
+    monkeypatch.setattr(handle_request, "RECORDING_PAUSES", (0.01,))
     desk = Desk()
 
     def work(lease: Lease) -> JobResult:
@@ -376,7 +376,7 @@ def test_a_job_whose_flow_was_stopped_is_cancelled() -> None:
     def work(lease: Lease) -> JobResult:
         until_stopped(lease)
         assert lease.stop.order is not None
-        assert lease.stop.order.why is Why.CANCELLED
+        assert lease.stop.order.why is StopCause.CANCELLED
         reason = lease.stop.order.reason
         return succeed(lease).model_copy(update={"state": JobState.CANCELLED, "reason": reason})
 
@@ -399,7 +399,7 @@ def test_a_waiting_job_of_a_stopped_flow_is_dropped_unseen() -> None:
 def test_a_waiting_deployment_of_a_stopped_flow_is_told_as_cancelled() -> None:
     desk = Desk(stopped={FLOW_ID: "flow aborted"})
     desk.table.clock.advance(seconds=6)
-    orders: list[Why] = []
+    orders: list[StopCause] = []
 
     def work(lease: Lease) -> JobResult:
         assert lease.stop.order is not None
@@ -408,7 +408,7 @@ def test_a_waiting_deployment_of_a_stopped_flow_is_told_as_cancelled() -> None:
 
     desk.handle(work, body=a_request(a_job(environment="staging")))
 
-    assert orders == [Why.CANCELLED]
+    assert orders == [StopCause.CANCELLED]
     assert len(desk.results) == 1
 
 
@@ -445,7 +445,7 @@ def test_a_runner_that_finds_its_lease_lost_stops_and_says_nothing() -> None:
         desk.table.lease("bob").take()
         until_stopped(lease)
         assert lease.stop.order is not None
-        assert lease.stop.order.why is Why.LEASE_LOST
+        assert lease.stop.order.why is StopCause.LEASE_LOST
 
     desk.handle(work)
 

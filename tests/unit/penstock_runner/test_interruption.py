@@ -2,17 +2,17 @@
 
 import pytest
 
-from penstock_runner.domain.interruption import Shutdown, StopOrder, StopSignal, Why
+from penstock_runner.domain.interruption import Shutdown, StopCause, StopOrder, StopSignal
 from penstock_runner.errors import JobInterruptedError
 
 
 def test_the_first_order_counts() -> None:
     signal = StopSignal()
 
-    signal.give(Why.CANCELLED, "aborted")
-    signal.give(Why.SHUTDOWN, "bye")
+    signal.give(StopCause.CANCELLED, "aborted")
+    signal.give(StopCause.SHUTDOWN, "bye")
 
-    assert signal.order == StopOrder(Why.CANCELLED, "aborted")
+    assert signal.order == StopOrder(StopCause.CANCELLED, "aborted")
 
 
 def test_listeners_hear_of_it_once_whenever_they_came() -> None:
@@ -23,7 +23,7 @@ def test_listeners_hear_of_it_once_whenever_they_came() -> None:
     signal.listen(forgotten)
     signal.forget(forgotten)
 
-    signal.give(Why.CANCELLED, "aborted")
+    signal.give(StopCause.CANCELLED, "aborted")
     signal.listen(lambda: heard.append("late"))
 
     assert heard == ["early", "late"]
@@ -32,7 +32,7 @@ def test_listeners_hear_of_it_once_whenever_they_came() -> None:
 def test_a_check_raises_once_there_is_an_order() -> None:
     signal = StopSignal()
     signal.check(0)
-    signal.give(Why.CANCELLED, "aborted")
+    signal.give(StopCause.CANCELLED, "aborted")
 
     with pytest.raises(JobInterruptedError, match="aborted"):
         signal.check(0)
@@ -46,7 +46,7 @@ def test_the_end_of_the_lease_is_an_order() -> None:
         signal.check(10)
 
     assert signal.order is not None
-    assert signal.order.why is Why.LEASE_LOST
+    assert signal.order.why is StopCause.LEASE_LOST
 
 
 def test_a_shutdown_reaches_the_jobs_that_run_and_those_to_come() -> None:
@@ -65,7 +65,7 @@ def test_a_lease_that_has_run_out_is_not_revived() -> None:
 
     assert stop.lease_ends == 10.0
     assert stop.order is not None
-    assert stop.order.why is Why.LEASE_LOST
+    assert stop.order.why is StopCause.LEASE_LOST
 
 
 def test_who_holds_by_the_lease_hears_of_its_end_and_of_every_move() -> None:

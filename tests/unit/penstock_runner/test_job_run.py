@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from penstock_runner.domain.job_run import JobRunState, key_of
-from penstock_runner.use_cases.lease import Lease, is_told
+from penstock_runner.use_cases.lease import Lease, is_recorded
 from penstock_shared.contracts.events import JobFinished
 from penstock_shared.contracts.jobs import JobResult, JobState
 from penstock_shared.decisions import Result
@@ -212,6 +212,6 @@ def test_it_is_told_when_a_result_is_out() -> None:
     ada = table.lease("ada")
     ada.take()
 
-    assert is_told(ada.finish(result_of(ada)))
-    assert is_told(ada.finish(result_of(ada)))
+    assert is_recorded(ada.finish(result_of(ada)))
+    assert is_recorded(ada.finish(result_of(ada)))
     assert key_of(JOB_ID) in table.store.items

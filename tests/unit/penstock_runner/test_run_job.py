@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from penstock_runner.domain.environment import Host
-from penstock_runner.domain.interruption import StopSignal, Why
+from penstock_runner.domain.interruption import StopCause, StopSignal
 from penstock_runner.domain.ports import Command, Kept
 from penstock_runner.domain.results import Ending, LogReport
 from penstock_runner.errors import JobError, JobInterruptedError
@@ -209,7 +209,7 @@ def test_trouble_with_the_log_fails_nothing_but_is_told(bench: Bench) -> None:
 
 def test_a_cancelled_job_says_who_cancelled_it(bench: Bench) -> None:
     lease = bench.lease()
-    lease.stop.give(Why.CANCELLED, "flow aborted by ada")
+    lease.stop.give(StopCause.CANCELLED, "flow aborted by ada")
     bench.shell.raises = JobInterruptedError("flow aborted by ada")
 
     result = bench.result(lease)
@@ -217,8 +217,8 @@ def test_a_cancelled_job_says_who_cancelled_it(bench: Bench) -> None:
     assert (result.state, result.reason) == (JobState.CANCELLED, "flow aborted by ada")
 
 
-@pytest.mark.parametrize("why", [Why.LEASE_LOST, Why.SHUTDOWN])
-def test_a_job_that_is_to_run_again_has_no_result(bench: Bench, why: Why) -> None:
+@pytest.mark.parametrize("why", [StopCause.LEASE_LOST, StopCause.SHUTDOWN])
+def test_a_job_that_is_to_run_again_has_no_result(bench: Bench, why: StopCause) -> None:
     lease = bench.lease()
     lease.stop.give(why, "whatever")
     bench.shell.raises = JobInterruptedError("whatever")

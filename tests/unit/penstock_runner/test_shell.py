@@ -10,7 +10,7 @@ import pytest
 
 from penstock_runner.adapters.guard import ProcessGuard
 from penstock_runner.adapters.shell import PosixShell
-from penstock_runner.domain.interruption import StopSignal, Why
+from penstock_runner.domain.interruption import StopCause, StopSignal
 from penstock_runner.domain.ports import Command
 from penstock_runner.domain.results import Ending
 from penstock_runner.errors import JobError, JobInterruptedError
@@ -206,7 +206,7 @@ def test_an_order_to_stop_kills_the_group(run: Callable[..., Ending], output: Ou
     thread = threading.Thread(target=work)
     thread.start()
     output.wait_for(b"ready")
-    stop.give(Why.CANCELLED, "the flow was aborted")
+    stop.give(StopCause.CANCELLED, "the flow was aborted")
     thread.join(PATIENCE)
 
     assert [str(error) for error in raised] == ["the flow was aborted"]
@@ -220,7 +220,7 @@ def test_a_lease_that_ends_is_an_order_too(run: Callable[..., Ending]) -> None:
         run("sleep 1000", stop)
 
     assert stop.order is not None
-    assert stop.order.why is Why.LEASE_LOST
+    assert stop.order.why is StopCause.LEASE_LOST
 
 
 def test_a_lease_that_is_extended_in_time_is_none(run: Callable[..., Ending]) -> None:
@@ -234,7 +234,7 @@ def test_a_lease_that_is_extended_in_time_is_none(run: Callable[..., Ending]) ->
 
 def test_an_order_given_before_starts_nothing(run: Callable[..., Ending], tmp_path: Path) -> None:
     stop = StopSignal()
-    stop.give(Why.SHUTDOWN, "bye")
+    stop.give(StopCause.SHUTDOWN, "bye")
 
     with pytest.raises(JobInterruptedError):
         run("touch started", stop)

@@ -1,1 +1,1 @@
-"""How it is done: AWS, processes, files."""
+"""Implementations of the ports: AWS, processes, files."""

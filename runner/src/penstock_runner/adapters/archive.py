@@ -1,6 +1,6 @@
-"""Unpacks source archives, which are as untrusted as the code in them.
+"""Unpacks source archives. They are untrusted, like the code in them.
 
-tarfile's own extraction filters are not in every Python 3.11, so the rules are checked here.
+tarfile's extraction filters are missing in early versions of Python 3.11, so the rules are here.
 """
 
 import os
@@ -23,11 +23,10 @@ _FRESH = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def unpack(archive: IO[bytes], folder: Path) -> None:
-    """Unpack a tar.gz into `folder`: files, folders and links, with the times that it gives them.
-    What it dates 0 is dated now.
+    """Unpack the files, folders and links of a tar.gz into `folder`, with their times.
 
-    Raises UnsafePathError for a member or link that leaves the folder, JobError for an archive
-    that is damaged or too large.
+    Members with time 0 get the current time. Raises UnsafePathError for a member or link that
+    leaves the folder, JobError for an archive that is damaged or too large.
     """
     try:
         with tarfile.open(fileobj=archive, mode="r:gz") as members:
@@ -38,12 +37,12 @@ def unpack(archive: IO[bytes], folder: Path) -> None:
 
 @dataclass
 class _Unpacking:
-    """One archive on its way into `folder`. Nothing is written through a link that it brought."""
+    """Unpacks one archive into `folder`. Never writes through a link of the archive."""
 
     archive: tarfile.TarFile
     folder: Path
     times: dict[Path, float] = field(default_factory=dict)
-    """The folders that were made or filled, with the time that each gets in the end."""
+    """The folders that were made or filled, with the time to set at the end."""
     links: set[PurePosixPath] = field(default_factory=set)
     members: int = 0
     size: int = 0

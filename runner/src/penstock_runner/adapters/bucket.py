@@ -1,7 +1,7 @@
-"""The artifact bucket, reached by addresses that the runner makes for one job.
+"""Access to the artifact bucket by presigned addresses that the runner makes for each job.
 
-An address is made with the runner's own role when it is used, and dies soon after its job must
-have ended. The job itself is given none.
+An address is made with the runner's role when it is needed, and expires soon after the job's
+timeout. The job itself gets no address.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,24 +13,24 @@ from penstock_runner.domain.interruption import StopSignal
 from penstock_shared.contracts.jobs import Job, Upload
 
 MARGIN = 15 * 60
-"""Seconds that an address outlives its job's timeout: to unpack, to upload, to try again."""
+"""Seconds that an address outlives its job's timeout, for unpacking, uploading and retries."""
 
 
 class Addresses(Protocol):
-    """Makes presigned addresses that live for so many seconds."""
+    """Makes presigned addresses that are valid for some seconds."""
 
     def url_to_get(self, key: str, seconds: int) -> str:
-        """An address from which this object can be read."""
+        """An address to read this object."""
         ...
 
     def url_to_put(self, key: str, seconds: int) -> str:
-        """An address to which this object can be written."""
+        """An address to write this object."""
         ...
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """Fetches and stores what jobs need and leave behind."""
+    """Fetches the inputs of jobs and stores their outputs."""
 
     addresses: Addresses
     transfer: Transfer
@@ -48,11 +48,11 @@ class Bucket:
         size: int,
         stop: StopSignal,
     ) -> None:
-        """Write `size` bytes, which `body` gives anew for every try. Raises JobError."""
+        """Write `size` bytes. `body` returns the content anew for each try. Raises JobError."""
         address = self.addresses.url_to_put(upload.key, lifetime_for(job))
         self.transfer.store(address, body, size, upload.content_type, stop)
 
 
 def lifetime_for(job: Job) -> int:
-    """Seconds that the addresses of a job live."""
+    """Seconds for which the addresses of a job are valid."""
     return job.timeout + MARGIN

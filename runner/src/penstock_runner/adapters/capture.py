@@ -1,7 +1,7 @@
-"""Keeps the first and the last part of a job's output, however much there is.
+"""Keeps the first and the last part of a job's output within a limit.
 
-The first part can be stored as it comes. What follows goes round in memory, and the last of it is
-stored when the job has ended, with a line that says how much was left out.
+The first part is stored while the job runs. Later output goes to a ring buffer in memory, which is
+stored when the job has ended, after a line that says how much was left out.
 """
 
 from collections import deque
@@ -11,30 +11,30 @@ from dataclasses import dataclass, field
 from penstock_runner.adapters.text import LineCutter, readable, split_lines
 
 EVENT_OVERHEAD = 26
-"""Bytes that CloudWatch Logs counts, and bills, for an event beside its text."""
+"""Bytes that CloudWatch Logs counts and bills for each event in addition to its text."""
 UNENDED_PATIENCE = 10_000
-"""Milliseconds for which a line waits for its end, so that it is stored as one event. A prompt, or
-a progress bar, never ends its line and is shown after that."""
+"""Milliseconds to wait for the end of a line, so that it is stored as one event. Prompts and
+progress bars never end their line; they are stored after this time."""
 RECENT = 1 << 14
-"""Bytes from which the tail of a job's result is made."""
+"""Bytes of output that the tail in the job's result is made from."""
 
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line, and when it was printed: milliseconds since the epoch."""
+    """One line, printed `at` milliseconds since the epoch."""
 
     at: int
     text: str
 
     @property
     def weight(self) -> int:
-        """Bytes, as CloudWatch Logs counts them."""
+        """Bytes as CloudWatch Logs counts them."""
         return len(self.text.encode()) + EVENT_OVERHEAD
 
 
 @dataclass
 class _Ring:
-    """The last bytes of a stream; it may hold up to one piece more than `limit`."""
+    """The last bytes of a stream: at least `limit`, and at most one piece more."""
 
     limit: int
     held: int = 0
@@ -54,9 +54,9 @@ class _Ring:
 
 @dataclass
 class Capture:
-    """The output of one job. `cap` is what may be stored of it, in bytes as CloudWatch counts.
+    """The output of one job. At most `cap` bytes, as CloudWatch counts them, are stored.
 
-    Not safe for use by several threads at once.
+    Not thread-safe.
     """
 
     cap: int
@@ -65,7 +65,7 @@ class Capture:
     _cutter: LineCutter = field(default_factory=LineCutter)
     _ready: list[LogLine] = field(default_factory=list)
     _begun_at: int | None = None
-    """When the line that has not ended yet began."""
+    """When the unended line began."""
     _full: bool = False
     _last: _Ring = field(init=False)
     _recent: _Ring = field(default_factory=lambda: _Ring(RECENT))
@@ -78,7 +78,7 @@ class Capture:
         self._ready.append(LogLine(self.now(), text))
 
     def add(self, output: bytes) -> None:
-        """Take in what the job printed."""
+        """Add output of the job."""
         self._recent.add(output)
         if self._full:
             self._last.add(output)
@@ -89,21 +89,21 @@ class Capture:
         self._keep(lines)
 
     def take(self) -> list[LogLine]:
-        """The lines that are to be stored now, each once. One that has not ended waits a while."""
+        """Return the lines to store now, each once. An unended line is held back for a while."""
         if self._begun_at is not None and self.now() - self._begun_at >= UNENDED_PATIENCE:
             self._flush()
         ready, self._ready = self._ready, []
         return ready
 
     def end(self) -> list[LogLine]:
-        """The lines that are to be stored at the end."""
+        """Return the remaining lines, once the job has ended."""
         self._flush()
         head = self.take()
         at = self.now()
         return head + [LogLine(at, text) for text in self._ending()]
 
     def recent(self) -> bytes:
-        """The end of the output as it came."""
+        """The end of the unchanged output."""
         return self._recent.content()
 
     def _flush(self) -> None:
@@ -131,7 +131,7 @@ class Capture:
         return [f"[{left_out:,} bytes of output were left out here]", *texts] if left_out else texts
 
     def _newest_lines(self) -> Iterator[bytes]:
-        """As many of the last lines as may be stored, newest first."""
+        """The last lines that still fit into the cap, newest first."""
         budget = self.cap // 2
         lines = split_lines(_last_lines(self._last.content(), budget // EVENT_OVERHEAD))
         first_is_cut = self._last.seen > sum(len(line) for line in lines)
@@ -143,6 +143,6 @@ class Capture:
 
 
 def _last_lines(output: bytes, count: int) -> bytes:
-    """The end of the output, without what lies before its last lines."""
+    """The last `count` lines of the output."""
     before, *rest = output.rsplit(b"\n", count + 1)
     return output[len(before) :] if len(rest) > count else output

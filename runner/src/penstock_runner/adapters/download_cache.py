@@ -1,7 +1,7 @@
-"""Downloads, kept by the SHA-256 of their content.
+"""A cache of downloads, keyed by the SHA-256 of their content.
 
-Safe for several runners with one cache: a file appears whole under its name or not at all, and
-one that is removed while somebody reads it stays readable for them.
+Several runners can share a cache: files appear atomically, and a removed file stays readable for
+those that have it open.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ DOWNLOAD_LIMIT = 1 << 30
 
 @dataclass(frozen=True)
 class DownloadCache:
-    """Files in `folder`, the least recently used of which go when they weigh over `limit` bytes.
+    """Files in `folder`. Removes the least recently used beyond `limit` bytes.
 
-    `incoming` is a folder of this runner's own on the same disk.
+    `incoming` is this runner's own folder on the same disk.
     """
 
     folder: Path
@@ -36,9 +36,9 @@ class DownloadCache:
 
     @contextmanager
     def open(self, download: Download, job: Job, stop: StopSignal) -> Iterator[IO[bytes]]:
-        """The content, from the cache or else from the bucket.
+        """The content, from the cache or the bucket.
 
-        Raises JobError, also when what the bucket holds is not what was meant.
+        Raises JobError, also when the content does not match its SHA-256.
         """
         path = self.folder / download.sha256
         with self._cached(path) or self._fetched(path, download, job, stop) as content:

@@ -1,9 +1,9 @@
-"""Sees to it that no process of a job outlives the job, its lease or the runner.
+"""Ensures that no process of a job outlives the job, its lease or the runner.
 
-Three nets. The job's processes are killed when its command has ended. What left them without a
-sandbox (`setsid`, a daemon) becomes the runner's own child, since the runner adopts orphans, and is
-killed then too. And the watchman, a process of its own, kills the process groups of jobs when
-the runner is dead, or frozen for longer than its lease.
+Three mechanisms. When the command has ended, its process group is killed. Processes that have left
+the group (`setsid`, a daemon) become children of the runner, which adopts orphans, and are killed
+too. And the watchman, a separate process, kills the process groups of jobs when the runner is dead,
+or frozen for longer than its lease.
 """
 
 import os
@@ -23,15 +23,15 @@ from penstock_runner.adapters.linux import adopt_orphans
 from penstock_runner.domain.interruption import StopSignal
 
 _GENERATIONS = 20
-"""Each round of killing orphans may orphan their own children in turn."""
+"""Rounds of killing orphans: each may orphan the children of the killed."""
 _DEATH_PATIENCE = 100
-"""Milliseconds to wait for a killed orphan to be gone."""
+"""Milliseconds to wait for the end of a killed orphan."""
 
 Process = subprocess.Popen[bytes]
 
 
-class Led(Protocol):
-    """Something whose processes are led by one process."""
+class HasLeader(Protocol):
+    """A process group with its leader."""
 
     @property
     def process(self) -> Process:
@@ -39,18 +39,18 @@ class Led(Protocol):
         ...
 
 
-L = TypeVar("L", bound=Led)
+L = TypeVar("L", bound=HasLeader)
 
 
 def signal_group(group: int, number: signal.Signals) -> None:
-    """Send a signal to every process of a group, if there is any left."""
+    """Send a signal to every remaining process of a group."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
 
 
 @dataclass
 class Watchman:
-    """The watchman's process, as the runner sees it: it is told of each group and its lease."""
+    """Starts the watchman, and sends it each group and its lease."""
 
     process: Process
     _groups: set[int] = field(default_factory=set)
@@ -58,7 +58,7 @@ class Watchman:
 
     @classmethod
     def post(cls) -> "Watchman":
-        """Start the process."""
+        """Start the watchman's process."""
         return cls(
             subprocess.Popen(
                 [sys.executable, "-I", "-S", watchman.__file__],
@@ -79,13 +79,13 @@ class Watchman:
             self._order(f"+ {group} inf")
 
     def hold(self, group: int, moment: float) -> None:
-        """Kill it at that moment of the monotonic clock, too; does nothing once it is forgotten."""
+        """Kill the group at this time of the monotonic clock, too; does nothing once forgotten."""
         with self._lock:
             if group in self._groups:
                 self._order(f"+ {group} {moment}")
 
     def forget(self, group: int) -> None:
-        """The group has ended; its number may be another's from now on."""
+        """The group has ended; the system may reuse its number."""
         with self._lock:
             self._groups.discard(group)
             self._order(f"- {group}")
@@ -100,8 +100,8 @@ class Watchman:
 class ProcessGuard:
     """Starts the leaders of process groups, one at a time, so that it knows its own children.
 
-    A guard that was made `on_duty` has the other two nets as well; it takes every other child of
-    this process for an orphan, except for the `helpers` that it was told of.
+    A guard made by `on_duty` also kills orphans and has a watchman. It treats every child of this
+    process that is neither a leader nor in `helpers` as an orphan.
     """
 
     watchman: Watchman | None = None
@@ -111,16 +111,16 @@ class ProcessGuard:
 
     @classmethod
     def on_duty(cls) -> "ProcessGuard":
-        """A guard that adopts orphans and has its watchman posted."""
+        """A guard that adopts orphans and has started its watchman."""
         adopt_orphans()
         watchman = Watchman.post()
         return cls(watchman, {watchman.process.pid})
 
     @contextmanager
     def guarding(self, start: Callable[[], L], mark: str, stop: StopSignal) -> Iterator[L]:
-        """Start the leader of a group, which ends with its lease; the caller ends the group.
+        """Start the leader of a group that ends with its lease; the caller kills the group.
 
-        `mark` is a variable of its environment, NAME=value, that identifies its descendants.
+        `mark` is a variable, NAME=value, by whose presence descendants are recognised.
         """
         with self._lock:
             led = start()
@@ -174,11 +174,11 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError:
-        return b""  # the process, or the thread, has ended in the meantime
+        return b""  # the process or the thread has ended
 
 
 def _reap(pid: int) -> bool:
-    """Whether the process is gone, now that its parent has taken note."""
+    """Reap the process if it has ended; whether it is gone."""
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:

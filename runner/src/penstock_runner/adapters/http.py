@@ -1,4 +1,4 @@
-"""Connections as the machine's owner wants them: through a proxy or not, trusting whom."""
+"""HTTP connections with the machine's settings for proxies and trusted certificates."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,9 +12,9 @@ _CONNECTING = 5.0
 
 @dataclass(frozen=True)
 class Connections:
-    """Pools of connections, one for each way out. Times in seconds; `count` for each host.
+    """Connection pools, one per proxy. `read` is a timeout in seconds, `count` is per host.
 
-    `ca_bundle` is a file of certificates to trust, instead of the system's.
+    `ca_bundle` is a file of trusted certificates that replaces the system's.
     """
 
     read: float
@@ -23,7 +23,7 @@ class Connections:
     _pools: dict[str, urllib3.PoolManager] = field(default_factory=dict)
 
     def to(self, address: str) -> urllib3.PoolManager:
-        """The pool by which that address is reached. Its requests are never tried again."""
+        """The pool for an address. It never retries requests."""
         proxy = _proxy_for(address)
         if proxy not in self._pools:
             self._pools[proxy] = self._pool(proxy)
@@ -33,7 +33,7 @@ class Connections:
         options: dict[str, Any] = {
             "maxsize": self.count,
             "timeout": urllib3.Timeout(connect=_CONNECTING, read=self.read),
-            "retries": False,  # a redirect is an answer like any other, too
+            "retries": False,  # redirects are not followed either
             "ca_certs": self.ca_bundle or None,
         }
         return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)

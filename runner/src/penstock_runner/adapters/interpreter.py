@@ -1,8 +1,8 @@
-"""The machine's Python, and the layer of its own that each job gets on top of it.
+"""The machine's Python, and each job's own layer on top of it.
 
-The layer is a virtual environment that sees the machine's packages: what a job installs lands in
-the layer and vanishes with the job. It is written by hand, in less than a millisecond; `venv` with
-pip takes seconds.
+The layer is a virtual environment that sees the machine's packages. What a job installs goes into
+its layer and is removed with the job. The layer is written directly, in less than a millisecond,
+since `venv` with pip takes seconds.
 """
 
 import json
@@ -33,8 +33,9 @@ _PIP = '#!/bin/sh\nexec "${0%/*}/python" -m pip "$@"\n'
 class Interpreter:
     """The `python3` of a search path.
 
-    `executable` belongs to no virtual environment. `packages` are the folders of the one that the
-    search path names, if it does; `pip` is the wheel to run pip from where none is installed.
+    `executable` is the base interpreter, outside of any virtual environment. `packages` are the
+    folders of the virtual environment on the search path, if there is one. `pip` is the wheel to
+    run pip from if pip is not installed.
     """
 
     executable: Path
@@ -44,7 +45,7 @@ class Interpreter:
 
     @classmethod
     def on(cls, path: str) -> "Interpreter | None":
-        """The one that a job with this PATH would run; None if there is none that works."""
+        """The interpreter that a job with this PATH runs; None if there is no working one."""
         found = which("python3", path=path)
         if found is None:
             return None

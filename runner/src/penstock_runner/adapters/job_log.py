@@ -1,7 +1,7 @@
 """Ships a job's output to its log while the job runs.
 
-The job's own thread only puts output into memory. A thread of the log's own, started by the first
-output, stores it: a slow or absent CloudWatch Logs never holds up a job, and never fails it.
+The job's thread only adds output in memory. The log's own thread, started at the first output,
+stores it, so a slow or absent CloudWatch Logs neither delays nor fails a job.
 """
 
 import time
@@ -18,13 +18,13 @@ from penstock_shared.aws import errors
 from penstock_shared.contracts.jobs import TAIL_CHARACTERS
 
 INTERVAL = 0.4
-"""Seconds between two deliveries: a line is to be seen within a second of its end."""
+"""Seconds between two deliveries, so that a line is visible within a second of its end."""
 CLOSING_PATIENCE = 5.0
-"""Seconds for which a log that cannot be stored is tried again once the job has ended."""
+"""Seconds for which storing the log is retried after the job has ended."""
 
 
 class LogSink(Protocol):
-    """Where the lines go."""
+    """The destination of lines."""
 
     name: str
 
@@ -34,13 +34,13 @@ class LogSink(Protocol):
 
 
 def milliseconds() -> int:
-    """The time, as CloudWatch Logs counts it."""
+    """The time in milliseconds since the epoch, as CloudWatch Logs needs it."""
     return time.time_ns() // 1_000_000
 
 
 @dataclass
 class ShippedLog:
-    """The log of one attempt. `cap` is in bytes, see Capture."""
+    """The log of one attempt. `cap` is in bytes; see Capture."""
 
     sink: LogSink
     command: str
@@ -56,7 +56,7 @@ class ShippedLog:
         self._capture = Capture(self.cap, milliseconds)
 
     def write(self, output: bytes) -> None:
-        """Take some output; never blocks on the network, never raises."""
+        """Add output; never blocks on the network, never raises."""
         with self._lock:
             if not self._thread:
                 self._capture.say(f"$ {self.command}")
@@ -66,7 +66,7 @@ class ShippedLog:
             self._thread.start()
 
     def close(self) -> LogReport:
-        """Store what is left, within a few seconds, and say what became of it all."""
+        """Store the rest, within a few seconds, and report."""
         if not self._thread:
             return LogReport()
         self._closing.set()
@@ -90,7 +90,7 @@ class ShippedLog:
             return self._capture.take()
 
     def _ship(self, lines: list[LogLine]) -> bool:
-        """Whether everything so far is stored now; what is not is tried again next time."""
+        """Store the lines and any unsent ones; whether all are stored. The rest is kept."""
         self._unsent += lines
         for batch in list(batches(self._unsent)):
             try:

@@ -1,4 +1,4 @@
-"""The few calls of Linux that Python has no function for. Elsewhere they do nothing."""
+"""Linux calls that Python has no function for. On other systems they do nothing."""
 
 import ctypes
 import os
@@ -14,7 +14,7 @@ def is_linux() -> bool:
 
 
 def refuse_inspection() -> None:
-    """Keep others of the same user out of this process's memory and environment in /proc.
+    """Close this process's memory and environment in /proc to other processes of its user.
 
     Does not hold against root: https://man7.org/linux/man-pages/man2/PR_SET_DUMPABLE.2const.html
     """
@@ -22,7 +22,7 @@ def refuse_inspection() -> None:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of descendants whose own parents have ended."""
+    """Become the parent of descendants whose parents have ended."""
     _prctl(_SET_CHILD_SUBREAPER, 1)
 
 

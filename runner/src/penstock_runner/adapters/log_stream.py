@@ -14,7 +14,7 @@ BATCH_EVENTS = 10_000
 
 @dataclass
 class CloudWatchStream:
-    """A stream that is created when something is first written. `client` is a boto3 client."""
+    """A stream that is created at the first write. `client` is a boto3 client."""
 
     client: Any
     group: str
@@ -24,7 +24,7 @@ class CloudWatchStream:
     def put(self, lines: Sequence[LogLine]) -> None:
         """Append lines that fit into one batch. Raises what boto3 raises."""
         self._create()
-        # An event may not be empty, a line may.
+        # Lines may be empty, events may not.
         events = [{"timestamp": line.at, "message": line.text or " "} for line in lines]
         self.client.put_log_events(
             logGroupName=self.group, logStreamName=self.name, logEvents=events
@@ -33,14 +33,14 @@ class CloudWatchStream:
     def _create(self) -> None:
         if self._exists:
             return
-        # It does exist if an earlier try got through, and only its answer did not.
+        # It exists already if only the answer of an earlier try was lost.
         with suppress(self.client.exceptions.ResourceAlreadyExistsException):
             self.client.create_log_stream(logGroupName=self.group, logStreamName=self.name)
         self._exists = True
 
 
 def batches(lines: Sequence[LogLine]) -> Iterator[Sequence[LogLine]]:
-    """The lines in as few batches as PutLogEvents accepts, in their order."""
+    """The lines in order, in as few batches as PutLogEvents accepts."""
     begin, weight = 0, 0
     for end, line in enumerate(lines):
         if weight + line.weight > BATCH_BYTES or end - begin == BATCH_EVENTS:

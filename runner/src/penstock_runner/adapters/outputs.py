@@ -1,4 +1,4 @@
-"""Uploads what a job leaves behind."""
+"""Uploads the outputs of a job."""
 
 import hashlib
 import os
@@ -18,10 +18,10 @@ from penstock_shared.contracts.jobs import Job, JobOutput, Upload
 
 
 def keep_outputs(job: Job, site: Site, bucket: Bucket, limit: int, stop: StopSignal) -> Kept:
-    """Upload every output that is there; `limit` is the most that one may weigh, in bytes.
+    """Upload every output that exists, each of at most `limit` bytes.
 
-    Output paths are relative to the working directory. A problem is a required output that is
-    missing, or any that is there and cannot be kept.
+    Paths of outputs are relative to the working directory. A problem is a required output that is
+    missing, or any output that exists and cannot be uploaded.
     """
     outputs, problems = [], []
     for upload in job.outputs:
@@ -53,7 +53,7 @@ def _find(upload: Upload, site: Site) -> Path:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    # Not blocking: opening a pipe that nobody writes to would wait for ever.
+    # Non-blocking: opening a pipe without a writer would block for ever.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -65,7 +65,7 @@ def _opened(path: Path) -> Iterator[int]:
 
 @dataclass
 class _Body:
-    """A file's first `size` bytes, hashed as they are sent."""
+    """The first `size` bytes of a file, hashed while they are sent."""
 
     descriptor: int
     size: int

@@ -1,4 +1,4 @@
-"""Paths that a job names, kept inside of its folder."""
+"""Confines the paths that a job names to its folder."""
 
 import os
 import shutil
@@ -11,9 +11,9 @@ _OWNER_MAY_ALL = 0o700
 
 
 def inside(folder: Path, relative: str) -> Path:
-    """The path that `relative` means in `folder`, with every link followed.
+    """The path `relative` in `folder`, with every link resolved.
 
-    Raises UnsafePathError if that lies outside.
+    Raises UnsafePathError if it lies outside of `folder`.
     """
     if "\0" in relative:
         raise UnsafePathError(f"{relative!r} is no path")
@@ -26,12 +26,12 @@ def inside(folder: Path, relative: str) -> Path:
 def _resolved(folder: Path, relative: str) -> Path:
     try:
         return (folder / relative).resolve()
-    except RuntimeError as error:  # Python 3.13 and newer leave such a link as it is
+    except RuntimeError as error:  # Python 3.13 and newer return such a link unresolved
         raise UnsafePathError(f"{relative!r} is a link that leads in a circle") from error
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder whatever a job has done to the permissions in it; never raises."""
+    """Remove a folder, whatever permissions a job has set in it; never raises."""
     try:
         shutil.rmtree(folder)
     except FileNotFoundError:

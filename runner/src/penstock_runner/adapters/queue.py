@@ -9,19 +9,19 @@ from penstock_runner.domain.ports import Message
 from penstock_shared.aws import errors
 
 LONGEST_POLL = 20
-"""Seconds; the longest that SQS waits for a message."""
+"""The most seconds that SQS waits for a message."""
 REASON_CHARACTERS = 1000
 _TOO_LATE = {"InvalidParameterValue", "MessageNotInflight", "ReceiptHandleIsInvalid"}
-"""What SQS says of a receipt when the message has been deleted, or received by another, since."""
+"""SQS' error codes for a receipt whose message was deleted or received again since."""
 
 
 @dataclass(frozen=True)
 class SqsJobQueue:
     """The queue at `url` and its dead-letter queue. `client` is a boto3 SQS client.
 
-    `poll` is how many seconds to wait for a message. The last poll of a killed runner may go on
-    without it and be given a message: polls that are over before the messages of the dead become
-    visible again cannot be given those.
+    `poll` is how many seconds to wait for a message. The last poll of a killed runner continues
+    without it and may receive a message. A short poll ends before the messages of killed runners
+    become visible again, so it cannot receive those.
     """
 
     client: Any
@@ -30,7 +30,7 @@ class SqsJobQueue:
     poll: int
 
     def receive(self, hidden_for: int) -> Message | None:
-        """Wait for a message, and have it hidden from others for so many seconds."""
+        """Wait for a message, and hide it from other receivers for this many seconds."""
         response = self.client.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=1,
@@ -44,19 +44,19 @@ class SqsJobQueue:
         return None
 
     def delete(self, message: Message) -> None:
-        """Take the message off the queue for good; it may be somebody else's, or gone, by now."""
+        """Delete the message; does nothing if it was received again or deleted since."""
         with _unless_too_late():
             self.client.delete_message(QueueUrl=self.url, ReceiptHandle=message.receipt)
 
     def hide(self, message: Message, seconds: int) -> None:
-        """Let nobody receive the message for so long from now on; 0 shows it at once."""
+        """Hide the message from all receivers for this time; 0 makes it visible at once."""
         with _unless_too_late():
             self.client.change_message_visibility(
                 QueueUrl=self.url, ReceiptHandle=message.receipt, VisibilityTimeout=seconds
             )
 
     def refuse(self, message: Message, reason: str) -> None:
-        """Move the message to the dead-letter queue, with the reason as its attribute."""
+        """Move the message to the dead-letter queue, with the reason as an attribute."""
         attribute = {"DataType": "String", "StringValue": reason[:REASON_CHARACTERS]}
         self.client.send_message(
             QueueUrl=self.dead_letter_url,

@@ -1,7 +1,7 @@
-"""Runs a job's command in a sandbox, reads its output, and makes it end when it is time.
+"""Runs a job's command in a sandbox, reads its output, and stops it when it must end.
 
-On Linux a process file descriptor announces the command's end, since its pipe may stay open for
-longer. Elsewhere the shell looks several times a second.
+On Linux a process file descriptor signals the command's end, since its pipe may stay open for
+longer. Elsewhere the shell polls several times a second.
 """
 
 import os
@@ -16,7 +16,7 @@ from time import monotonic
 
 from penstock_runner.adapters.guard import ProcessGuard
 from penstock_runner.adapters.linux import is_linux
-from penstock_runner.domain.interruption import StopSignal, Why
+from penstock_runner.domain.interruption import StopCause, StopSignal
 from penstock_runner.domain.ports import Command
 from penstock_runner.domain.results import Ending, ending_of
 from penstock_runner.errors import JobError, JobInterruptedError
@@ -27,13 +27,13 @@ from penstock_shared.contracts.jobs import JobState
 GRACE = 2.0
 """Seconds between asking processes to end and killing them."""
 DRAIN = 0.5
-"""Seconds for which output is read on after everything was killed. Only a process that left the
-group can still hold the pipe open then."""
+"""Seconds for which output is still read after the kill. Only a process that left the group can
+then hold the pipe open."""
 LOOK_EVERY = 0.1
-"""Seconds between two looks at what the command takes, and as a share of a look's own duration."""
+"""Seconds between two checks of the limits; at least LOOK_SHARE times the duration of a check."""
 LOOK_SHARE = 10
 END_LOOK = 0.02
-"""Seconds between two looks whether the command has ended, where nothing announces that."""
+"""Seconds between two polls for the command's end, on systems that do not signal it."""
 CHUNK = 1 << 16
 SIGNAL_EXIT = 128
 MARK = "PENSTOCK_JOB_ID"
@@ -49,23 +49,23 @@ class PosixShell:
     sandbox: Sandbox = field(default_factory=Unconfined)
 
     def run(self, command: Command, write: Write, stop: StopSignal) -> Ending:
-        """Run to the end, a timeout or an order to stop; nothing of the command survives it.
+        """Run to the end, a timeout or an order to stop; no process of the command survives it.
 
         Raises JobError if the command cannot be started, JobInterruptedError if it was stopped or
-        its lease has run out, however it ended: what became of it is not this runner's to say.
+        its lease has ended, even if the command succeeded: the job is no longer this runner's.
         """
         stop.check(monotonic())
         mark = f"{MARK}={command.environment.get(MARK, '')}"
         with self.guard.guarding(lambda: self.sandbox.start(command), mark, stop) as cell:
             cell.begin()
-            attendance = _Attendance(cell, write, stop, monotonic() + command.timeout)
-            how = attendance.attend()
-        if how is _How.STOPPED or stop.has_run_out(monotonic()):
+            supervision = _Supervision(cell, write, stop, monotonic() + command.timeout)
+            how = supervision.supervise()
+        if how is _EndedBy.STOPPED or stop.has_run_out(monotonic()):
             raise JobInterruptedError(stop.order.reason if stop.order else "stopped")
-        if how is _How.TIMED_OUT:
+        if how is _EndedBy.TIMED_OUT:
             return Ending(JobState.TIMED_OUT, reason=f"timed out after {command.timeout:g} s")
-        if how is _How.EXCEEDED:
-            return Ending(JobState.FAILED, reason=f"killed: {attendance.excess}")
+        if how is _EndedBy.EXCEEDED:
+            return Ending(JobState.FAILED, reason=f"killed: {supervision.excess}")
         if failure := cell.failure():
             raise JobError(failure)
         return ending_of(_exit_code(cell.process.returncode))
@@ -75,7 +75,7 @@ def _exit_code(returncode: int) -> int:
     return returncode if returncode >= 0 else SIGNAL_EXIT - returncode
 
 
-class _How(Enum):
+class _EndedBy(Enum):
     ENDED = auto()
     TIMED_OUT = auto()
     STOPPED = auto()
@@ -83,22 +83,22 @@ class _How(Enum):
 
 
 @dataclass
-class _Attendance:
-    """Reads a command's output until it ends, and makes it end when it is time."""
+class _Supervision:
+    """Reads a command's output until it ends, and stops it when it must end."""
 
     cell: Cell
     write: Write
     stop: StopSignal
     deadline: float
-    how: _How = _How.ENDED
+    how: _EndedBy = _EndedBy.ENDED
     kill_at: float = inf
     look_at: float = field(default_factory=lambda: monotonic() + LOOK_EVERY)
     excess: str = ""
     exited: bool = False
     output_open: bool = True
 
-    def attend(self) -> _How:
-        """How the process ended. Whatever is left of its group is killed."""
+    def supervise(self) -> _EndedBy:
+        """Wait for the end; returns how it came about. Kills the rest of the process group."""
         try:
             with self._watched() as (poller, handlers):
                 while not self._over():
@@ -134,7 +134,7 @@ class _Attendance:
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
-        """The process whose end is the command's."""
+        """The process whose end is the end of the command."""
         return self.cell.process
 
     @property
@@ -142,14 +142,14 @@ class _Attendance:
         return self.process.stdout.fileno() if self.process.stdout else -1
 
     def _over(self) -> bool:
-        if self.how is _How.ENDED:
+        if self.how is _EndedBy.ENDED:
             return self.exited
         return (self.exited and not self.output_open) or monotonic() >= self.kill_at
 
     def _patience(self) -> int | None:
-        """Milliseconds until something must be done even if nothing happens."""
+        """Milliseconds until the next deadline; None if there is none."""
         moment = self.kill_at
-        if self.how is _How.ENDED:
+        if self.how is _EndedBy.ENDED:
             moment = min(self.deadline, self.stop.lease_ends, self.look_at)
         if not is_linux():
             moment = min(moment, monotonic() + END_LOOK)
@@ -169,15 +169,15 @@ class _Attendance:
     def _enforce(self) -> None:
         if not is_linux():
             self.exited = self.process.poll() is not None
-        if self.exited or self.how is not _How.ENDED:
+        if self.exited or self.how is not _EndedBy.ENDED:
             return
         try:
             self.stop.check(monotonic())
         except JobInterruptedError:
-            self._ask_to_end(_How.STOPPED)
+            self._ask_to_end(_EndedBy.STOPPED)
         else:
             if monotonic() >= self.deadline:
-                self._ask_to_end(_How.TIMED_OUT)
+                self._ask_to_end(_EndedBy.TIMED_OUT)
             elif monotonic() >= self.look_at:
                 self._look()
 
@@ -186,12 +186,12 @@ class _Attendance:
         self.excess = self.cell.excess()
         self.look_at = monotonic() + max(LOOK_EVERY, LOOK_SHARE * (monotonic() - begun))
         if self.excess:
-            self.how, self.kill_at = _How.EXCEEDED, begun
+            self.how, self.kill_at = _EndedBy.EXCEEDED, begun
 
-    def _ask_to_end(self, how: _How) -> None:
+    def _ask_to_end(self, how: _EndedBy) -> None:
         self.how = how
-        if self.stop.order and self.stop.order.why is Why.LEASE_LOST:
-            self.kill_at = monotonic()  # another runner may start it at this moment
+        if self.stop.order and self.stop.order.why is StopCause.LEASE_LOST:
+            self.kill_at = monotonic()  # no grace: another runner may start the job now
             return
         self.kill_at = monotonic() + GRACE
         self.cell.ask_to_end()

@@ -1,6 +1,6 @@
 """Fetches and stores files by presigned addresses.
 
-Whoever has such an address has the right that it stands for, so none appears in an error.
+A presigned address grants access to anybody who has it, so no error text contains one.
 """
 
 import time
@@ -18,18 +18,18 @@ from penstock_runner.errors import JobError
 
 CHUNK = 1 << 18
 PAUSES = (0.1, 0.3, 1, 2, 4, 8, 8, 8)
-"""Seconds between tries while the other side cannot be reached or says that it is its fault."""
+"""Seconds between tries while the server cannot be reached or answers with 5xx."""
 
 T = TypeVar("T")
 
 
 class _ElsewhereError(Exception):
-    """A failure that may pass."""
+    """A transient failure."""
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """HTTP with a few patient retries, given up when the job is to stop."""
+    """HTTP with retries, which end when the job must stop."""
 
     connections: Connections
 
@@ -49,10 +49,10 @@ class Transfer:
     def store(
         self, url: str, body: Callable[[], Iterator[bytes]], size: int, kind: str, stop: StopSignal
     ) -> None:
-        """Put `size` bytes, which `body` gives anew for every try. Raises JobError."""
+        """Put `size` bytes. `body` returns the content anew for each try. Raises JobError."""
 
         def once() -> None:
-            # S3 takes no chunked bodies: it wants to know the size beforehand.
+            # S3 accepts no chunked bodies, so the size is sent first.
             headers = {"Content-Length": str(size), "Content-Type": kind}
             chunks = _checked(body(), stop)
             with self._asking("PUT", url, body=chunks, headers=headers):
@@ -74,7 +74,7 @@ class Transfer:
         except HTTPError as error:
             raise _ElsewhereError(type(error).__name__) from error
         finally:
-            # What was not read to its end would otherwise be the next answer's beginning.
+            # The unread rest of a body would otherwise be read as the next response.
             response.close()
 
 

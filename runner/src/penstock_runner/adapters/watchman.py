@@ -1,11 +1,11 @@
-"""Ends the jobs of a runner that is dead, and those whose lease it did not extend in time.
+"""Kills the jobs of a dead runner, and those whose lease the runner did not extend in time.
 
-A process of its own, so that it works while the runner is frozen. It is run by its path without
-site-packages, and imports only what Python has loaded anyway: it starts in some milliseconds.
+It is a separate process, so that it works while the runner is frozen. It is run by its path without
+site-packages, and imports only modules that Python loads anyway, so it starts in milliseconds.
 
-Its standard input takes one order a line: `+ GROUP MOMENT` kills the process group at that moment
-of the monotonic clock unless a later order changes it, `- GROUP` forgets the group. At the end of
-the input every known group is killed.
+Its standard input has one order per line. `+ GROUP MOMENT` kills the process group at that time of
+the monotonic clock, unless a later order changes it; `- GROUP` forgets the group. At the end of the
+input all known groups are killed.
 """
 
 import os
@@ -29,13 +29,13 @@ def main() -> None:
                 break
             *orders, rest = (rest + received).split(b"\n")
             for order in orders:
-                _obey(order.decode(), groups)
+                _apply(order.decode(), groups)
         _kill_due(groups)
     for group in groups:
         _kill(group)
 
 
-def _obey(order: str, groups: dict[int, float]) -> None:
+def _apply(order: str, groups: dict[int, float]) -> None:
     sign, group, *moment = order.split()
     if sign == "+":
         groups[int(group)] = float(moment[0])

@@ -1,7 +1,7 @@
 """The folders that jobs work in.
 
-`<folder>/cache` holds downloads. Each runner has a folder of its own beside it, locked while it
-lives: what a killed runner left behind is removed by the next one that starts.
+`<folder>/cache` holds downloads. Beside it each runner has its own folder, which it locks while it
+lives. The next runner that starts removes the unlocked folders of killed ones.
 """
 
 import fcntl
@@ -27,12 +27,12 @@ from penstock_shared.contracts.jobs import Checkout, Download, Job
 
 _LOCK = "lock"
 _LAYER = ".python"
-"""Where in its home a job's own Python packages are."""
+"""The folder of a job's Python layer in its home."""
 
 
 @dataclass(frozen=True)
 class FolderWorkshop:
-    """Makes one folder a job in `folder`, and removes it afterwards. `output_limit` in bytes."""
+    """Makes a folder per job in `folder`, and removes it afterwards. `output_limit` in bytes."""
 
     folder: Path
     cache: DownloadCache
@@ -42,8 +42,10 @@ class FolderWorkshop:
 
     @contextmanager
     def site(self, job: Job, stop: StopSignal) -> Iterator[Site]:
-        """Fresh folders with the job's source and inputs in place. Raises JobError."""
-        self.folder.mkdir(parents=True, exist_ok=True)  # tidy-up of temporary files may take it
+        """New folders with the job's source and inputs. Raises JobError."""
+        self.folder.mkdir(
+            parents=True, exist_ok=True
+        )  # a cleaner of temporary files may have removed it
         root = Path(tempfile.mkdtemp(dir=self.folder, prefix=f"{job.name}-"))
         try:
             yield self._furnished(root, job, stop)
@@ -51,7 +53,7 @@ class FolderWorkshop:
             remove_tree(root)
 
     def keep(self, job: Job, site: Site, stop: StopSignal) -> Kept:
-        """Upload those of the job's outputs that exist."""
+        """Upload the job's outputs that exist."""
         return keep_outputs(job, site, self.bucket, self.output_limit, stop)
 
     def _furnished(self, root: Path, job: Job, stop: StopSignal) -> Site:
@@ -95,11 +97,11 @@ def _download_of(source: Checkout) -> Download:
 
 @contextmanager
 def own_folder(workdir: Path) -> Iterator[Path]:
-    """A folder for this runner, locked until it ends; first clears up after runners that died."""
+    """A folder for this runner, locked until it ends. Removes the folders of dead runners first."""
     workdir.mkdir(parents=True, exist_ok=True)
     for left in workdir.glob("runner-*"):
         _clear_up(left)
-    # Renamed once it is locked: under its final name it would look dead until then.
+    # Renamed only once locked: an unlocked folder of this name counts as a dead runner's.
     fresh = Path(tempfile.mkdtemp(dir=workdir, prefix=".new-"))
     with (fresh / _LOCK).open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -116,7 +118,7 @@ def _clear_up(folder: Path) -> None:
             if _taken(lock):
                 remove_tree(folder)
     except FileNotFoundError:
-        return  # it is being made, or being removed, at this moment
+        return  # another runner is making or removing it
 
 
 def _taken(lock: IO[bytes]) -> bool:

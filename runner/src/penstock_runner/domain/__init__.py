@@ -1,1 +1,1 @@
-"""What a job, its lease and its end are. Pure: no AWS, no clock, no processes."""
+"""Jobs, leases and results. Pure: no AWS, no clock, no processes."""

@@ -1,6 +1,4 @@
-"""The environment of a job: what is listed here, and nothing of the runner's own but what its
-owner says.
-"""
+"""The environment of a job: these variables, and those that the runner's owner passes on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +19,7 @@ _FOR_ALL = {
 
 @dataclass(frozen=True)
 class Host:
-    """What jobs may know of the machine: its PATH, and the variables that its owner lets them have.
+    """The machine, as jobs see it: its PATH, and the variables that its owner passes on.
 
     `presets` is a Python whose environment has the presets.
     """
@@ -32,7 +30,7 @@ class Host:
 
 
 def environment_of(job: Job, flow_id: str, attempt: int, site: Site, host: Host) -> dict[str, str]:
-    """All variables of one attempt. What the job asks for wins."""
+    """All variables of one attempt. The job's own variables take precedence."""
     return {
         **host.passed_on,
         **_programs(site, host),

@@ -1,4 +1,4 @@
-"""Telling a job that it must end, from whichever thread finds out first."""
+"""Stops jobs, from any thread."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from threading import Event, Lock
 from penstock_runner.errors import JobInterruptedError
 
 
-class Why(StrEnum):
+class StopCause(StrEnum):
     """Why a running job is stopped."""
 
     CANCELLED = "cancelled"
@@ -19,18 +19,18 @@ class Why(StrEnum):
 
 @dataclass(frozen=True)
 class StopOrder:
-    """The order to stop."""
+    """An order to stop a job."""
 
-    why: Why
+    why: StopCause
     reason: str
 
 
 @dataclass
 class StopSignal:
-    """The stop order of one job: the first one given counts.
+    """Carries the stop order to one job; only the first order counts.
 
-    `lease_ends` is when, on the monotonic clock in seconds, the job is nobody's any more unless
-    the lease is extended before: whoever works for the job treats that moment as an order.
+    `lease_ends` is the end of the lease on the monotonic clock, in seconds. Reaching it counts as
+    an order to stop.
     """
 
     lease_ends: float = float("inf")
@@ -39,8 +39,8 @@ class StopSignal:
     _holders: list[Callable[[float], None]] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
-    def give(self, why: Why, reason: str) -> None:
-        """Order the job to stop; does nothing if that was done before."""
+    def give(self, why: StopCause, reason: str) -> None:
+        """Order the job to stop; does nothing after the first time."""
         with self._lock:
             if self.order:
                 return
@@ -50,7 +50,7 @@ class StopSignal:
             listener()
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Have `listener` called, from any thread, once the order is given; at once if it is."""
+        """Call `listener` when the order is given, from any thread; immediately if it has been."""
         with self._lock:
             self._listeners.append(listener)
             given = self.order is not None
@@ -58,15 +58,15 @@ class StopSignal:
             listener()
 
     def forget(self, listener: Callable[[], None]) -> None:
-        """Call this listener no more."""
+        """Remove this listener."""
         with self._lock:
             self._listeners.remove(listener)
 
     def hold_until(self, moment: float, now: float) -> None:
-        """Move the end of the lease, unless it has passed: an ended lease is not revived.
+        """Move the end of the lease to `moment`, unless it has passed: no ended lease is revived.
 
         Both are times of the monotonic clock. A runner that was frozen beyond the end of its
-        lease would else take up again what the watchman has ended.
+        lease must not continue a job that the watchman has killed.
         """
         if self.has_run_out(now):
             return
@@ -78,9 +78,7 @@ class StopSignal:
 
     @contextmanager
     def holding(self, holder: Callable[[float], None]) -> Iterator[None]:
-        """Have `holder` called, from any thread, with the end of the lease: now, and when it
-        moves.
-        """
+        """Call `holder` with the end of the lease, now and whenever it moves, from any thread."""
         with self._lock:
             self._holders.append(holder)
         holder(self.lease_ends)
@@ -91,14 +89,14 @@ class StopSignal:
                 self._holders.remove(holder)
 
     def has_run_out(self, now: float) -> bool:
-        """Whether the lease has ended at that time of the monotonic clock, which is an order."""
+        """Whether the lease has ended at `now` on the monotonic clock. If so, orders the stop."""
         if now >= self.lease_ends:
-            self.give(Why.LEASE_LOST, "the lease could not be extended in time")
+            self.give(StopCause.LEASE_LOST, "the lease could not be extended in time")
             return True
         return False
 
     def check(self, now: float) -> None:
-        """Raise JobInterruptedError if the job must stop. `now` is the monotonic clock's time."""
+        """Raise JobInterruptedError if the job must stop. `now` is on the monotonic clock."""
         self.has_run_out(now)
         if self.order:
             raise JobInterruptedError(self.order.reason)
@@ -106,7 +104,7 @@ class StopSignal:
 
 @dataclass
 class Shutdown:
-    """The end of the runner itself, as the stop order of every job that runs then."""
+    """The shutdown of the runner: a stop order for every running job."""
 
     begun: Event = field(default_factory=Event)
     _signals: list[StopSignal] = field(default_factory=list)
@@ -114,7 +112,7 @@ class Shutdown:
 
     @contextmanager
     def signal(self) -> Iterator[StopSignal]:
-        """The stop signal of one job, for as long as the runner works for that job."""
+        """The stop signal of one job, while the runner works for it."""
         signal = StopSignal()
         with self._lock:
             self._signals.append(signal)
@@ -127,7 +125,7 @@ class Shutdown:
                 self._signals.remove(signal)
 
     def begin(self) -> None:
-        """Stop all jobs, those to come included."""
+        """Stop all jobs, including any that start later."""
         self.begun.set()
         with self._lock:
             signals = list(self._signals)
@@ -135,4 +133,4 @@ class Shutdown:
             self._tell(signal)
 
     def _tell(self, signal: StopSignal) -> None:
-        signal.give(Why.SHUTDOWN, "the runner was told to stop")
+        signal.give(StopCause.SHUTDOWN, "the runner was told to stop")

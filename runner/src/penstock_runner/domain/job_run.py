@@ -1,7 +1,7 @@
-"""The record of a job's execution, and who may change it.
+"""The record of a job's execution, and the decisions that change it.
 
-A lease is one conditional write. It has a number, the attempt: what an attempt says after
-another one has begun is stale, whoever says it.
+A lease is one conditional write. Its number is the attempt: whatever comes from an attempt after
+the next one has begun is stale.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,11 +18,11 @@ from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.decisions import Change, Decision, Record, already_done, stale
 
 MAX_ATTEMPTS = 3
-"""Attempts whose runner may die before the job is given up: it is probably the job that kills."""
+"""Attempts whose runner may die before the job is given up: the job probably kills it."""
 
 
 class JobRunState(StrEnum):
-    """Where the execution of a job stands."""
+    """The state of a job's execution."""
 
     LEASED = "leased"
     RELEASED = "released"
@@ -33,9 +33,9 @@ class JobRun(Record):
     """The execution of one job, over all its attempts."""
 
     transitions: ClassVar[Mapping[JobRunState, frozenset[JobRunState]]] = {
-        # leased -> leased: its holder extends it, or another takes it once it has run out.
+        # leased -> leased: the holder extends the lease, or another runner takes an ended one.
         JobRunState.LEASED: frozenset(JobRunState),
-        # A runner that was told to stop gave it back.
+        # A runner released it when it shut down, or when the runner itself failed.
         JobRunState.RELEASED: frozenset({JobRunState.LEASED, JobRunState.FINISHED}),
         JobRunState.FINISHED: frozenset(),
     }
@@ -46,21 +46,21 @@ class JobRun(Record):
     runner: str
     attempt: int
     deaths: int = 0
-    """Attempts that ended without a word: neither finished nor given back."""
+    """Attempts that were neither finished nor released: their runner died."""
     started_at: AwareDatetime
     lease_until: AwareDatetime
     outcome: JobState | None = None
 
     def held_at(self, now: datetime) -> bool:
-        """Whether somebody's lease is running."""
+        """Whether a runner holds the lease at `now`."""
         return self.state is JobRunState.LEASED and now < self.lease_until
 
     def is_attempt(self, attempt: int) -> bool:
-        """Whether this is the attempt that may speak for the job."""
+        """Whether this is the current attempt of an unfinished job."""
         return self.state is not JobRunState.FINISHED and self.attempt == attempt
 
     def is_of(self, claim: "Claim") -> bool:
-        """Whether this very claim wrote it: the answer to its write was lost on the way."""
+        """Whether this claim has written the record before, and only the answer was lost."""
         return (self.runner, self.started_at) == (claim.runner, claim.now)
 
 
@@ -68,13 +68,13 @@ Decide = Callable[[JobRun | None], Decision[JobRun]]
 
 
 def key_of(job_id: str) -> str:
-    """Where a job's record lies in the jobs table."""
+    """The key of a job's record in the jobs table."""
     return f"job#{job_id}"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A runner's wish to have a job."""
+    """A runner's request to lease a job."""
 
     flow_id: str
     job: Job
@@ -84,7 +84,7 @@ class Claim:
 
 
 def take(current: JobRun | None, claim: Claim) -> Decision[JobRun]:
-    """Lease the job to who claims it, if nobody has it; give it up after too many deaths."""
+    """Lease the job to the claiming runner if it is free; give it up after too many deaths."""
     if current is None:
         return Change(_leased(claim, attempt=1, deaths=0))
     if current.state is JobRunState.FINISHED:
@@ -100,21 +100,21 @@ def take(current: JobRun | None, claim: Claim) -> Decision[JobRun]:
 
 
 def extend(current: JobRun | None, attempt: int, until: datetime) -> Decision[JobRun]:
-    """Keep the lease, if it is still this attempt's."""
+    """Extend the lease if this attempt still holds it."""
     if current is None or not current.is_attempt(attempt):
         return _not_mine(current, attempt)
     return Change(current.model_copy(update={"lease_until": until}))
 
 
 def release(current: JobRun | None, attempt: int) -> Decision[JobRun]:
-    """Give the job back unfinished, for another runner to take at once."""
+    """Release the job unfinished, so that another runner can take it at once."""
     if current is None or not current.is_attempt(attempt):
         return _not_mine(current, attempt)
     return Change(current.model_copy(update={"state": JobRunState.RELEASED}))
 
 
 def finish(current: JobRun | None, result: JobResult) -> Decision[JobRun]:
-    """Record the end of an attempt, and say it."""
+    """Record the result of an attempt, with the event JobFinished."""
     if current is None or not current.is_attempt(result.attempt):
         return _not_mine(current, result.attempt)
     return Change(_finished(current, result.state), [JobFinished(result=result)])

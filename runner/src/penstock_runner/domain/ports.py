@@ -1,4 +1,4 @@
-"""What the use cases need from outside."""
+"""The interfaces that the use cases need from adapters."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -24,11 +24,11 @@ class JobQueue(Protocol):
     """The queue that jobs are requested on."""
 
     def delete(self, message: Message) -> None:
-        """Take the message off the queue for good."""
+        """Delete the message."""
         ...
 
     def hide(self, message: Message, seconds: int) -> None:
-        """Let nobody receive the message for so long from now on; 0 shows it at once."""
+        """Hide the message from all receivers for this time; 0 makes it visible at once."""
         ...
 
     def refuse(self, message: Message, reason: str) -> None:
@@ -38,9 +38,9 @@ class JobQueue(Protocol):
 
 @dataclass(frozen=True)
 class Site:
-    """The folders of one job. `workdir` lies in `source`; all vanish with the job.
+    """The folders of one job. `workdir` lies in `source`; all are removed after the job.
 
-    `python` is a virtual environment of the job's own, where the machine has a Python.
+    `python` is the job's own virtual environment, if the machine has a Python.
     """
 
     source: Path
@@ -52,9 +52,9 @@ class Site:
 
 @dataclass(frozen=True)
 class Command:
-    """A shell script to run with this environment and no other; `timeout` in seconds.
+    """A shell script, its whole environment, and its `timeout` in seconds.
 
-    It may write the `site`, and reaches what deployments reach if it `deploys`.
+    The script may write to `site`. If it `deploys`, it may reach what deployments may reach.
     """
 
     script: str
@@ -66,28 +66,28 @@ class Command:
 
     @property
     def writable(self) -> tuple[Path, ...]:
-        """The folders that the script may write."""
+        """The folders that the script may write to."""
         site = self.site
         return (site.source, site.home, site.temporary) if site else (self.folder,)
 
 
 @dataclass(frozen=True)
 class Kept:
-    """The outputs that were uploaded, and what is wrong with those that were not."""
+    """The uploaded outputs, and the problems with the others."""
 
     outputs: Sequence[JobOutput] = ()
     problems: Sequence[str] = ()
 
 
 class Workshop(Protocol):
-    """Where jobs get their folders and files. All raise JobError and JobInterruptedError."""
+    """Makes the folders and files of jobs. Every method raises JobError, JobInterruptedError."""
 
     def site(self, job: Job, stop: StopSignal) -> AbstractContextManager[Site]:
-        """Fresh folders with the job's source and inputs in place, removed on leaving."""
+        """New folders with the job's source and inputs, removed on leaving the context."""
         ...
 
     def keep(self, job: Job, site: Site, stop: StopSignal) -> Kept:
-        """Upload those of the job's outputs that exist."""
+        """Upload the job's outputs that exist."""
         ...
 
 
@@ -95,7 +95,7 @@ class Shell(Protocol):
     """Runs commands."""
 
     def run(self, command: Command, write: Callable[[bytes], None], stop: StopSignal) -> Ending:
-        """Run to the end, a timeout or an order to stop; nothing of the command survives it.
+        """Run to the end, a timeout or an order to stop; no process of the command survives it.
 
         Raises JobError if it cannot be started.
         """
@@ -103,14 +103,14 @@ class Shell(Protocol):
 
 
 class JobLog(Protocol):
-    """Takes a job's output as it comes."""
+    """Receives the output of a job."""
 
     def write(self, output: bytes) -> None:
-        """Take some output; never blocks on the network, never raises."""
+        """Add output; never blocks on the network, never raises."""
         ...
 
     def close(self) -> LogReport:
-        """Store what is left, within a few seconds."""
+        """Store the rest, within a few seconds, and report."""
         ...
 
 

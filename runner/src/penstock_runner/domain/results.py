@@ -1,4 +1,4 @@
-"""How a job ended, and how that is told."""
+"""How a job ended, and the result that says so."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import datetime
 from penstock_shared.contracts.jobs import Job, JobOutput, JobResult, JobState
 
 LONGEST_TEXT = 4000
-"""Characters of a command or a reason that travel with the result: SNS takes 256 KiB in all."""
+"""Characters of a command or a reason in the result: SNS accepts 256 KiB in total."""
 
 
 @dataclass(frozen=True)
@@ -20,21 +20,21 @@ class Ending:
 
     @property
     def ran_to_its_end(self) -> bool:
-        """Whether the command itself decided how it ended, so that its files mean something."""
+        """Whether the command ended by itself, so that its outputs are complete."""
         return self.exit_code is not None
 
     def also(self, reason: str) -> "Ending":
-        """The same ending, with one more thing to say about it."""
+        """The same ending with one more reason."""
         reasons = "; ".join(text for text in (self.reason, reason) if text)
         return Ending(self.state, self.exit_code, reasons)
 
 
 @dataclass(frozen=True)
 class LogReport:
-    """What became of a job's output.
+    """The log of a job's output.
 
-    `stream` is empty when there was none, `tail` is its end as plain text, `trouble` says why
-    some of it could not be stored.
+    `stream` is its log stream, empty without output. `tail` is its end as plain text. `trouble`
+    says why some of it could not be stored.
     """
 
     stream: str = ""
@@ -46,7 +46,7 @@ SILENT = LogReport()
 
 
 def ending_of(exit_code: int) -> Ending:
-    """The ending that a shell's exit code tells; over 128 it is a signal's number."""
+    """The ending for a shell's exit code; above 128 it is 128 plus the number of a signal."""
     if exit_code == 0:
         return Ending(JobState.SUCCEEDED, 0)
     return Ending(JobState.FAILED, exit_code, f"exit code {exit_code}")
@@ -61,7 +61,7 @@ def result_of(
     log: LogReport = SILENT,
     outputs: Sequence[JobOutput] = (),
 ) -> JobResult:
-    """The result as it is told to the service that asked."""
+    """The result for the service that requested the job."""
     return JobResult(
         job_id=job.job_id,
         owner=job.owner,

@@ -1,4 +1,4 @@
-"""The mark that a flow was stopped, which running jobs look for."""
+"""The mark of a stopped flow, which runners with its jobs read."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -9,13 +9,13 @@ from penstock_shared.decisions import Change, Decision, Record, already_done
 
 
 class StopState(StrEnum):
-    """A mark has one state: it is there."""
+    """The only state of a mark."""
 
     STOPPED = "stopped"
 
 
 class StopMark(Record):
-    """That a flow was stopped, and why."""
+    """A flow was stopped, with the reason."""
 
     transitions: ClassVar[Mapping[StopState, frozenset[StopState]]] = {
         StopState.STOPPED: frozenset()
@@ -26,7 +26,7 @@ class StopMark(Record):
 
 
 def stop_key_of(flow_id: str) -> str:
-    """Where a flow's mark lies in the jobs table."""
+    """The key of a flow's mark in the jobs table."""
     return f"stop#{flow_id}"
 
 

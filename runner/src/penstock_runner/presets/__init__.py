@@ -1,4 +1,4 @@
-"""Build recipes that a `penstock.yml` can name instead of a command; run inside jobs.
+"""Build presets that a `penstock.yml` can name instead of a command. They run inside jobs.
 
-Only the standard library is imported here, and nothing of the runner's: this is a job's code.
+They import only the standard library and each other, because this is code of a job.
 """

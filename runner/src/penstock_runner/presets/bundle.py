@@ -1,4 +1,4 @@
-"""A zip whose bytes depend on its files' names, contents and executable bits, and on no more."""
+"""Zips whose bytes depend only on the names, contents and executable bits of their files."""
 
 import os
 import zipfile
@@ -17,9 +17,9 @@ _LEFT_OUT_SUFFIXES = {".pyc", ".pyo"}
 
 
 def component_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Names in the zip and paths of what a component needs when it runs.
+    """The names in the zip and the paths of the files that a component needs at run time.
 
-    Tests, caches, virtual environments and everything hidden are left out.
+    Leaves out tests, caches, virtual environments and hidden files.
     """
     for path in _walk(folder):
         name = PurePosixPath(path.relative_to(folder).as_posix())
@@ -28,7 +28,7 @@ def component_files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def vendored_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The same for installed packages: all but what serves their installer."""
+    """The same for installed packages, without the files of installers."""
     for path in _walk(folder):
         name = PurePosixPath(path.relative_to(folder).as_posix())
         if _is_used(name) and path.is_file():
@@ -36,7 +36,7 @@ def vendored_files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def merge(*parts: Iterator[tuple[str, Path]]) -> dict[str, Path]:
-    """All files together. Raises PresetError if two that differ want the same name."""
+    """All files together. Raises PresetError if two different files have the same name."""
     files: dict[str, Path] = {}
     for name, path in (file for part in parts for file in part):
         known = files.setdefault(name, path)
@@ -62,7 +62,7 @@ def _entry(name: str, path: Path) -> zipfile.ZipInfo:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Every file below, links to files included; links to folders lead in circles."""
+    """Every file below, including links to files; links to folders are not followed."""
     for root, _, names in os.walk(folder):
         yield from (Path(root, name) for name in names)
 

@@ -1,5 +1,5 @@
-"""What can go wrong in a preset. The texts end up in the job's log."""
+"""The errors of presets. Their texts appear in the job's log."""
 
 
 class PresetError(Exception):
-    """The artifact cannot be made; says why, and what to do."""
+    """The artifact cannot be made. The text says why, and what to do."""

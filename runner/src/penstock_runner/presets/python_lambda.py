@@ -1,7 +1,7 @@
 """`build: {preset: python-lambda}`: the zip of a Lambda function in Python.
 
-At the zip's root: the packages of the component's requirements.txt, the content of the included
-folders, and the component's own files. The same input makes the same bytes.
+The root of the zip holds the packages of the component's requirements.txt, the content of the
+included folders, and the component's own files. Equal inputs make equal bytes.
 
     python -I -m penstock_runner.presets.python_lambda --source . --include ../../libs/common/src \
         --output dist/function.zip
@@ -21,7 +21,7 @@ _CODE = (".py", ".so")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the zip; the exit code is 1 if that cannot be done, and the reason is on stderr."""
+    """Make the zip. On failure the exit code is 1 and the reason is on stderr."""
     asked = _parser().parse_args(arguments)
     try:
         machine = Machine(asked.platform, asked.python_version)

@@ -1,4 +1,4 @@
-"""Installs what a requirements.txt asks for into a folder, with uv or else with pip."""
+"""Installs the packages of a requirements.txt into a folder, with uv or else with pip."""
 
 import subprocess
 import sys
@@ -12,9 +12,9 @@ UV = "uv"
 
 @dataclass(frozen=True)
 class Machine:
-    """What the packages are to run on: empty texts mean this one.
+    """The target of the packages; empty fields mean this machine.
 
-    `platform` is named as uv does (aarch64-manylinux2014), `python` is a version (3.13).
+    `platform` is uv's name (aarch64-manylinux2014), `python` a version (3.13).
     """
 
     platform: str = ""
@@ -22,7 +22,7 @@ class Machine:
 
 
 def has_entries(requirements: Path) -> bool:
-    """Whether there is anything in the file beside comments."""
+    """Whether the file has anything but comments."""
     if not requirements.is_file():
         return False
     lines = requirements.read_text(encoding="utf-8").splitlines()
@@ -30,7 +30,7 @@ def has_entries(requirements: Path) -> bool:
 
 
 def vendor(requirements: Path, folder: Path, machine: Machine) -> None:
-    """Install into `folder`. Raises PresetError with the installer's own words."""
+    """Install into `folder`. Raises PresetError with the installer's output."""
     command = [*_command(machine), "--target", str(folder), "--requirement", str(requirements)]
     finished = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False

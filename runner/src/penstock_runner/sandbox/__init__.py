@@ -1,4 +1,4 @@
-"""Where a job's command runs: in namespaces of its own as far as the machine can, within limits.
+"""Sandboxes for the commands of jobs: their own namespaces where the machine allows it, and limits.
 
-`probe.best_sandbox` finds out once, at the runner's start, what the machine can do.
+`probe.best_sandbox` finds out at the runner's start what the machine allows.
 """

@@ -1,6 +1,6 @@
-"""`python -m penstock_runner.sandbox` says what keeps this machine's jobs apart, one fact a line.
+"""`python -m penstock_runner.sandbox` prints this machine's sandbox, then what it lacks.
 
-The exit code is 0 if they get a sandbox, and 1 if not.
+The exit code is 0 if there is a sandbox, 1 if not.
 """
 
 import sys
@@ -11,7 +11,7 @@ from penstock_runner.sandbox.probe import Wanted, best_sandbox
 
 
 def main() -> int:
-    """Try it, and say what came of it."""
+    """Try the sandboxes, and print the result."""
     network = Network(helpers=ProcessGuard().helpers)
     found = best_sandbox(Wanted(network=network))
     network.end()

@@ -1,7 +1,7 @@
-"""Which addresses a job may reach through the gateway: the outside, not the machine.
+"""The addresses that jobs may reach through the gateway: other machines, not the runner's own.
 
-Refused are the machine itself and what answers anybody who can reach it: the metadata services of
-the clouds, which hand out the machine's credentials, and everything else on the local link.
+Refused are the machine itself, the local link, and the metadata services of the clouds, which give
+the machine's credentials to anybody who can reach them.
 """
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -22,7 +22,7 @@ _NAT64 = ip_network("64:ff9b::/96")
 
 
 def is_refused(text: str) -> bool:
-    """Whether no job may reach that address, which is a resolved one. A scope is left out."""
+    """Whether jobs may not reach this resolved address. An IPv6 scope is ignored."""
     address = _plain(ip_address(text.partition("%")[0]))
     return (
         address.is_loopback
@@ -34,7 +34,7 @@ def is_refused(text: str) -> bool:
 
 
 def _plain(address: Address) -> Address:
-    """The IPv4 address that an IPv6 address stands for, if it stands for one."""
+    """The IPv4 address that an IPv6 address embeds, or the address itself."""
     if isinstance(address, IPv4Address):
         return address
     if address in _NAT64:

@@ -1,9 +1,8 @@
 """Sandboxes made by bubblewrap: https://github.com/containers/bubblewrap.
 
-A command gets process, mount, IPC, host name and network namespaces of its own, and a user
-namespace or, if the runner is root, a user id that nobody else has. It sees the system's folders
-and those of the tools on its PATH, read-only, and its own folders; everything else does not exist
-for it.
+A command gets its own process, mount, IPC, host name and network namespaces, and a user namespace
+or, if the runner is root, a user id of its own. It sees the system's folders and those of the tools
+on its PATH, read-only, and its own folders, and no others.
 """
 
 import json
@@ -30,7 +29,7 @@ _PRIVATE = (
 )  # fmt: skip
 _SHARED_MEMORY = 256 << 20
 """Bytes of /dev/shm."""
-_TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108  # a job has its own there
+_TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108  # each job has its own
 _BEGIN_PATIENCE = 10.0
 
 
@@ -38,7 +37,7 @@ _BEGIN_PATIENCE = 10.0
 class Bubblewrap:
     """Makes a sandbox with the program `bwrap` for each command.
 
-    `folders` can be read by jobs beside the system's. Without a `network` a job reaches nothing.
+    Jobs can read `folders` and the system's. Without a `network` they have no network.
     """
 
     bwrap: Path
@@ -116,7 +115,7 @@ def _init_of(status: int) -> int:
     while not line.endswith(b"\n"):
         if not await_readable(status, _BEGIN_PATIENCE):
             raise OSError(f"no answer within {_BEGIN_PATIENCE:g} s")
-        received = os.read(status, 1 << 12)  # the next line is written when the command ends
+        received = os.read(status, 1 << 12)  # the next line comes when the command ends
         if not received:
             raise OSError("bubblewrap ended")
         line += received

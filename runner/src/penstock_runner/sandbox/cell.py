@@ -1,4 +1,4 @@
-"""One running command, wherever it runs."""
+"""The interface of a running command in any sandbox."""
 
 import select
 import signal
@@ -15,15 +15,15 @@ Process = subprocess.Popen[bytes]
 
 
 class Cell(Protocol):
-    """A command that was started. `process` leads its process group."""
+    """A started command. `process` leads its process group."""
 
     @property
     def process(self) -> Process:
-        """The process whose end and output are the command's."""
+        """The process whose end and output are those of the command."""
         ...
 
     def begin(self) -> None:
-        """Let the command begin, which waits until its end is guarded. Raises JobError."""
+        """Let the waiting command begin, once its end is guarded. Raises JobError."""
         ...
 
     def ask_to_end(self) -> None:
@@ -31,7 +31,7 @@ class Cell(Protocol):
         ...
 
     def kill(self) -> None:
-        """Kill whatever is left of the command, and wait until it is gone."""
+        """Kill every process of the command, and wait for their end."""
         ...
 
     def excess(self) -> str:
@@ -39,7 +39,7 @@ class Cell(Protocol):
         ...
 
     def failure(self) -> str:
-        """Why the ended process never ran the command; empty if it did."""
+        """Why the command was never run; empty if it was."""
         ...
 
 
@@ -47,19 +47,19 @@ class Sandbox(Protocol):
     """Makes cells for commands."""
 
     def start(self, command: Command) -> Cell:
-        """A cell in which the command waits to begin. Raises JobError if there can be none."""
+        """A cell in which the command waits to begin. Raises JobError if it cannot be made."""
         ...
 
 
 @dataclass
 class Group:
-    """A command that runs as the runner's user in a process group of its own."""
+    """A command that runs as the runner's user in its own process group."""
 
     process: Process
     meter: Meter
 
     def begin(self) -> None:
-        """Let the waiting shell go on."""
+        """Let the waiting shell continue."""
         let_in(self.process, b"\n")
 
     def ask_to_end(self) -> None:
@@ -67,7 +67,7 @@ class Group:
         signal_group(self.process.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill the group before its leader is reaped: its number cannot be another's by then."""
+        """Kill the group before its leader is reaped: until then its number is not reused."""
         signal_group(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
@@ -76,12 +76,12 @@ class Group:
         return self.meter.excess()
 
     def failure(self) -> str:
-        """Popen has raised by now if the command could not be started."""
+        """Always empty: if the command cannot be started, Popen raises."""
         return ""
 
 
 def let_in(process: Process, script: bytes) -> None:
-    """Give a waiting shell what it reads; one that has ended reads nothing."""
+    """Write the script that a waiting shell reads; does nothing if the shell has ended."""
     if process.stdin:
         with suppress(BrokenPipeError), process.stdin as entry:
             entry.write(script)

@@ -1,4 +1,4 @@
-"""Which of the machine's folders a job can read: the system's, and its tools'."""
+"""The folders of the machine that jobs can read: the system's, and those of tools."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,20 +6,20 @@ from pathlib import Path
 
 SYSTEM = ("/usr", "/etc", "/opt", "/nix/store", "/gnu/store")
 LINKED = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-"""Folders of their own on old systems, links into /usr on others."""
+"""Folders on old systems, links into /usr on others."""
 _PROGRAMS = {"bin", "sbin", "shims"}
 _PARTS = (
     "bin", "installs", "lib", "lib64", "libexec", "include", "plugins", "pyvenv.cfg", "sbin",
     "shims", "toolchains", "version", "versions",
 )  # fmt: skip
-"""What a tool's folder in somebody's home may hold that it runs from. Not its credentials,
-caches or settings: ~/.cargo/bin is on a PATH, and ~/.cargo/credentials.toml lies beside it."""
+"""The parts of a tool's folder in a home that jobs can read. Credentials, caches and settings are
+not among them: ~/.cargo/bin may be on the PATH, and ~/.cargo/credentials.toml lies beside it."""
 
 
 def tool_folders(path: str, home: Path) -> list[Path]:
-    """What the programs in the folders of a search path need beside the system's own folders.
+    """The folders that the programs of a search path need, except for the system's.
 
-    Links are followed: a program in one folder may live in another.
+    Follows links: the program of one folder may be installed in another.
     """
     found: dict[Path, None] = {}
     for name in path.split(os.pathsep):
@@ -42,7 +42,7 @@ def _needed_by(folder: Path, home: Path) -> Iterator[Path]:
 
 
 def _installation(folder: Path, home: Path) -> Iterator[Path]:
-    """The folders of the installation whose programs lie in `folder`."""
+    """The folders of the installation whose programs are in `folder`."""
     if _is_system(folder) or home.is_relative_to(folder):
         return
     top = folder.parent
@@ -81,12 +81,12 @@ def system_binds() -> list[str]:
 
 
 def read_only(folders: Sequence[Path]) -> list[str]:
-    """Arguments of bubblewrap for these folders; one that is missing by now is left out."""
+    """Arguments of bubblewrap for these folders; missing ones are ignored."""
     return [part for folder in folders for part in ("--ro-bind-try", str(folder), str(folder))]
 
 
 def parents_of(folders: Sequence[Path]) -> list[str]:
-    """Arguments of bubblewrap for what lies above these folders; it would make that unreadable."""
+    """Arguments of bubblewrap for readable parents of these folders; its default is unreadable."""
     parents = {parent: None for folder in folders for parent in reversed(folder.parents)}
     missing = [str(parent) for parent in parents if not _is_system(parent) and parent.name]
     return [part for name in missing for part in ("--perms", "0755", "--dir", name)]

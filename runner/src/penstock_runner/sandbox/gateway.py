@@ -1,16 +1,16 @@
-"""The way out of the sandboxes' networks: `python -m penstock_runner.sandbox.gateway FD`.
+"""The gateway out of the sandboxes' networks: `python -m penstock_runner.sandbox.gateway FD`.
 
-A process beside the runner that listens inside each job's network namespace. On one port it is a
-forward proxy (CONNECT and plain HTTP) that refuses the machine and the metadata services by their
-resolved addresses; on others it passes connections on to one place each.
+A process beside the runner that listens inside each job's network namespace. One port is a forward
+proxy (CONNECT and plain HTTP) that refuses the machine and the metadata services by their resolved
+addresses. Each other port forwards connections to one host and port.
 
-It is asked by lines of JSON on the socket FD, each answered by a line: `{"enter": PID, "doors":
-{"PORT": "HOST:PORT", or "" for the proxy}}`, `{"leave": PID}`; an answer is `{"error": TEXT}`.
+Requests and answers are lines of JSON on the socket FD: `{"enter": PID, "doors": {"PORT":
+"HOST:PORT", or "" for the proxy}}` or `{"leave": PID}`, answered by `{"error": TEXT}`.
 """
 
 import asyncio
 import base64
-import concurrent.futures.thread  # noqa: F401  # see main: later nobody may read the file
+import concurrent.futures.thread  # noqa: F401  # see main: not readable later
 import encodings.idna  # noqa: F401
 import json
 import os
@@ -37,29 +37,29 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class RefusedError(Exception):
-    """The gateway does not go there. Its text is for people."""
+    """The gateway refuses the destination. The text is for people."""
 
 
 @dataclass
 class Gateway:
-    """All open doors. `allowed` are places that may be reached wherever they are."""
+    """All open doors. `allowed` are destinations that are never refused."""
 
     porter: socket.socket
     allowed: Collection[tuple[str, int]] = ()
     _doors: dict[int, list[asyncio.Server]] = field(default_factory=dict)
 
     async def serve(self, control: socket.socket) -> None:
-        """Answer the runner until it is gone."""
+        """Answer the runner until it closes the socket."""
         reader, writer = await asyncio.open_unix_connection(sock=control)
         while line := await reader.readline():
             try:
-                await self._obey(json.loads(line))
+                await self._apply(json.loads(line))
                 answer = ""
             except OSError as error:
                 answer = str(error)
             writer.write(json.dumps({"error": answer}).encode() + b"\n")
 
-    async def _obey(self, order: dict[str, Any]) -> None:
+    async def _apply(self, order: dict[str, Any]) -> None:
         if "enter" in order:
             await self._enter(order["enter"], order["doors"])
             return
@@ -91,7 +91,7 @@ class Gateway:
             await _relay((reader, writer), upstream)
 
     async def _way(self, head: str, writer: asyncio.StreamWriter) -> Streams:
-        """A connection to where the request's head wants to go, which has been told so."""
+        """A connection to the destination in the head; the request's head is sent or answered."""
         request, *fields = head.rstrip("\r\n").split("\r\n")
         method, target, version = request.split(" ")
         if method == "CONNECT":
@@ -142,8 +142,9 @@ class Gateway:
         raise last
 
     async def _check(self, host: str, port: int, *, unknown_is_fine: bool = False) -> list[str]:
-        """The addresses of a host, all of which may be reached: connections go to these and are
-        not resolved again, so that a name cannot mean something else a moment later.
+        """The addresses of a host. Raises RefusedError if one of them is refused.
+
+        Connections use these addresses: a second resolution could return others.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -167,7 +168,7 @@ class Gateway:
 
 
 def _upstream_proxy(host: str, scheme: str) -> tuple[str, int, list[str]] | None:
-    """Where to connect instead, by the machine's own settings, and the headers to add."""
+    """The host and port of the machine's own proxy, and headers for it; None without one."""
     proxies = getproxies()
     address = proxies.get(scheme) or proxies.get("all")
     if not address or proxy_bypass(host):
@@ -222,8 +223,9 @@ def main() -> None:
     """Serve until the runner closes the socket, or dies."""
     porter = fork_porter()
     if os.getuid() == 0:
-        # Only the porter needs root; who reads what jobs send does not. Nobody may not read the
-        # interpreter's files if they lie in root's home, so all modules are imported by now.
+        # Only the porter needs root; the process that reads what jobs send does not. The user
+        # `nobody` may be unable to read the interpreter's files, so all modules are imported by
+        # now.
         os.setgroups([])
         os.setgid(_NOBODY)
         os.setuid(_NOBODY)

@@ -1,8 +1,8 @@
-"""Who a job is inside its sandbox.
+"""The user of a job inside its sandbox.
 
-An unprivileged runner's jobs are its own user in a user namespace, without any capability. A job of
-root's must not be root, in no namespace: root owns /etc/shadow, and the kernel limits root's
-processes nowhere. It becomes a user that nobody else is, and its folders are given to that user.
+The jobs of an unprivileged runner run as its own user in a user namespace, without capabilities.
+The jobs of a runner that is root must not run as root in any namespace: root owns /etc/shadow, and
+the kernel does not limit root's processes. They get an unused user id, which owns their folders.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# The range in which systemd gives services a user for as long as they run, see systemd.exec(5).
+# The range of systemd's dynamic users, see systemd.exec(5).
 _USERS = range(61184, 65520)
 _BECOME = (
     "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs",
@@ -24,7 +24,7 @@ SETPRIV = Path("/usr/bin/setpriv")
 
 @dataclass(frozen=True)
 class Identity:
-    """`user` is the user id that a job of root's becomes; None for the runner's own."""
+    """`user` is the user id of the job if the runner is root; None for the runner's own user."""
 
     user: int | None
 
@@ -35,7 +35,7 @@ class Identity:
 
     @property
     def arguments(self) -> list[str]:
-        """bubblewrap's arguments for the privileges with which the command's shell is started."""
+        """bubblewrap's arguments for the privileges of the program that starts the command."""
         if self.user is None:
             return ["--unshare-user"]
         kept = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
@@ -43,21 +43,21 @@ class Identity:
 
     @property
     def entry(self) -> list[str]:
-        """The program, with arguments, that gives those privileges up."""
+        """The program, with arguments, that drops those privileges."""
         if self.user is None:
             return []
         return [str(SETPRIV), f"--reuid={self.user}", f"--regid={self.user}", *_BECOME]
 
     @property
     def account(self) -> bytes:
-        """Its /etc/passwd: tools look up their user's name. Empty for the machine's own."""
+        """The job's /etc/passwd, in which tools look up their user; empty to use the machine's."""
         if self.user is None:
             return b""
         lines = ("root:x:0:0::/:/bin/sh", f"penstock:x:{self.user}:{self.user}::/tmp:/bin/sh")
         return "".join(f"{line}\n" for line in lines).encode()
 
     def own(self, folders: Sequence[Path]) -> None:
-        """Give the folders, and all that is in them, to the job."""
+        """Make the job's user the owner of the folders and everything in them."""
         if self.user is None:
             return
         for top in folders:
@@ -68,7 +68,7 @@ class Identity:
 
 
 def _may_become_anybody() -> bool:
-    """Whether this process is root with the rights that root has outside of containers."""
+    """Whether this process has root's capabilities, which containers often lack."""
     status = Path("/proc/self/status").read_text()
     _, _, held = status.partition("CapEff:")
     return all(int(held.split()[0], 16) >> number & 1 for number in _NEEDED)

@@ -1,7 +1,7 @@
-"""How much of the machine one job may take, and how much it takes: read from /proc and the disk.
+"""The resource limits of a job, and its use of them, read from /proc and the disk.
 
-The kernel enforces the number of processes and the size of a file; the rest is looked at several
-times a second by who attends the job.
+The kernel enforces the number of processes and the size of a file. The shell checks the other
+limits several times a second.
 """
 
 import os
@@ -12,7 +12,8 @@ from pathlib import Path
 
 GIB = 1 << 30
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-# Of /proc/<pid>/stat behind the name, see proc_pid_stat(5): fields 20 and 24, the first being 3.
+# Fields 20 and 24 of /proc/<pid>/stat, counted from field 3, the first after the name. See
+# proc_pid_stat(5).
 _THREADS, _RESIDENT = 17, 21
 
 
@@ -27,10 +28,10 @@ class Limits:
 
 @dataclass
 class Disk:
-    """The size of the folders that a job writes.
+    """The size of the folders that a job writes to.
 
-    Walking them is dear, so it is done only once the file system has lost more space than the
-    job had left.
+    Walking them is expensive, so it is done only when the file system has lost more free space
+    than the job may still use.
     """
 
     folders: Sequence[Path]
@@ -42,7 +43,7 @@ class Disk:
         self._free = self._free_now()
 
     def used(self) -> int:
-        """Bytes; may be outdated as long as they cannot be too many."""
+        """Bytes; may be out of date while the limit cannot have been reached."""
         free = self._free_now()
         if self._free - free > self.limit - self._size:
             self._size = sum(_size_of(folder) for folder in self.folders)
@@ -56,7 +57,7 @@ class Disk:
 
 @dataclass
 class Meter:
-    """Compares what the descendants of the process `root` take with the limits."""
+    """Compares the resources of the descendants of the process `root` with the limits."""
 
     root: int
     limits: Limits
@@ -67,14 +68,14 @@ class Meter:
         self._disk = Disk(self.folders, self.limits.disk)
 
     def excess(self) -> str:
-        """Which limit is exceeded and by what, for people; empty if none is."""
+        """The exceeded limit and the use of it, for people; empty if there is none."""
         pids = list(descendants(self.root))
         counts = [_threads_and_memory(pid) for pid in pids]
         threads = sum(threads for threads, _ in counts)
         if threads > self.limits.processes:
             return f"{threads} processes and threads, the limit is {self.limits.processes}"
         memory = sum(memory for _, memory in counts)
-        # Shared pages are counted once for each process, so an excess is looked at more closely.
+        # This counts shared pages once per process, so an excess is measured again exactly.
         if memory > self.limits.memory and (memory := _exact(pids)) > self.limits.memory:
             return f"{readable(memory)} of memory, the limit is {readable(self.limits.memory)}"
         if (used := self._disk.used()) > self.limits.disk:
@@ -89,7 +90,7 @@ def readable(size: int) -> str:
 
 
 def descendants(root: int) -> Iterator[int]:
-    """The processes below `root`, without itself. None where there is no /proc."""
+    """The descendants of the process `root`; none on systems without /proc."""
     for child in _children(root):
         yield child
         yield from descendants(child)
@@ -101,7 +102,7 @@ def _children(pid: int) -> list[int]:
         for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208  # hundreds of them
             found += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
     except OSError:
-        return found  # it has ended in the meantime
+        return found  # it has ended
     return found
 
 
@@ -115,7 +116,7 @@ def _exact(pids: Sequence[int]) -> int:
 
 
 def _proportional(pid: int) -> int:
-    """Bytes of memory, shared pages divided by those who share them."""
+    """Bytes of memory, with shared pages divided among the processes that share them."""
     for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
         if line.startswith(b"Pss:"):
             return int(line.split()[1]) << 10
@@ -137,6 +138,6 @@ def _size_of(folder: Path) -> int:
             try:
                 found = Path(path, name).lstat()
             except OSError:
-                continue  # it has been removed in the meantime
+                continue  # it has been removed
             total += found.st_blocks * 512 if stat.S_ISREG(found.st_mode) else 0
     return total

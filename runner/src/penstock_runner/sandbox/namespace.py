@@ -1,4 +1,4 @@
-"""A command whose processes have a namespace of their own, which ends with its first process."""
+"""A command in its own process namespace, which ends with its first process."""
 
 import os
 import signal
@@ -12,17 +12,17 @@ from penstock_runner.sandbox.limits import Meter, descendants
 from penstock_runner.sandbox.network import Network
 
 EXIT_CODE = b"exit-code"
-"""What bubblewrap writes to its status descriptor only of a command that it could start."""
+"""bubblewrap writes this to its status descriptor only if it could start the command."""
 _DEATH_PATIENCE = 10.0
-"""Seconds for a killed namespace to be gone: a process may be busy in the kernel."""
+"""Seconds to wait for the end of a killed namespace: a process may be busy in the kernel."""
 
 
 @dataclass
 class Namespace:
-    """The cell of a command in a process namespace of its own.
+    """The cell of a command in its own process namespace.
 
-    `init` is the namespace's first process. `died` is a descriptor that is readable once that
-    process, and therefore every process in the namespace, has ended.
+    `init` is the namespace's first process. `died` is a descriptor that becomes readable when that
+    process, and with it every process in the namespace, has ended.
     """
 
     process: Process
@@ -47,7 +47,7 @@ class Namespace:
         let_in(self.process, self.script)
 
     def ask_to_end(self) -> None:
-        """Send SIGTERM to all of the command's processes, not to those that hold the sandbox."""
+        """Send SIGTERM to the command's processes, but not to those of the sandbox."""
         for pid in list(descendants(self.init)):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
@@ -73,12 +73,12 @@ class Namespace:
         return self.meter.excess()
 
     def failure(self) -> str:
-        """Why the command never ran, once the namespace was killed."""
+        """Why the command was never run; valid after `kill`."""
         return "" if self.ran else "the sandbox could not be made; the output says why"
 
 
 def death_of(process: Process, init: int, status: int) -> int:
-    """The descriptor that tells of that process's end. Raises JobError if it has ended by now."""
+    """A descriptor for the end of the process. Raises JobError if it has ended already."""
     try:
         return os.pidfd_open(init)
     except OSError as error:
@@ -86,7 +86,7 @@ def death_of(process: Process, init: int, status: int) -> int:
 
 
 def unmade(process: Process, status: int, error: Exception) -> JobError:
-    """The error for a sandbox that was not made; ends what there is of it, quotes its output."""
+    """Kill an incomplete sandbox; returns the error, with its output."""
     signal_group(process.pid, signal.SIGKILL)
     said = process.communicate()[0].decode(errors="replace").strip()
     os.close(status)

@@ -1,4 +1,4 @@
-"""The runner's side of the gateway: the doors of each job's network, and the gateway's process."""
+"""Controls the gateway: its process, and the doors of each job's network."""
 
 import json
 import os
@@ -19,12 +19,12 @@ PROXY_PORT = 3128
 _ANSWER_PATIENCE = 30.0
 _PROXY_SETTINGS = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 _PLACES = ("INDEX", "REGISTRY", "PROXY", "FIND_LINKS")
-"""What a variable's name has in it whose value says where packages come from."""
+"""Parts of the names of variables whose values are package indexes or proxies."""
 _PORTS = {"http": 80, "https": 443}
 
 
 def job_variables() -> dict[str, str]:
-    """The variables by which the tools of a job find the gateway."""
+    """The variables that make the tools of a job use the gateway."""
     proxy = f"http://127.0.0.1:{PROXY_PORT}"
     names = ("http_proxy", "https_proxy", "all_proxy")
     direct = "127.0.0.1,localhost,::1"
@@ -32,7 +32,7 @@ def job_variables() -> dict[str, str]:
     return {
         **both,
         **{name.upper(): value for name, value in both.items()},
-        # Node's own fetch looks at the others only if this is set.
+        # Node's fetch reads the other variables only if this is set.
         "NODE_USE_ENV_PROXY": "1",
     }
 
@@ -49,7 +49,7 @@ def places_in(variables: Mapping[str, str]) -> list[str]:
 
 
 def place_of(url: str) -> str:
-    """The host:port of an address; empty if it has none."""
+    """The host:port of a URL; empty if it has none."""
     try:
         split = urlsplit(url)
         port = split.port or _PORTS.get(split.scheme.rpartition("+")[2])
@@ -63,10 +63,10 @@ def place_of(url: str) -> str:
 
 @dataclass
 class Network:
-    """Opens doors from the network namespaces of jobs. One process serves all jobs.
+    """Opens doors out of the network namespaces of jobs. One process serves all jobs.
 
-    `reaches` are places, host:port, that jobs may reach wherever they are; `endpoint` is one that
-    only deployments may.
+    `reaches` are destinations, host:port, that are never refused; `endpoint` is one for
+    deployments only.
     """
 
     reaches: Sequence[str] = ()
@@ -77,18 +77,18 @@ class Network:
     _lock: Lock = field(default_factory=Lock)
 
     def enter(self, pid: int, *, deploys: bool) -> None:
-        """Open the doors in the namespace of that process. Raises JobError."""
+        """Open the doors in the namespace of this process. Raises JobError."""
         self._ask({"enter": pid, "doors": self._doors(deploys=deploys)})
 
     def leave(self, pid: int) -> None:
-        """Close them. A gateway that has ended has none."""
+        """Close the doors. Does nothing if the gateway has ended."""
         with suppress(JobError, OSError):
             self._ask({"leave": pid})
 
     def _doors(self, *, deploys: bool) -> dict[str, str]:
-        """Ports and where they lead: to the proxy, if nowhere else.
+        """The destination of each port; empty for the proxy.
 
-        A job's loopback is its own, so what the machine has there gets the same port.
+        A job has its own loopback, so allowed ports of the machine's get a door at the same port.
         """
         places = [*self.reaches, self.endpoint] if deploys and self.endpoint else self.reaches
         loopback = {str(host_and_port(place)[1]): place for place in places if is_local(place)}
@@ -154,7 +154,7 @@ class Network:
 
 
 def is_local(place: str) -> bool:
-    """Whether host:port lies on the machine's loopback interface."""
+    """Whether host:port is on the machine's loopback interface."""
     host, _ = host_and_port(place)
     try:
         return ip_address(host).is_loopback

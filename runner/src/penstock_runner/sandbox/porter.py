@@ -1,8 +1,8 @@
 """Opens listening sockets inside the network namespaces of jobs, for the gateway outside.
 
-A process may enter a user namespace only while it has a single thread, and cannot come back. So the
-porter, forked from the gateway before that has threads, forks a child for each job, which enters,
-binds, hands the sockets back and ends.
+A process can enter a user namespace only while it has a single thread, and cannot leave it. So the
+gateway forks the porter before it has threads, and the porter forks a child for each job, which
+enters the namespace, binds the sockets, sends them back and ends.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ OK = b"ok"
 
 
 def fork_porter() -> socket.socket:
-    """Start the porter; returns the end of a socket pair to ask it by, see `ask_porter`."""
+    """Start the porter; returns the socket for `ask_porter`."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork() == 0:
         ours.close()
@@ -31,7 +31,7 @@ def fork_porter() -> socket.socket:
 
 
 def ask_porter(porter: socket.socket, pid: int, ports: Sequence[int]) -> list[socket.socket]:
-    """Sockets that listen on these ports in the network namespace of that process.
+    """Sockets that listen on these ports in the network namespace of this process.
 
     Raises OSError.
     """
@@ -57,7 +57,7 @@ def _answer(gateway: socket.socket, pid: int, ports: Sequence[int]) -> None:
     try:
         _enter(pid)
         opened = [_listening(port) for port in ports]
-    except Exception as error:  # noqa: BLE001  # the gateway waits for an answer, whatever happened
+    except Exception as error:  # noqa: BLE001  # the gateway waits for an answer in any case
         gateway.send(f"could not enter the network of a job: {error}".encode())
         return
     socket.send_fds(gateway, [OK], [listening.fileno() for listening in opened])
@@ -79,7 +79,7 @@ def _check(result: int) -> None:
 
 
 def _listening(port: int) -> socket.socket:
-    # Every address: the namespace has only its own loopback interface, which may not be up yet.
+    # All addresses: the namespace has only a loopback interface, which may not be up yet.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind(("0.0.0.0", port))  # noqa: S104

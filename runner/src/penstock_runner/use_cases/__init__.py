@@ -1,1 +1,1 @@
-"""What the runner does, one module a use case."""
+"""The use cases of the runner, one module each."""

@@ -1,4 +1,4 @@
-"""Answers for jobs that no runner can do: lost, with the reason, so that nobody waits for them."""
+"""Results for jobs that no runner can run: lost, with the reason, so that nothing waits."""
 
 from datetime import datetime
 
@@ -12,18 +12,18 @@ from penstock_shared.contracts.jobs import JobResult, JobState
 
 SOURCE = "penstock/runner"
 IDENTITY = ("job_id", "owner", "record", "position", "name", "component")
-"""What a request and its result have in common."""
+"""The fields that a request and its result share."""
 
 
 def lost(lease: Lease, reason: str) -> JobResult:
-    """The result of a leased job that this runner failed at by no fault of the job."""
+    """The result of a leased job that failed because of the runner."""
     ending = Ending(JobState.LOST, reason=reason)
     now = lease.records.clock()
     return result_of(lease.job, lease.attempt, lease.started_at, now, ending)
 
 
 def answer_to(body: str, reason: str, now: datetime) -> Event[EventData] | None:
-    """The answer to a request that cannot be acted on; None if it does not say who asked."""
+    """The answer to a request that cannot be handled; None if it does not name its sender."""
     envelope = read_envelope(body)
     result = _result(body, reason, now)
     if envelope is None or result is None:

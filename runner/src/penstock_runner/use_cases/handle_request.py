@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
-from penstock_runner.domain.interruption import Shutdown, Why
+from penstock_runner.domain.interruption import Shutdown, StopCause
 from penstock_runner.domain.job_run import JobRun, JobRunState
 from penstock_runner.domain.ports import JobQueue, Message
 from penstock_runner.use_cases.answer import SOURCE, answer_to, lost
 from penstock_runner.use_cases.keep_lease import LeaseKeeper, StoppedBecause, stop_if_unwanted
-from penstock_runner.use_cases.lease import Lease, is_told
+from penstock_runner.use_cases.lease import Lease, is_recorded
 from penstock_runner.use_cases.run_job import stream_of
 from penstock_shared.aws import errors
 from penstock_shared.clock import utc_now
@@ -23,25 +23,25 @@ from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.outbox import Publisher, Records
 
 TRIES = 5
-"""How often a request is tried that fails before its job is leased. AWS being away does not count:
-nothing is wrong with the request."""
+"""Tries of a request that fails before its job is leased. Outages of AWS do not count: the request
+is not at fault."""
 ATTEMPTS = 3
-"""How often a job is tried that a runner fails at by no fault of the job."""
+"""Tries of a job that fails because of the runner."""
 LONGEST_PAUSE = 900
-"""Seconds for which the duplicate of a running job's message is hidden at most."""
+"""The most seconds for which a duplicate message of a running job is hidden."""
 PATIENT_DELIVERIES = 4
-"""Deliveries after which that pause doubles each time, so that the duplicate of a long job's
-message does not end in the dead-letter queue."""
+"""Deliveries after which that time doubles with each, so that a duplicate message of a long job
+does not become a dead letter."""
 LONG_WAIT = timedelta(seconds=5)
-"""How long a job may have waited before the runner first looks whether its flow still wants it."""
-TELLING_PATIENCE = (0.2, 0.5, 1, 2, *[5] * 60)
-"""Seconds between attempts to record a result while AWS cannot be reached: five minutes in all,
-since a job that ran for an hour should not run again for an outage of one."""
+"""How long a job may wait before the runner first checks that its flow was not stopped."""
+RECORDING_PAUSES = (0.2, 0.5, 1, 2, *[5] * 60)
+"""Seconds between attempts to record a result while AWS cannot be reached. Five minutes in all, so
+that a short outage does not make a long job run again."""
 
 
 @dataclass(frozen=True)
 class HandleRequest:
-    """Leases the job that a message asks for, has it run, tells the result, deletes the message.
+    """Leases the job of a message, runs it, records and publishes the result, deletes the message.
 
     `records` makes a view of the jobs table for one job.
     """
@@ -57,8 +57,8 @@ class HandleRequest:
     term: timedelta
 
     def __call__(self, message: Message) -> None:
-        """Do all there is to do for this delivery. What it raises leaves the message in the queue,
-        where it becomes visible again by itself.
+        """Handle one delivery. If this raises, the message stays in the queue and becomes visible
+        again.
         """
         try:
             event, request = read_request(message.body)
@@ -76,7 +76,7 @@ class HandleRequest:
             self._refuse(message, f"{describe(error)}; tried {message.received} times")
 
     def _refuse(self, message: Message, reason: str) -> None:
-        """Tell who asked for the job that it is lost, and put the message away."""
+        """Publish that the job is lost, and move the message to the dead-letter queue."""
         self.telemetry.logger.error("request refused", reason=reason)
         answer = answer_to(message.body, f"no runner can do this: {reason}", utc_now())
         if answer:
@@ -100,9 +100,10 @@ class HandleRequest:
         return outcome.reason or f"given up after {lease.attempt} attempts"
 
     def _is_dropped(self, message: Message, lease: Lease) -> bool:
-        """Whether the job was dropped unseen, since its flow was stopped.
+        """Drop the job without a result if its flow was stopped; whether it was dropped.
 
-        Nobody waits for the end of a build or a gate then. A deployment does, before it rolls back.
+        Nothing waits for the result of a build or a gate of a stopped flow. A deployment waits for
+        that of its jobs before it rolls back.
         """
         job = lease.job
         if job.despite_stop or job.environment or not self.stopped_because(lease.cause.flow_id):
@@ -121,10 +122,10 @@ class HandleRequest:
             result = lost(lease, f"the runner failed at it: {describe(error)}")
         if result is None:
             return self._let_go(message, lease)
-        outcome = self._tell(lease, result)
-        if is_told(outcome):
+        outcome = self._record(lease, result)
+        if is_recorded(outcome):
             self.queue.delete(message)
-        return result.state if lease.spoke(outcome) else f"ignored: {outcome.reason}"
+        return result.state if lease.is_finisher(outcome) else f"ignored: {outcome.reason}"
 
     def _keeper(self, message: Message, lease: Lease) -> LeaseKeeper:
         return LeaseKeeper(
@@ -133,7 +134,7 @@ class HandleRequest:
 
     def _let_go(self, message: Message, lease: Lease) -> str:
         order = lease.stop.order
-        if order and order.why is Why.SHUTDOWN:
+        if order and order.why is StopCause.SHUTDOWN:
             lease.release()
             self.queue.hide(message, 0)
         return f"let go: {order.reason}" if order else "let go"
@@ -143,7 +144,7 @@ class HandleRequest:
         self.queue.hide(message, 1 << message.received)
         return "put back: the runner failed at it"
 
-    def _tell(self, lease: Lease, result: JobResult) -> Outcome[JobRun]:
+    def _record(self, lease: Lease, result: JobResult) -> Outcome[JobRun]:
         for pause in self._pauses():
             try:
                 return lease.finish(result)
@@ -155,7 +156,7 @@ class HandleRequest:
         return lease.finish(result)
 
     def _pauses(self) -> Iterator[float]:
-        for pause in TELLING_PATIENCE:
+        for pause in RECORDING_PAUSES:
             if self.shutdown.begun.is_set():
                 return
             yield pause
@@ -165,8 +166,9 @@ class HandleRequest:
 
 
 def read_request(body: str) -> tuple[Event[EventData], JobRequested]:
-    """The event in a message of the jobs queue. Raises RefusedMessageError if it is none that a
-    runner can act on.
+    """The event in a message of the jobs queue.
+
+    Raises RefusedMessageError for anything that a runner does not handle.
     """
     event = decode(body)
     if not isinstance(event.data, JobRequested):
@@ -175,7 +177,7 @@ def read_request(body: str) -> tuple[Event[EventData], JobRequested]:
 
 
 def started_event(lease: Lease) -> Event[EventData]:
-    """The event that says that a job has been running for a moment."""
+    """The event that says that a job is running."""
     job = lease.job
     data = JobStarted(
         job_id=job.job_id,

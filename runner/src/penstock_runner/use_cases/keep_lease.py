@@ -1,4 +1,4 @@
-"""Keeps a job's lease while the runner works for the job, and finds out when it must stop."""
+"""Extends a job's lease while the runner works for the job, and detects when it must stop."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,27 +6,27 @@ from threading import Event, Thread
 from time import monotonic
 from types import TracebackType
 
-from penstock_runner.domain.interruption import Why
+from penstock_runner.domain.interruption import StopCause
 from penstock_runner.domain.ports import JobQueue, Message
 from penstock_runner.use_cases.lease import Lease
 from penstock_shared.observability import Telemetry
 
 FIRST_LOOK = 0.3
-"""Seconds that a job may take before anybody hears of it: most checks of small things are over
-by then, and cost no message, no write and no read beside those of their lease."""
+"""Seconds before a running job is announced. Most small checks end earlier, and cost no message,
+write or read beside those of their lease."""
 LOOK_EVERY = 0.5
-"""Seconds between two looks at whether the flow was stopped."""
+"""Seconds between two checks whether the flow was stopped."""
 BEATS_PER_TERM = 3
-"""A lease is extended so often before it would end: two beats may be lost."""
+"""A lease is extended this often in its term, so two extensions may fail."""
 StoppedBecause = Callable[[str], str | None]
-"""Why the flow of that id was stopped; None if it was not."""
+"""Returns why the flow of this id was stopped; None if it was not."""
 
 
 @dataclass
 class LeaseKeeper:
-    """A context manager around the work for one job; its thread lives as long.
+    """A context manager around the work for one job, with a thread of the same lifetime.
 
-    `announce` says that the job runs, `stopped_because` tells why its flow was stopped, if it was.
+    `announce` publishes that the job runs.
     """
 
     lease: Lease
@@ -77,7 +77,7 @@ class LeaseKeeper:
             return
         outcome = self.lease.extend()
         if not outcome.applied:
-            self.lease.stop.give(Why.LEASE_LOST, outcome.reason)
+            self.lease.stop.give(StopCause.LEASE_LOST, outcome.reason)
             return
         self.queue.hide(self.message, visibility_of(self.lease))
 
@@ -85,19 +85,19 @@ class LeaseKeeper:
         try:
             action()
         except Exception:
-            # The next beat tries again; a lease that cannot be extended ends by itself.
+            # The next beat tries again; a lease that is not extended ends by itself.
             self.telemetry.logger.warning(complaint, exc_info=True)
 
 
 def stop_if_unwanted(lease: Lease, stopped_because: StoppedBecause) -> None:
-    """Order the job to stop if its flow was stopped, unless it is what undoes that flow."""
+    """Order the job to stop if its flow was stopped, unless the job undoes that flow."""
     if lease.job.despite_stop:
         return
     reason = stopped_because(lease.cause.flow_id)
     if reason is not None:
-        lease.stop.give(Why.CANCELLED, reason)
+        lease.stop.give(StopCause.CANCELLED, reason)
 
 
 def visibility_of(lease: Lease) -> int:
-    """Seconds for which the message of a leased job is nobody else's: never less than the lease."""
+    """Seconds for which the message of a leased job stays hidden: longer than the lease."""
     return int(lease.term.total_seconds()) + 1

@@ -1,4 +1,4 @@
-"""One runner's hold on one job."""
+"""One runner's lease of one job."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from penstock_shared.persistence.outbox import Records
 
 @dataclass
 class Lease:
-    """What one runner does to the record of one job. `attempt` is 0 until the lease is taken."""
+    """One runner's changes of the record of one job. `attempt` is 0 until the lease is taken."""
 
     records: Records[JobRun]
     cause: Cause
@@ -26,7 +26,7 @@ class Lease:
     started_at: datetime = field(init=False)
 
     def take(self) -> Outcome[JobRun]:
-        """Try to lease the job: an applied outcome whose record is leased says that it is ours."""
+        """Try to lease the job. It is leased if the outcome is applied and its record is leased."""
         asked_at = monotonic()
         now = self.records.clock()
         claim = Claim(self.cause.flow_id, self.job, self.runner, now, now + self.term)
@@ -38,7 +38,7 @@ class Lease:
         return outcome
 
     def extend(self) -> Outcome[JobRun]:
-        """Hold on for another term. Anything but an applied outcome: the job is not ours."""
+        """Extend the lease by a term. Unless the outcome is applied, the lease is lost."""
         asked_at = monotonic()
         until = self.records.clock() + self.term
         outcome = self._change(lambda run: job_run.extend(run, self.attempt, until))
@@ -47,16 +47,18 @@ class Lease:
         return outcome
 
     def release(self) -> Outcome[JobRun]:
-        """Give the job back unfinished."""
+        """Release the job unfinished."""
         return self._change(lambda run: job_run.release(run, self.attempt))
 
     def finish(self, result: JobResult) -> Outcome[JobRun]:
-        """Record and say the result, unless the job is another attempt's by now."""
+        """Record and publish the result, unless another attempt has begun."""
         return self._change(lambda run: job_run.finish(run, result))
 
-    def spoke(self, outcome: Outcome[JobRun]) -> bool:
-        """Whether it was this attempt that finished the job."""
-        return is_told(outcome) and bool(outcome.record and outcome.record.attempt == self.attempt)
+    def is_finisher(self, outcome: Outcome[JobRun]) -> bool:
+        """Whether this attempt finished the job."""
+        return is_recorded(outcome) and bool(
+            outcome.record and outcome.record.attempt == self.attempt
+        )
 
     def _change(self, decide: job_run.Decide, *, expect_new: bool = False) -> Outcome[JobRun]:
         return self.records.change(
@@ -67,6 +69,6 @@ class Lease:
         self.stop.hold_until(moment + self.term.total_seconds(), monotonic())
 
 
-def is_told(outcome: Outcome[JobRun]) -> bool:
-    """Whether there is a result and it is out, be it by this write or by an earlier one."""
+def is_recorded(outcome: Outcome[JobRun]) -> bool:
+    """Whether the result is recorded and published, by this write or an earlier one."""
     return outcome.result in {Result.APPLIED, Result.ALREADY_DONE}

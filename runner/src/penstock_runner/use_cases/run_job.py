@@ -1,10 +1,10 @@
-"""Run one attempt of a job, from its source to its outputs."""
+"""Runs one attempt of a job, from its source to its outputs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from penstock_runner.domain.environment import Host, environment_of
-from penstock_runner.domain.interruption import StopSignal, Why
+from penstock_runner.domain.interruption import StopCause, StopSignal
 from penstock_runner.domain.ports import Command, JobLog, OpenLog, Shell, Site, Workshop
 from penstock_runner.domain.results import Ending, result_of
 from penstock_runner.errors import JobError, JobInterruptedError
@@ -26,9 +26,9 @@ class RunJob:
     clock: Clock
 
     def __call__(self, lease: Lease) -> JobResult | None:
-        """The result of the leased attempt; None if it is not ours to tell.
+        """The result of the leased attempt.
 
-        It is not when the lease was lost or the runner shuts down: the job is to run again.
+        None if the lease was lost or the runner shuts down: the job must run again.
         """
         log = self.open_log(stream_of(lease), lease.job.run)
         ended = self._attempt(lease, log)
@@ -72,13 +72,13 @@ def stream_of(lease: Lease) -> str:
 
 
 def _judged(ending: Ending, problems: Sequence[str]) -> Ending:
-    """A command that failed is told as it ended; one that succeeded must leave what it should."""
+    """Fail a command that succeeded without its required outputs; keep any other ending."""
     if ending.state is JobState.SUCCEEDED and problems:
         return Ending(JobState.FAILED, ending.exit_code, "; ".join(problems))
     return ending
 
 
 def _interrupted(stop: StopSignal) -> tuple[Ending, Outputs] | None:
-    if stop.order and stop.order.why is Why.CANCELLED:
+    if stop.order and stop.order.why is StopCause.CANCELLED:
         return Ending(JobState.CANCELLED, reason=stop.order.reason), ()
     return None

@@ -1,4 +1,4 @@
-"""Cancel the running jobs of a stopped flow, and tell runners of it."""
+"""Marks stopped flows, so that runners cancel their jobs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,19 +11,19 @@ from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.persistence.outbox import Records
 
 FRESH = 0.5
-"""Seconds for which it is taken for true that a flow was not stopped."""
+"""Seconds for which a runner relies on having found no mark."""
 MOST_SEEN = 1000
-"""Flows that a runner remembers."""
+"""The most flows whose state a runner caches."""
 
 
 @dataclass(frozen=True)
 class StopJobs:
-    """Leaves the mark that every runner with a job of this flow looks for."""
+    """Writes the mark that every runner with a job of this flow reads."""
 
     records: Records[StopMark]
 
     def __call__(self, event: Event[FlowStopped], cause: Cause) -> Outcome[StopMark]:
-        """Mark the flow as stopped. Doing so again changes nothing."""
+        """Mark the flow as stopped. Idempotent."""
         return self.records.change(
             stop_key_of(event.subject),
             cause,
@@ -34,8 +34,8 @@ class StopJobs:
 
 @dataclass(frozen=True)
 class FindStop:
-    """Looks for that mark: of one flow at most once in half a second, whatever number of its jobs
-    this runner has, and never again once it was found.
+    """Reads that mark: per flow at most once in half a second, however many of its jobs this runner
+    has, and never again once it is found.
     """
 
     records: Records[StopMark]
