@@ -18,7 +18,7 @@ from bench.penstock_subject import PenstockSubject
 from bench.pushes import WorkloadRepository
 from bench.report import Report
 from bench.workloads import Latency, Subject, latency, throughput
-from penstock.errors import PenstockError
+from penstock.errors import CommandError
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results.jsonl"
@@ -115,7 +115,7 @@ def _running(subject: Subject) -> Iterator[None]:
         subject.start()
         yield
     except BaseException:
-        with suppress(BenchError, PenstockError):  # the first failure is the one to tell
+        with suppress(BenchError, CommandError):  # the first failure is the one to tell
             subject.stop()
         raise
     subject.stop()
@@ -153,7 +153,7 @@ def _parts(bench: Bench, arguments: argparse.Namespace) -> Iterator[Callable[[],
 def _attempt(part: Callable[[], None], console: Console) -> bool:
     try:
         part()
-    except (BenchError, PenstockError) as error:
+    except (BenchError, CommandError) as error:
         console.print(f"Not measured: {error}", style="red", markup=False, highlight=False)
         return False
     return True

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from penstock.project import PROJECT_ROOT
-from penstock_shared.contracts.commands import Command, command_topics
+from penstock_shared.contracts.commands import FlowCommand, command_topics
 from penstock_shared.contracts.event import Topic, known_event_types
 from penstock_shared.messaging.routes import Routes, route_of
 
@@ -68,7 +68,7 @@ def routed(service: str) -> set[tuple[str, str]]:
         for kind in kinds
         if route_of(table, known_event_types()[kind])
     }
-    commands = {(kind.topic, BY_HAND) for kind in table if issubclass(kind, Command)}
+    commands = {(kind.topic, BY_HAND) for kind in table if issubclass(kind, FlowCommand)}
     return events | commands
 
 

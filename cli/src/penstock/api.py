@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from penstock.errors import NoStackError, NotFoundError, PenstockError, UsageError
+from penstock.errors import CommandError, NoStackError, NotFoundError, UsageError
 from penstock.flows import FlowJson, LogJson
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ NEWEST = 500
 """Flows among which a prefix is looked up."""
 
 
-class ApiError(PenstockError):
+class ApiError(CommandError):
     """The API answered with an error, or with something that is not JSON."""
 
 

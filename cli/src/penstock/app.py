@@ -23,7 +23,7 @@ from penstock.commands.run import run
 from penstock.commands.show import show
 from penstock.commands.up import up
 from penstock.commands.validate import validate
-from penstock.errors import ExitCode, PenstockError
+from penstock.errors import CommandError, ExitCode
 
 
 class _Penstock(TyperGroup):
@@ -32,7 +32,7 @@ class _Penstock(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except PenstockError as error:
+        except CommandError as error:
             _say(str(error))
             raise typer.Exit(error.exit_code) from error
 

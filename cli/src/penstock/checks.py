@@ -14,7 +14,7 @@ from typing import Any
 from penstock.connection import Connection, connect, embedded
 from penstock.embedded import find_home
 from penstock.embedded.processes import ProcessBook
-from penstock.errors import NoStackError, PenstockError
+from penstock.errors import CommandError, NoStackError
 from penstock.project import EMULATOR_PYTHON, NODE, OSLS, PROJECT_ROOT
 
 OLDEST_PYTHON = (3, 11)
@@ -77,7 +77,7 @@ def checks_of_a_stage(stage: str | None, profile: str | None) -> Iterator[Check]
     """Whether a stage on AWS works."""
     try:
         connection = connect(stage, profile)
-    except PenstockError as error:
+    except CommandError as error:
         yield Check("AWS", Health.PROBLEM, str(error), "docs/deploy-aws.md says how to deploy.")
         return
     yield Check("AWS", Health.OK, connection.name)
@@ -168,7 +168,7 @@ def _guarded(name: str, check: Callable[[], Check], cure: str) -> Check:
 
     try:
         return check()
-    except (PenstockError, BotoCoreError, ClientError) as error:
+    except (CommandError, BotoCoreError, ClientError) as error:
         return Check(name, Health.PROBLEM, str(error), cure)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from penstock.api import Api
-from penstock.errors import NoStackError, PenstockError
+from penstock.errors import CommandError, NoStackError
 
 if TYPE_CHECKING:
     import httpx
@@ -15,7 +15,7 @@ TIMEOUT = 30.0
 _Signing: TypeAlias = "Generator[httpx.Request, httpx.Response, None]"
 
 
-class AwsError(PenstockError):
+class AwsError(CommandError):
     """A call to AWS failed."""
 
 

@@ -15,31 +15,31 @@ class ExitCode(IntEnum):
     REFUSED = 5
 
 
-class PenstockError(Exception):
+class CommandError(Exception):
     """An error for a person, shown without a traceback: what happened, where, what to do."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.FAILURE
 
 
-class UsageError(PenstockError):
+class UsageError(CommandError):
     """The arguments of the command are invalid."""
 
     exit_code = ExitCode.USAGE
 
 
-class NoStackError(PenstockError):
+class NoStackError(CommandError):
     """There is no stack, or it does not answer."""
 
     exit_code = ExitCode.NO_STACK
 
 
-class NotFoundError(PenstockError):
+class NotFoundError(CommandError):
     """There is no such flow, job or file."""
 
     exit_code = ExitCode.NOT_FOUND
 
 
-class RefusedError(PenstockError):
+class RefusedError(CommandError):
     """The request is valid, but the state of the flow does not allow it."""
 
     exit_code = ExitCode.REFUSED

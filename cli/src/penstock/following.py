@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 
 from penstock.api import Api
-from penstock.errors import NotFoundError, PenstockError
+from penstock.errors import CommandError, NotFoundError
 from penstock.flows import FINAL, FlowJson, JobJson, StageJson, jobs_of, moment, name_of
 from penstock.rendering import flow_view
 from penstock.words import lasted, mark_of, now
@@ -22,7 +22,7 @@ SILENCE = timedelta(minutes=2)
 Reached = Callable[[FlowJson], bool]
 
 
-class PatienceError(PenstockError):
+class PatienceError(CommandError):
     """A flow did not reach the awaited state in time."""
 
 

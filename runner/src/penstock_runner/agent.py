@@ -9,7 +9,7 @@ from types import FrameType
 
 from penstock_runner.adapters.queue import SqsJobQueue
 from penstock_runner.domain.interruption import Shutdown
-from penstock_runner.domain.ports import Message
+from penstock_runner.domain.ports import Delivery
 from penstock_shared.observability import Telemetry
 
 SHUTDOWN_PATIENCE = 8.0
@@ -26,7 +26,7 @@ class Agent:
     """Receives messages, hides them for `hidden_for` seconds, and passes them to `handle`."""
 
     queue: SqsJobQueue
-    handle: Callable[[Message], None]
+    handle: Callable[[Delivery], None]
     shutdown: Shutdown
     telemetry: Telemetry
     slots: int

@@ -36,7 +36,7 @@ from penstock_runner.use_cases.keep_lease import BEATS_PER_TERM
 from penstock_runner.use_cases.run_job import RunJob
 from penstock_runner.use_cases.stop_jobs import FindStop
 from penstock_shared import aws
-from penstock_shared.aws.wire import Limits
+from penstock_shared.aws.wire import WireLimits
 from penstock_shared.clock import utc_now
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.persistence.dynamodb import DynamoRecordStore
@@ -66,7 +66,7 @@ class Clients:
     def of(cls, settings: RunnerSettings) -> "Clients":
         """Clients with a connection for every thread that may need one."""
         count = settings.penstock_runner_slots * _THREADS_PER_SLOT + 1
-        prompt, polling = (Limits(_CONNECTING, read, count) for read in (_PROMPT, _LONG_POLL))
+        prompt, polling = (WireLimits(_CONNECTING, read, count) for read in (_PROMPT, _LONG_POLL))
         return cls(
             dynamodb=aws.tuned_client("dynamodb", prompt, attempts=2),
             sqs=aws.tuned_client("sqs", polling, attempts=2),

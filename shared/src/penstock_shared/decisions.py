@@ -45,7 +45,7 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True)
-class Change(Generic[R]):
+class Write(Generic[R]):
     """Write this record, and publish these events.
 
     `by_way_of` are the records in between when several decisions were made in turn.
@@ -74,7 +74,7 @@ def stale(reason: str) -> Refusal:
     return Refusal(Result.STALE, reason)
 
 
-Decision = Change[R] | Refusal
+Decision = Write[R] | Refusal
 
 
 def in_turn(known: R | None, steps: Iterable[Callable[[R | None], Decision[R]]]) -> Decision[R]:
@@ -92,7 +92,7 @@ def in_turn(known: R | None, steps: Iterable[Callable[[R | None], Decision[R]]])
         else:
             passed += (*decision.by_way_of, decision.record)
             says += decision.says
-    return Change(passed[-1], says, passed[:-1]) if passed else refusal
+    return Write(passed[-1], says, passed[:-1]) if passed else refusal
 
 
 @dataclass(frozen=True)

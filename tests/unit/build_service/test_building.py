@@ -12,7 +12,7 @@ from build_service.domain.build import Build, BuildState, overdue
 from build_service.domain.errors import SourceError, SourceUnavailableError
 from build_service.domain.repository import Repository, clone_url_key
 from build_service.use_cases.keep_order import KeepOrder
-from build_service.use_cases.record_job import RecordJob
+from build_service.use_cases.record_job import RecordBuildJob
 from build_service.use_cases.start_build import StartBuild
 from build_service.use_cases.stop_build import StopBuild
 from penstock_shared.contracts.events import (
@@ -27,7 +27,7 @@ from penstock_shared.contracts.events import (
 )
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.contracts.plan import Plan
-from penstock_shared.decisions import Change, Outcome, Result
+from penstock_shared.decisions import Outcome, Result, Write
 from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import Plans, load_plan
@@ -95,7 +95,7 @@ class Room:
         return self.take_in(*(result_of(job, **given) for job in jobs))
 
     def take_in(self, *results: JobResult) -> Outcome[Build]:
-        record = RecordJob(self.records, self.plans, self.artifacts, self.clock)
+        record = RecordBuildJob(self.records, self.plans, self.artifacts, self.clock)
         finished = [an_event(JobFinished(result=result)) for result in results]
         return record(finished, a_cause(results[0].record))
 
@@ -292,7 +292,7 @@ def test_a_build_that_nobody_answers_fails_with_what_it_waited_for(room: Room) -
 
     decision = overdue(waiting, room.clock())
 
-    assert isinstance(decision, Change)
+    assert isinstance(decision, Write)
     assert decision.record.state is BuildState.FAILED
     assert "its build jobs" in decision.record.reason
 
@@ -300,7 +300,7 @@ def test_a_build_that_nobody_answers_fails_with_what_it_waited_for(room: Room) -
 def test_a_build_in_time_is_left_alone(room: Room) -> None:
     room.start()
 
-    assert not isinstance(overdue(room.records.get(FLOW_ID), room.clock()), Change)
+    assert not isinstance(overdue(room.records.get(FLOW_ID), room.clock()), Write)
 
 
 def test_a_small_snapshot_costs_one_call(room: Room) -> None:

@@ -8,7 +8,7 @@ from build_service.domain.build import Build
 from build_service.domain.errors import BuildError
 from build_service.domain.limits import JOB_BYTES, check_limits
 from build_service.use_cases.keep_order import KeepOrder
-from build_service.use_cases.record_job import RecordJob
+from build_service.use_cases.record_job import RecordBuildJob
 from build_service.use_cases.start_build import StartBuild
 from penstock_shared.configuration.model import MOST_COMPONENTS
 from penstock_shared.configuration.rules import MOST_GATE_JOBS
@@ -91,7 +91,7 @@ def test_the_largest_flow_stays_small_in_every_message_and_record() -> None:
         )
         for job in jobs
     ]
-    RecordJob(records, plans, memo, clock)(finished, a_cause())
+    RecordBuildJob(records, plans, memo, clock)(finished, a_cause())
 
     plan = load_plan(objects, said.only(BuildCompleted)[0].flow.plan)
     assert (len(plan.components), len(plan.gates)) == (MOST_COMPONENTS, MOST_GATE_JOBS)

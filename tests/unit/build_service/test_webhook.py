@@ -14,7 +14,7 @@ from build_service.domain.build import Build, BuildState
 from build_service.domain.errors import WebhookError
 from build_service.domain.push import Ignored
 from build_service.handlers import webhook
-from build_service.use_cases.receive_push import Received, ReceivePush
+from build_service.use_cases.receive_push import ReceivedPush, ReceivePush
 from build_service.use_cases.stop_build import StopBuild
 from penstock_shared.contracts.events import BuildRequested, FlowAborted
 from penstock_shared.github import commit_object, delivery_headers, push_event, signature_of
@@ -47,7 +47,7 @@ def receive(records: Records[Build]) -> ReceivePush:
     return ReceivePush(records, FORGES, FakeClock())
 
 
-def send(receive: ReceivePush, push: Any, **headers: str) -> Received | Ignored:
+def send(receive: ReceivePush, push: Any, **headers: str) -> ReceivedPush | Ignored:
     body = json.dumps(push).encode()
     return receive(SECRET, body, headers_for(body, **headers))
 
@@ -55,7 +55,7 @@ def send(receive: ReceivePush, push: Any, **headers: str) -> Received | Ignored:
 def test_a_push_starts_a_flow(receive: ReceivePush, records: Records[Build]) -> None:
     received = send(receive, a_push())
 
-    assert isinstance(received, Received)
+    assert isinstance(received, ReceivedPush)
     assert received.started
     build = records.get(received.flow_id)
     assert build
@@ -73,8 +73,8 @@ def test_five_deliveries_at_once_are_one_flow(
         answers = list(pool.map(lambda _: send(receive, a_push()), range(5)))
 
     assert isinstance(records.publisher, RecordingPublisher)
-    assert len({answer.flow_id for answer in answers if isinstance(answer, Received)}) == 1
-    assert sum(answer.started for answer in answers if isinstance(answer, Received)) == 1
+    assert len({answer.flow_id for answer in answers if isinstance(answer, ReceivedPush)}) == 1
+    assert sum(answer.started for answer in answers if isinstance(answer, ReceivedPush)) == 1
     assert len({event.id for event in records.publisher.said}) == 1
 
 
@@ -82,8 +82,8 @@ def test_two_webhooks_of_one_push_are_one_flow(receive: ReceivePush) -> None:
     first = send(receive, a_push(), **{"x-github-delivery": "d-1"})
     second = send(receive, a_push(), **{"x-github-delivery": "d-2"})
 
-    assert isinstance(first, Received)
-    assert second == Received(first.flow_id, started=False)
+    assert isinstance(first, ReceivedPush)
+    assert second == ReceivedPush(first.flow_id, started=False)
 
 
 @pytest.mark.parametrize(
@@ -165,14 +165,14 @@ def test_a_flow_that_was_aborted_before_its_push_is_seen_and_stays_stopped(
     receive: ReceivePush, records: Records[Build]
 ) -> None:
     expected = send(ReceivePush(fake_records(), FORGES, FakeClock()), a_push())
-    assert isinstance(expected, Received)
+    assert isinstance(expected, ReceivedPush)
     flow_id = expected.flow_id
     stopped = an_event(FlowAborted(reason="not today", by="grace"), flow_id)
     StopBuild(records)(stopped, a_cause(flow_id))
 
     answer = send(receive, a_push())
 
-    assert answer == Received(flow_id, started=False, stopped="not today (by grace)")
+    assert answer == ReceivedPush(flow_id, started=False, stopped="not today (by grace)")
     assert send(receive, a_push()) == answer
     assert isinstance(records.publisher, RecordingPublisher)
     # The monitor lists a flow by its request.

@@ -15,9 +15,9 @@ from deployer_service.domain.environment.model import (
     standing_of,
 )
 from deployer_service.domain.flow import Flow as FlowRecord
-from deployer_service.domain.flow import FlowState
+from deployer_service.domain.flow import FlowPermit
 from penstock_shared.contracts.plan import EnvironmentMode
-from penstock_shared.decisions import Change, Refusal, Result
+from penstock_shared.decisions import Refusal, Result, Write
 from tests.support.builders import NOW
 
 KEY = "environment#acme/shop#staging"
@@ -160,7 +160,7 @@ def claimed(*claims: Claim, mode: EnvironmentMode = QUEUE) -> Environment:
     environment = Environment(key=KEY)
     for wanted in claims:
         decision = claim(environment, KEY, mode, wanted, NOW)
-        environment = decision.record if isinstance(decision, Change) else environment
+        environment = decision.record if isinstance(decision, Write) else environment
     return environment
 
 
@@ -211,7 +211,7 @@ def test_those_who_are_overtaken_in_line_are_called_to_hear_of_it() -> None:
 
     decision = claim(environment, KEY, SUPERSEDE, a_claim(3), NOW)
 
-    assert isinstance(decision, Change)
+    assert isinstance(decision, Write)
     assert [event.identity() for event in decision.says] == ["d2:1"]
     assert standing_of(decision.record, "d2") is Standing.RETIRED
 
@@ -219,11 +219,11 @@ def test_those_who_are_overtaken_in_line_are_called_to_hear_of_it() -> None:
 def test_a_rollback_is_never_overtaken_and_goes_first() -> None:
     environment = claimed(a_claim(3), a_claim(4), mode=SUPERSEDE)
     decision = claim_back(environment, a_claim(1, rollback=True), NOW)
-    assert isinstance(decision, Change)
+    assert isinstance(decision, Write)
 
     after = claim(decision.record, KEY, SUPERSEDE, a_claim(5), NOW)
 
-    assert isinstance(after, Change)
+    assert isinstance(after, Write)
     assert [waiting.deployment_id for waiting in after.record.waiting] == ["d1", "d5"]
 
 
@@ -235,10 +235,10 @@ def test_the_sweeper_frees_what_a_vanished_holder_left_and_comes_again_for_the_o
     goes = look_again(environment, a_claim(1), later, vanished=True)
     other = look_again(environment, a_claim(2), later, vanished=True)
 
-    assert isinstance(stays, Change)
+    assert isinstance(stays, Write)
     assert stays.record.deadline
     assert stays.record.deadline > later
-    assert isinstance(goes, Change)
+    assert isinstance(goes, Write)
     assert goes.record.holder is None
     assert isinstance(other, Refusal)
 
@@ -267,4 +267,4 @@ def test_nothing_leaves_a_final_state_and_nothing_deploys_again(
 
 
 def test_a_stopped_flow_stays_stopped() -> None:
-    assert not FlowRecord.allows(FlowState.STOPPED, FlowState.OPEN)
+    assert not FlowRecord.allows(FlowPermit.STOPPED, FlowPermit.OPEN)

@@ -23,7 +23,7 @@ from deployer_service.use_cases.perform_step import PerformStep
 from deployer_service.use_cases.record_result import RecordJobs, RecordResults
 from deployer_service.use_cases.start_deployment import StartDeployment
 from deployer_service.use_cases.stop_flow import StopFlow
-from deployer_service.use_cases.sweep import Sweep
+from deployer_service.use_cases.sweep import SweepOverdue
 from penstock_shared.contracts.change import Forge
 from penstock_shared.contracts.drivers.command import CommandDeploy
 from penstock_shared.contracts.drivers.function import LambdaDeploy
@@ -298,7 +298,7 @@ class World:
         self.settle()
 
     def sweep(self) -> int:
-        swept = Sweep(self.ledger, StopFlow(self.ledger), Telemetry("deployer"))()
+        swept = SweepOverdue(self.ledger, StopFlow(self.ledger), Telemetry("deployer"))()
         self.take_in()
         return swept
 

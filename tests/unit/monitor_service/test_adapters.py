@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from monitor_service.adapters.fact_table import FactTable
-from monitor_service.adapters.job_logs import JobLogs
+from monitor_service.adapters.job_logs import JobLogStreams
 from monitor_service.adapters.plan_objects import REMEMBERED, PlanObjects
 from monitor_service.domain.errors import BadRequestError
 from monitor_service.domain.facts import FLOW, FlowFacts, facts_of
@@ -173,13 +173,13 @@ def test_no_item_of_a_thousand_components_is_larger_than_100_kb(table: FactTable
 
 
 @pytest.fixture
-def logs(aws: None) -> JobLogs:
+def logs(aws: None) -> JobLogStreams:
     client = boto3.client("logs", region_name="us-east-1")
     client.create_log_group(logGroupName=GROUP)
-    return JobLogs(client, GROUP)
+    return JobLogStreams(client, GROUP)
 
 
-def test_a_log_is_read_in_order_with_its_times(logs: JobLogs) -> None:
+def test_a_log_is_read_in_order_with_its_times(logs: JobLogStreams) -> None:
     logs.client.create_log_stream(logGroupName=GROUP, logStreamName="job/1")
     assert logs.read("job/1", "").lines == []
     # CloudWatch refuses what is older than two weeks.
@@ -196,11 +196,11 @@ def test_a_log_is_read_in_order_with_its_times(logs: JobLogs) -> None:
     assert (again.lines, again.next) == ([], page.next)
 
 
-def test_a_stream_that_is_not_there_yet_is_empty(logs: JobLogs) -> None:
+def test_a_stream_that_is_not_there_yet_is_empty(logs: JobLogStreams) -> None:
     assert logs.read("job/1", "").lines == ()
 
 
-def test_a_token_that_is_none_is_refused(logs: JobLogs) -> None:
+def test_a_token_that_is_none_is_refused(logs: JobLogStreams) -> None:
     logs.client.create_log_stream(logGroupName=GROUP, logStreamName="job/1")
     with pytest.raises(BadRequestError, match="after"):
         logs.read("job/1", "x")

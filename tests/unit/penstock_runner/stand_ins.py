@@ -9,7 +9,7 @@ from typing import Any
 
 from penstock_runner.domain.interruption import Shutdown, StopSignal
 from penstock_runner.domain.job_run import JobRun
-from penstock_runner.domain.ports import Kept, Message, Site
+from penstock_runner.domain.ports import Delivery, Kept, Site
 from penstock_runner.use_cases.lease import Lease
 from penstock_shared.contracts.event import encode, make_event
 from penstock_shared.contracts.events import JobRequested
@@ -50,8 +50,8 @@ def a_request(job: Job | None = None, hop: int = 3) -> str:
     return encode(event)
 
 
-def a_message(body: str | None = None, received: int = 1) -> Message:
-    return Message(a_request() if body is None else body, "receipt", received)
+def a_message(body: str | None = None, received: int = 1) -> Delivery:
+    return Delivery(a_request() if body is None else body, "receipt", received)
 
 
 @dataclass
@@ -103,17 +103,17 @@ def silent_records(clock: FakeClock | None = None) -> Records[Any]:
 class FakeQueue:
     """Remembers what was done with messages."""
 
-    deleted: list[Message] = field(default_factory=list)
+    deleted: list[Delivery] = field(default_factory=list)
     hidden: list[int] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
-    def delete(self, message: Message) -> None:
+    def delete(self, message: Delivery) -> None:
         self.deleted.append(message)
 
-    def hide(self, message: Message, seconds: int) -> None:
+    def hide(self, message: Delivery, seconds: int) -> None:
         self.hidden.append(seconds)
 
-    def refuse(self, message: Message, reason: str) -> None:
+    def refuse(self, message: Delivery, reason: str) -> None:
         self.refused.append(reason)
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from penstock_shared.contracts.events import BakeStarted, FlowFailed, JobFinished
-from penstock_shared.decisions import Change, Decision, Outcome, Record, Result, already_done
+from penstock_shared.decisions import Decision, Outcome, Record, Result, Write, already_done
 from penstock_shared.errors import ContentionError
 from penstock_shared.persistence.outbox import Records, Stored
 from penstock_shared.testing.fakes import InMemoryRecordStore, RecordingPublisher, fake_records
@@ -31,8 +31,8 @@ class Signal(Record):
     count: int = 0
 
 
-def turn(light: Light) -> Change[Signal]:
-    return Change(Signal(state=light), [FlowFailed(reason=f"turned {light}")])
+def turn(light: Light) -> Write[Signal]:
+    return Write(Signal(state=light), [FlowFailed(reason=f"turned {light}")])
 
 
 def green(known: Signal | None) -> Decision[Signal]:
@@ -132,11 +132,11 @@ def test_the_same_message_ten_times_at_once_has_one_effect(records: Records[Sign
 
 
 def test_changes_at_once_are_all_counted(records: Records[Signal]) -> None:
-    records.change("it", a_cause(), lambda _: Change(Signal(state=Light.RED)))
+    records.change("it", a_cause(), lambda _: Write(Signal(state=Light.RED)))
 
     def count(known: Signal | None) -> Decision[Signal]:
         assert known
-        return Change(known.model_copy(update={"count": known.count + 1}))
+        return Write(known.model_copy(update={"count": known.count + 1}))
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: records.change("it", a_cause(), count), range(20)))
@@ -178,7 +178,7 @@ def test_only_what_hands_the_flow_on_counts_as_a_round(records: Records[Signal])
     beside = JobFinished(result=a_result("1" * 20))
 
     records.change(
-        "it", a_cause(hop=5), lambda _: Change(Signal(state=Light.RED), [handed_on, beside])
+        "it", a_cause(hop=5), lambda _: Write(Signal(state=Light.RED), [handed_on, beside])
     )
 
     assert {event.type: event.hop for event in publisher(records).said} == {
@@ -219,4 +219,4 @@ class Step:
         if known and known.count >= self.number:
             return already_done()
         record = Signal(state=self.light, count=self.number)
-        return Change(record, [FlowFailed(reason=f"step {self.number}")])
+        return Write(record, [FlowFailed(reason=f"step {self.number}")])

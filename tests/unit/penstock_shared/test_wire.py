@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from penstock_shared.aws.wire import Limits, Wire, WireError
+from penstock_shared.aws.wire import Wire, WireError, WireLimits
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -104,7 +104,7 @@ def test_a_connection_that_dies_unseen_gets_a_second_try_on_a_fresh_one(peer: Pe
 
 def test_a_request_is_not_sent_twice_once_its_answer_has_begun(peer: Peer) -> None:
     peer.answers = [OK, b"HTTP/1.1 200 OK\r\nContent-Le", OK]
-    wire = Wire(peer.address, Limits(read=0.2))
+    wire = Wire(peer.address, WireLimits(read=0.2))
     ask(wire)
 
     with pytest.raises(WireError, match="timed out"):
@@ -152,7 +152,7 @@ def test_nobody_waits_longer_than_the_limit(peer: Peer) -> None:
     peer.answers = [b"", OK]
 
     with pytest.raises(WireError, match="timed out"):
-        ask(Wire(peer.address, Limits(read=0.05)))
+        ask(Wire(peer.address, WireLimits(read=0.05)))
 
 
 def test_nobody_there_is_a_wire_error() -> None:

@@ -16,14 +16,14 @@ from penstock_shared.contracts.events import (
 )
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.contracts.plan import Coverage, Plan
-from penstock_shared.decisions import Change, Outcome, Result
+from penstock_shared.decisions import Outcome, Result, Write
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import Plans, plan_reference, store_plan
 from penstock_shared.storage import ObjectStore
 from penstock_shared.testing.fakes import FakeClock, InMemoryMemo, RecordingPublisher, fake_records
 from test_runner_service.domain.run import RunState, TestRun, overdue
-from test_runner_service.use_cases.record_job import RecordJob
+from test_runner_service.use_cases.record_job import RecordGateJob
 from test_runner_service.use_cases.start_run import StartRun
 from test_runner_service.use_cases.stop_run import StopRun
 from tests.support.builders import (
@@ -69,7 +69,7 @@ class Room:
         return self.take_in(*finished)
 
     def take_in(self, *finished: JobFinished) -> Outcome[TestRun]:
-        record = RecordJob(self.records, self.objects, self.plans, self.verdicts, self.clock)
+        record = RecordGateJob(self.records, self.objects, self.plans, self.verdicts, self.clock)
         events = [an_event(data) for data in finished]
         return record(events, a_cause(finished[0].result.record))
 
@@ -271,7 +271,7 @@ def test_a_run_that_nobody_answers_fails_with_the_gates_it_waited_for(room: Room
 
     decision = overdue(room.records.get(FLOW_ID), room.plans.load, room.clock())
 
-    assert isinstance(decision, Change)
+    assert isinstance(decision, Write)
     assert decision.record.state is RunState.FAILED
     assert "waiting for unit (orders)" in decision.record.reason
 
@@ -324,7 +324,7 @@ def test_gates_that_wait_their_turn_are_not_overdue_while_others_end(room: Room)
     room.clock.advance(minutes=50)
 
     known = room.records.get(FLOW_ID)
-    assert not isinstance(overdue(known, room.plans.load, room.clock()), Change)
+    assert not isinstance(overdue(known, room.plans.load, room.clock()), Write)
 
 
 def test_a_run_of_many_gates_stays_small(room: Room) -> None:

@@ -1,7 +1,7 @@
-from penstock.errors import PenstockError
+from penstock.errors import CommandError
 
 
-class DemoError(PenstockError):
+class DemoError(CommandError):
     """The demo found something wrong."""
 
 

@@ -1,7 +1,7 @@
-from penstock.errors import PenstockError
+from penstock.errors import CommandError
 
 
-class EmbeddedError(PenstockError):
+class EmbeddedError(CommandError):
     """The embedded stack cannot do what was requested."""
 
 
@@ -17,5 +17,5 @@ class DeploymentError(EmbeddedError):
     """A stack could not be deployed to the emulator."""
 
 
-class RunnerError(EmbeddedError):
+class RunnerStartError(EmbeddedError):
     """A runner did not start."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.embedded.errors import RunnerError
+from penstock.embedded.errors import RunnerStartError
 from penstock.embedded.home import Home
 from penstock.embedded.processes import Process, ProcessBook
 from penstock.embedded.stack import KEY, Stack
@@ -64,10 +64,10 @@ def stop_runners(book: ProcessBook, except_for: Sequence[str] = ()) -> None:
 
 
 def check_runners(book: ProcessBook) -> None:
-    """Raise RunnerError, with the end of the log, when a runner has ended."""
+    """Raise RunnerStartError, with the end of the log, when a runner has ended."""
     for name, process in _runners_in(book.all()).items():
         if not process.is_alive():
-            raise RunnerError(
+            raise RunnerStartError(
                 f"{name} ended at once. The end of its log, {book.logs / name}.log:\n"
                 f"{book.last_words(name)}"
             )

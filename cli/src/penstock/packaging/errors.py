@@ -1,5 +1,5 @@
-from penstock.errors import PenstockError
+from penstock.errors import CommandError
 
 
-class PackagingError(PenstockError):
+class PackagingError(CommandError):
     """An artifact or a template could not be made."""

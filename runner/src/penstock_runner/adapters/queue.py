@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from penstock_runner.domain.ports import Message
+from penstock_runner.domain.ports import Delivery
 from penstock_shared.aws import errors
 
 LONGEST_POLL = 20
@@ -29,7 +29,7 @@ class SqsJobQueue:
     dead_letter_url: str
     poll: int
 
-    def receive(self, hidden_for: int) -> Message | None:
+    def receive(self, hidden_for: int) -> Delivery | None:
         """Wait for a message, and hide it from other receivers for this many seconds."""
         response = self.client.receive_message(
             QueueUrl=self.url,
@@ -40,22 +40,22 @@ class SqsJobQueue:
         )
         for message in response.get("Messages", []):
             received = int(message["Attributes"]["ApproximateReceiveCount"])
-            return Message(message["Body"], message["ReceiptHandle"], received)
+            return Delivery(message["Body"], message["ReceiptHandle"], received)
         return None
 
-    def delete(self, message: Message) -> None:
+    def delete(self, message: Delivery) -> None:
         """Delete the message; does nothing if it was received again or deleted since."""
         with _unless_too_late():
             self.client.delete_message(QueueUrl=self.url, ReceiptHandle=message.receipt)
 
-    def hide(self, message: Message, seconds: int) -> None:
+    def hide(self, message: Delivery, seconds: int) -> None:
         """Hide the message from all receivers for this time; 0 makes it visible at once."""
         with _unless_too_late():
             self.client.change_message_visibility(
                 QueueUrl=self.url, ReceiptHandle=message.receipt, VisibilityTimeout=seconds
             )
 
-    def refuse(self, message: Message, reason: str) -> None:
+    def refuse(self, message: Delivery, reason: str) -> None:
         """Move the message to the dead-letter queue, with the reason as an attribute."""
         attribute = {"DataType": "String", "StringValue": reason[:REASON_CHARACTERS]}
         self.client.send_message(

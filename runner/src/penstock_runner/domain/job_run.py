@@ -15,7 +15,7 @@ from pydantic import AwareDatetime
 from penstock_runner.domain.results import Ending, result_of
 from penstock_shared.contracts.events import JobFinished
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
-from penstock_shared.decisions import Change, Decision, Record, already_done, stale
+from penstock_shared.decisions import Decision, Record, Write, already_done, stale
 
 MAX_ATTEMPTS = 3
 """Attempts whose runner may die before the job is given up: the job probably kills it."""
@@ -59,7 +59,7 @@ class JobRun(Record):
         """Whether this is the current attempt of an unfinished job."""
         return self.state is not JobRunState.FINISHED and self.attempt == attempt
 
-    def is_of(self, claim: "Claim") -> bool:
+    def is_of(self, claim: "JobClaim") -> bool:
         """Whether this claim has written the record before, and only the answer was lost."""
         return (self.runner, self.started_at) == (claim.runner, claim.now)
 
@@ -73,7 +73,7 @@ def key_of(job_id: str) -> str:
 
 
 @dataclass(frozen=True)
-class Claim:
+class JobClaim:
     """A runner's request to lease a job."""
 
     flow_id: str
@@ -83,44 +83,44 @@ class Claim:
     until: datetime
 
 
-def take(current: JobRun | None, claim: Claim) -> Decision[JobRun]:
+def take(current: JobRun | None, claim: JobClaim) -> Decision[JobRun]:
     """Lease the job to the claiming runner if it is free; give it up after too many deaths."""
     if current is None:
-        return Change(_leased(claim, attempt=1, deaths=0))
+        return Write(_leased(claim, attempt=1, deaths=0))
     if current.state is JobRunState.FINISHED:
         return already_done(f"finished as {current.outcome} by attempt {current.attempt}")
     if current.is_of(claim):
-        return Change(current)
+        return Write(current)
     if current.held_at(claim.now):
         return stale(f"leased to {current.runner} until {current.lease_until:%H:%M:%S}")
     deaths = current.deaths + (current.state is JobRunState.LEASED)
     if deaths >= MAX_ATTEMPTS:
         return _given_up(current, claim, deaths)
-    return Change(_leased(claim, current.attempt + 1, deaths))
+    return Write(_leased(claim, current.attempt + 1, deaths))
 
 
 def extend(current: JobRun | None, attempt: int, until: datetime) -> Decision[JobRun]:
     """Extend the lease if this attempt still holds it."""
     if current is None or not current.is_attempt(attempt):
         return _not_mine(current, attempt)
-    return Change(current.model_copy(update={"lease_until": until}))
+    return Write(current.model_copy(update={"lease_until": until}))
 
 
 def release(current: JobRun | None, attempt: int) -> Decision[JobRun]:
     """Release the job unfinished, so that another runner can take it at once."""
     if current is None or not current.is_attempt(attempt):
         return _not_mine(current, attempt)
-    return Change(current.model_copy(update={"state": JobRunState.RELEASED}))
+    return Write(current.model_copy(update={"state": JobRunState.RELEASED}))
 
 
 def finish(current: JobRun | None, result: JobResult) -> Decision[JobRun]:
     """Record the result of an attempt, with the event JobFinished."""
     if current is None or not current.is_attempt(result.attempt):
         return _not_mine(current, result.attempt)
-    return Change(_finished(current, result.state), [JobFinished(result=result)])
+    return Write(_finished(current, result.state), [JobFinished(result=result)])
 
 
-def _leased(claim: Claim, attempt: int, deaths: int) -> JobRun:
+def _leased(claim: JobClaim, attempt: int, deaths: int) -> JobRun:
     return JobRun(
         state=JobRunState.LEASED,
         flow_id=claim.flow_id,
@@ -137,11 +137,11 @@ def _finished(run: JobRun, outcome: JobState) -> JobRun:
     return run.model_copy(update={"state": JobRunState.FINISHED, "outcome": outcome})
 
 
-def _given_up(current: JobRun, claim: Claim, deaths: int) -> Change[JobRun]:
+def _given_up(current: JobRun, claim: JobClaim, deaths: int) -> Write[JobRun]:
     reason = f"its runner died {deaths} times while it ran, the last time {current.runner}"
     ending = Ending(JobState.LOST, reason=reason)
     result = result_of(claim.job, current.attempt, current.started_at, claim.now, ending)
-    return Change(_finished(current, JobState.LOST), [JobFinished(result=result)])
+    return Write(_finished(current, JobState.LOST), [JobFinished(result=result)])
 
 
 def _not_mine(current: JobRun | None, attempt: int) -> Decision[JobRun]:

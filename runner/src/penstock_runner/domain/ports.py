@@ -12,7 +12,7 @@ from penstock_shared.contracts.jobs import Job, JobOutput
 
 
 @dataclass(frozen=True)
-class Message:
+class Delivery:
     """One delivery of a message. `received` counts the deliveries so far."""
 
     body: str
@@ -23,15 +23,15 @@ class Message:
 class JobQueue(Protocol):
     """The queue that jobs are requested on."""
 
-    def delete(self, message: Message) -> None:
+    def delete(self, message: Delivery) -> None:
         """Delete the message."""
         ...
 
-    def hide(self, message: Message, seconds: int) -> None:
+    def hide(self, message: Delivery, seconds: int) -> None:
         """Hide the message from all receivers for this time; 0 makes it visible at once."""
         ...
 
-    def refuse(self, message: Message, reason: str) -> None:
+    def refuse(self, message: Delivery, reason: str) -> None:
         """Move the message to the dead-letter queue, with the reason."""
         ...
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from penstock_shared.contracts.events import FlowStopped
-from penstock_shared.decisions import Change, Decision, Record, already_done
+from penstock_shared.decisions import Decision, Record, Write, already_done
 
 
 class StopState(StrEnum):
@@ -35,4 +35,4 @@ def mark(current: StopMark | None, stopped: FlowStopped) -> Decision[StopMark]:
     if current:
         return already_done(current.reason)
     by = f" by {stopped.by}" if stopped.by else ""
-    return Change(StopMark(reason=f"{stopped.type.replace('-', ' ')}{by}: {stopped.reason}"))
+    return Write(StopMark(reason=f"{stopped.type.replace('-', ' ')}{by}: {stopped.reason}"))

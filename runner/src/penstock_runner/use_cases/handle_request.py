@@ -7,7 +7,7 @@ from math import ceil
 
 from penstock_runner.domain.interruption import Shutdown, StopCause
 from penstock_runner.domain.job_run import JobRun, JobRunState
-from penstock_runner.domain.ports import JobQueue, Message
+from penstock_runner.domain.ports import Delivery, JobQueue
 from penstock_runner.use_cases.answer import SOURCE, answer_to, lost
 from penstock_runner.use_cases.keep_lease import LeaseKeeper, StoppedBecause, stop_if_unwanted
 from penstock_runner.use_cases.lease import Lease, is_recorded
@@ -56,7 +56,7 @@ class HandleRequest:
     runner: str
     term: timedelta
 
-    def __call__(self, message: Message) -> None:
+    def __call__(self, message: Delivery) -> None:
         """Handle one delivery. If this raises, the message stays in the queue and becomes visible
         again.
         """
@@ -75,7 +75,7 @@ class HandleRequest:
                 raise
             self._refuse(message, f"{describe(error)}; tried {message.received} times")
 
-    def _refuse(self, message: Message, reason: str) -> None:
+    def _refuse(self, message: Delivery, reason: str) -> None:
         """Publish that the job is lost, and move the message to the dead-letter queue."""
         self.telemetry.logger.error("request refused", reason=reason)
         answer = answer_to(message.body, f"no runner can do this: {reason}", utc_now())
@@ -83,7 +83,7 @@ class HandleRequest:
             self.publisher.publish([answer])
         self.queue.refuse(message, reason)
 
-    def _handle(self, message: Message, lease: Lease, requested_at: datetime) -> str:
+    def _handle(self, message: Delivery, lease: Lease, requested_at: datetime) -> str:
         waited_long = lease.records.clock() - requested_at > LONG_WAIT
         if waited_long and self._is_dropped(message, lease):
             return "dropped: its flow was stopped"
@@ -99,7 +99,7 @@ class HandleRequest:
         self.queue.delete(message)
         return outcome.reason or f"given up after {lease.attempt} attempts"
 
-    def _is_dropped(self, message: Message, lease: Lease) -> bool:
+    def _is_dropped(self, message: Delivery, lease: Lease) -> bool:
         """Drop the job without a result if its flow was stopped; whether it was dropped.
 
         Nothing waits for the result of a build or a gate of a stopped flow. A deployment waits for
@@ -111,7 +111,7 @@ class HandleRequest:
         self.queue.delete(message)
         return True
 
-    def _work(self, message: Message, lease: Lease) -> str:
+    def _work(self, message: Delivery, lease: Lease) -> str:
         try:
             with self._keeper(message, lease):
                 result = self.run_job(lease)
@@ -127,19 +127,19 @@ class HandleRequest:
             self.queue.delete(message)
         return result.state if lease.is_finisher(outcome) else f"ignored: {outcome.reason}"
 
-    def _keeper(self, message: Message, lease: Lease) -> LeaseKeeper:
+    def _keeper(self, message: Delivery, lease: Lease) -> LeaseKeeper:
         return LeaseKeeper(
             lease, self.queue, message, self.telemetry, self._announce, self.stopped_because
         )
 
-    def _let_go(self, message: Message, lease: Lease) -> str:
+    def _let_go(self, message: Delivery, lease: Lease) -> str:
         order = lease.stop.order
         if order and order.why is StopCause.SHUTDOWN:
             lease.release()
             self.queue.hide(message, 0)
         return f"let go: {order.reason}" if order else "let go"
 
-    def _try_again(self, message: Message, lease: Lease) -> str:
+    def _try_again(self, message: Delivery, lease: Lease) -> str:
         lease.release()
         self.queue.hide(message, 1 << message.received)
         return "put back: the runner failed at it"
@@ -201,6 +201,6 @@ def started_event(lease: Lease) -> Event[EventData]:
     )
 
 
-def _pause(message: Message, remaining: timedelta) -> int:
+def _pause(message: Delivery, remaining: timedelta) -> int:
     patient = 1 << max(0, message.received - PATIENT_DELIVERIES)
     return max(ceil(remaining.total_seconds()), min(patient, LONGEST_PAUSE))

@@ -7,7 +7,7 @@ from time import monotonic
 from types import TracebackType
 
 from penstock_runner.domain.interruption import StopCause
-from penstock_runner.domain.ports import JobQueue, Message
+from penstock_runner.domain.ports import Delivery, JobQueue
 from penstock_runner.use_cases.lease import Lease
 from penstock_shared.observability import Telemetry
 
@@ -31,7 +31,7 @@ class LeaseKeeper:
 
     lease: Lease
     queue: JobQueue
-    message: Message
+    message: Delivery
     telemetry: Telemetry
     announce: Callable[[Lease], None]
     stopped_because: StoppedBecause

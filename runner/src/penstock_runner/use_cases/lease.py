@@ -6,7 +6,7 @@ from time import monotonic
 
 from penstock_runner.domain import job_run
 from penstock_runner.domain.interruption import StopSignal
-from penstock_runner.domain.job_run import Claim, JobRun, key_of
+from penstock_runner.domain.job_run import JobClaim, JobRun, key_of
 from penstock_shared.contracts.jobs import Job, JobResult
 from penstock_shared.decisions import Cause, Outcome, Result
 from penstock_shared.persistence.outbox import Records
@@ -29,7 +29,7 @@ class Lease:
         """Try to lease the job. It is leased if the outcome is applied and its record is leased."""
         asked_at = monotonic()
         now = self.records.clock()
-        claim = Claim(self.cause.flow_id, self.job, self.runner, now, now + self.term)
+        claim = JobClaim(self.cause.flow_id, self.job, self.runner, now, now + self.term)
         outcome = self._change(lambda run: job_run.take(run, claim), expect_new=True)
         if outcome.applied and outcome.record:
             self.attempt = outcome.record.attempt

@@ -8,7 +8,7 @@ from build_service.domain.repository import Repository
 from build_service.settings import BuildSettings
 from build_service.use_cases.keep_order import KeepOrder
 from build_service.use_cases.receive_push import ReceivePush
-from build_service.use_cases.record_job import RecordJob
+from build_service.use_cases.record_job import RecordBuildJob
 from build_service.use_cases.start_build import StartBuild
 from build_service.use_cases.start_flow import StartFlow
 from build_service.use_cases.stop_build import StopBuild
@@ -77,9 +77,9 @@ def start_flow() -> StartFlow:
 
 
 @cache
-def record_job() -> RecordJob:
+def record_job() -> RecordBuildJob:
     """The use case behind `job-finished`."""
-    return RecordJob(records(), plans(), SERVICE.memo, utc_now)
+    return RecordBuildJob(records(), plans(), SERVICE.memo, utc_now)
 
 
 @cache

@@ -13,7 +13,7 @@ from deployer_service.use_cases.perform_step import PerformStep
 from deployer_service.use_cases.record_result import RecordJobs, RecordResults
 from deployer_service.use_cases.start_deployment import StartDeployment
 from deployer_service.use_cases.stop_flow import StopFlow
-from deployer_service.use_cases.sweep import Sweep
+from deployer_service.use_cases.sweep import SweepOverdue
 from penstock_shared import aws
 from penstock_shared.clock import utc_now
 from penstock_shared.contracts.events import Stage
@@ -76,9 +76,9 @@ def perform_step() -> PerformStep:
 
 
 @cache
-def sweep() -> Sweep:
+def sweep() -> SweepOverdue:
     """The use case behind the schedule."""
-    return Sweep(ledger(), stop_flow(), SERVICE.telemetry)
+    return SweepOverdue(ledger(), stop_flow(), SERVICE.telemetry)
 
 
 @cache

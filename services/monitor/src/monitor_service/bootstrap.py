@@ -3,7 +3,7 @@
 from functools import cache
 
 from monitor_service.adapters.fact_table import FactTable
-from monitor_service.adapters.job_logs import JobLogs
+from monitor_service.adapters.job_logs import JobLogStreams
 from monitor_service.adapters.plan_objects import PlanObjects
 from monitor_service.settings import MonitorSettings
 from monitor_service.use_cases.list_flows import ListFlows
@@ -43,7 +43,7 @@ def show_flow() -> ShowFlow:
 @cache
 def read_log() -> ReadLog:
     """The use case behind a job's log."""
-    return ReadLog(_facts(), JobLogs(aws.client("logs"), SERVICE.settings.job_log_group))
+    return ReadLog(_facts(), JobLogStreams(aws.client("logs"), SERVICE.settings.job_log_group))
 
 
 @cache

@@ -10,7 +10,7 @@ from penstock_shared.plans import Plans
 from penstock_shared.service import Service
 from penstock_shared.settings import Settings
 from test_runner_service.domain.run import TestRun, overdue
-from test_runner_service.use_cases.record_job import RecordJob
+from test_runner_service.use_cases.record_job import RecordGateJob
 from test_runner_service.use_cases.start_run import StartRun
 from test_runner_service.use_cases.stop_run import StopRun
 
@@ -30,9 +30,9 @@ def start_run() -> StartRun:
 
 
 @cache
-def record_job() -> RecordJob:
+def record_job() -> RecordGateJob:
     """The use case behind `job-finished`."""
-    return RecordJob(records(), SERVICE.objects, plans(), SERVICE.memo, utc_now)
+    return RecordGateJob(records(), SERVICE.objects, plans(), SERVICE.memo, utc_now)
 
 
 @cache

@@ -6,7 +6,7 @@ from typing import Any
 
 from penstock_shared.aws.lean_client import LeanClient
 from penstock_shared.aws.origin import EnvironmentOrigin, Origin, SessionOrigin, is_proxied
-from penstock_shared.aws.wire import Limits, Wire
+from penstock_shared.aws.wire import Wire, WireLimits
 
 _LEAN = frozenset({"dynamodb", "s3", "secretsmanager", "sns", "sqs"})
 
@@ -17,14 +17,14 @@ def client(service: str) -> Any:
     return tuned_client(service)
 
 
-def tuned_client(service: str, limits: Limits | None = None, attempts: int = 6) -> Any:
+def tuned_client(service: str, limits: WireLimits | None = None, attempts: int = 6) -> Any:
     """A new client with limits of its own.
 
     Clients of a few services are lean, see `penstock_shared.aws.lean_client`. There are two
     exceptions: requests that go through a proxy, which only botocore supports, and missing
     credentials, because botocore reports this error best.
     """
-    limits = limits or Limits()
+    limits = limits or WireLimits()
     make_usual = partial(_boto3_client, service, limits, attempts)
     if service not in _LEAN or not _can_be_lean(service):
         return make_usual()
@@ -52,7 +52,7 @@ def _session() -> Any:
     return boto3.Session()
 
 
-def _boto3_client(service: str, limits: Limits, attempts: int) -> Any:
+def _boto3_client(service: str, limits: WireLimits, attempts: int) -> Any:
     from botocore.config import Config
 
     config = Config(

@@ -25,7 +25,7 @@ class WireError(Exception):
 
 
 @dataclass(frozen=True)
-class Limits:
+class WireLimits:
     """Seconds to wait for a connection and for each part of an answer; idle connections kept."""
 
     connect: float = 5.0
@@ -41,7 +41,7 @@ class Wire:
     """
 
     address: str
-    limits: Limits = field(default_factory=Limits)
+    limits: WireLimits = field(default_factory=WireLimits)
     ca_bundle: str | None = None
     _kept: deque["_Connection"] = field(default_factory=deque)
 

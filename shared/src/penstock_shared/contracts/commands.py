@@ -11,7 +11,7 @@ from penstock_shared.contracts.model import Contract, FlowId, Sha, Text
 from penstock_shared.errors import RefusedMessageError
 
 
-class Command(Contract):
+class FlowCommand(Contract):
     """A request for one flow. Subclasses register themselves by their topic."""
 
     topic: ClassVar[str]
@@ -26,10 +26,10 @@ class Command(Contract):
             _KNOWN[cls.topic] = cls
 
 
-_KNOWN: dict[str, type[Command]] = {}
+_KNOWN: dict[str, type[FlowCommand]] = {}
 
 
-class ReleaseCommand(Command):
+class ReleaseCommand(FlowCommand):
     """A request about a release. `reason` and `by` are shown to people."""
 
     wanted: ClassVar = '{"flow_id": "<20 hex digits>"} with optional "reason" and "by"'
@@ -50,7 +50,7 @@ class PromoteRelease(ReleaseCommand):
     topic: ClassVar = "promote-release"
 
 
-class RunFlow(Command):
+class RunFlow(FlowCommand):
     """Run a flow again as its next attempt, or run a branch's commit as a new flow.
 
     With `attempt`, `flow_id` is the flow to run again. Without, `flow_id` is the id that
@@ -86,7 +86,7 @@ def command_topics() -> tuple[str, ...]:
     return tuple(_KNOWN)
 
 
-def read_command(topic: str, text: str) -> Command:
+def read_command(topic: str, text: str) -> FlowCommand:
     """Read a hand-written message.
 
     Raises RefusedMessageError with what was expected.

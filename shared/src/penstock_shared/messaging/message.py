@@ -6,7 +6,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from penstock_shared.clock import Clock
-from penstock_shared.contracts.commands import Command, command_topics, read_command
+from penstock_shared.contracts.commands import FlowCommand, command_topics, read_command
 from penstock_shared.contracts.event import MAX_ROUNDS, Event, EventData, decode
 from penstock_shared.decisions import Cause
 from penstock_shared.errors import RefusedMessageError
@@ -41,7 +41,7 @@ class Received:
 class Message:
     """An event or a command, and its route. Messages of one `group` are handled together."""
 
-    content: Event[EventData] | Command
+    content: Event[EventData] | FlowCommand
     route: Route
     name: str
     flow_id: str
@@ -65,7 +65,7 @@ class Message:
 
 def read_message(body: str, routes: Routes, clock: Clock) -> Message:
     """The message in a record's body. Raises RefusedMessageError for one that has no route."""
-    takes_commands = any(issubclass(kind, Command) for kind in routes)
+    takes_commands = any(issubclass(kind, FlowCommand) for kind in routes)
     command = _command_in(body) if takes_commands else None
     return _wish(command, routes, clock) if command else _event(decode(body), routes)
 
@@ -78,20 +78,20 @@ def _event(event: Event[EventData], routes: Routes) -> Message:
     return Message(event, route, event.type, event.subject, event.traceparent, event.hop, group)
 
 
-def _wish(command: Command, routes: Routes, clock: Clock) -> Message:
+def _wish(command: FlowCommand, routes: Routes, clock: Clock) -> Message:
     route = _routed(routes, type(command), command.topic)
     traceparent = new_traceparent(command.flow_id, clock())
     return Message(command, route, command.topic, command.flow_id, traceparent)
 
 
-def _routed(routes: Routes, kind: type[EventData] | type[Command], name: str) -> Route:
+def _routed(routes: Routes, kind: type[EventData] | type[FlowCommand], name: str) -> Route:
     route = route_of(routes, kind)
     if route is None:
         raise RefusedMessageError(f"this queue is not for {name}")
     return route
 
 
-def _command_in(body: str) -> Command | None:
+def _command_in(body: str) -> FlowCommand | None:
     """The command in a message that a person published; None if it is not one.
 
     Command topics are subscribed to without raw delivery, because only SNS's envelope names the

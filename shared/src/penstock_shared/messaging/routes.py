@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from penstock_shared.contracts.commands import Command
+from penstock_shared.contracts.commands import FlowCommand
 from penstock_shared.contracts.event import EventData
 from penstock_shared.decisions import Cause, Outcome
 
@@ -26,9 +26,9 @@ class Together:
 
 
 Route = MakeUseCase | Together
-Routes = Mapping[type[EventData] | type[Command], Route]
+Routes = Mapping[type[EventData] | type[FlowCommand], Route]
 
 
-def route_of(routes: Routes, kind: type[EventData] | type[Command]) -> Route | None:
+def route_of(routes: Routes, kind: type[EventData] | type[FlowCommand]) -> Route | None:
     """The route of a message's type, or of its nearest base type."""
     return next((routes[base] for base in kind.__mro__ if base in routes), None)

@@ -14,7 +14,7 @@ from typing import Generic, Protocol, TypeVar
 
 from penstock_shared.clock import Clock, utc_now
 from penstock_shared.contracts.event import Event, EventData, make_event
-from penstock_shared.decisions import Cause, Change, Decision, Outcome, Record, Refusal, Result
+from penstock_shared.decisions import Cause, Decision, Outcome, Record, Refusal, Result, Write
 from penstock_shared.errors import ContentionError, VersionConflictError
 
 WRITE_ATTEMPTS = 25
@@ -112,7 +112,7 @@ class Records(Generic[R]):
         return stored.record if stored else None
 
     def _apply(
-        self, key: str, cause: Cause, stored: Stored[R] | None, change: Change[R]
+        self, key: str, cause: Cause, stored: Stored[R] | None, change: Write[R]
     ) -> Outcome[R]:
         before = stored.record if stored else None
         if before is not None and (step := _illegal_step(before, change)):
@@ -145,7 +145,7 @@ class Records(Generic[R]):
         )
 
 
-def _illegal_step(before: R, change: Change[R]) -> str:
+def _illegal_step(before: R, change: Write[R]) -> str:
     """The first transition of the change that is not allowed, or an empty text."""
     states = [record.state for record in (before, *change.by_way_of, change.record)]
     steps = (f"{a} -> {b}" for a, b in pairwise(states) if not before.allows(a, b))

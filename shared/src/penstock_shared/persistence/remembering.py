@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from penstock_shared.decisions import Cause, Change, Decision, Outcome, Record
+from penstock_shared.decisions import Cause, Decision, Outcome, Record, Write
 from penstock_shared.errors import VersionConflictError
 from penstock_shared.persistence.outbox import Records, Stored
 
@@ -34,7 +34,7 @@ class RememberingRecords(Records[R]):
         """See Records.change. Saves a read if this process wrote the record last."""
         stored = self._written.pop(key, None)
         decision = decide(stored.record) if stored else None
-        if isinstance(decision, Change):
+        if isinstance(decision, Write):
             try:
                 outcome = self._apply(key, cause, stored, decision)
             except VersionConflictError:
@@ -45,7 +45,7 @@ class RememberingRecords(Records[R]):
         return super().change(key, cause, decide, expect_new=expect_new)
 
     def _apply(
-        self, key: str, cause: Cause, stored: Stored[R] | None, change: Change[R]
+        self, key: str, cause: Cause, stored: Stored[R] | None, change: Write[R]
     ) -> Outcome[R]:
         outcome = super()._apply(key, cause, stored, change)
         if outcome.applied:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
-from penstock_shared.contracts.change import Change as PushedChange
+from penstock_shared.contracts.change import Change
 from penstock_shared.contracts.events import (
     BuildCompleted,
     BuildRequested,
@@ -18,7 +18,7 @@ from penstock_shared.contracts.events import (
 )
 from penstock_shared.contracts.jobs import JobResult, JobState
 from penstock_shared.contracts.plan import ObjectRef, Plan
-from penstock_shared.decisions import Change, Decision, Record, Refusal, already_done, stale
+from penstock_shared.decisions import Decision, Record, Refusal, Write, already_done, stale
 from penstock_shared.jobs import build_job, build_job_id
 from penstock_shared.positions import Positions
 
@@ -60,7 +60,7 @@ class Build(Record):
 
     flow_id: str
     state: BuildState
-    change: PushedChange | None = None
+    change: Change | None = None
     attempt: int = 1
     plan: ObjectRef | None = None
     components: int = 0
@@ -79,7 +79,7 @@ class Build(Record):
         return self.model_copy(update={"state": state, "reason": reason, "deadline": None})
 
 
-def request(flow_id: str, change: PushedChange, now: datetime, attempt: int = 1) -> Change[Build]:
+def request(flow_id: str, change: Change, now: datetime, attempt: int = 1) -> Write[Build]:
     """A change was pushed: ask for its build."""
     build = Build(
         flow_id=flow_id,
@@ -88,11 +88,11 @@ def request(flow_id: str, change: PushedChange, now: datetime, attempt: int = 1)
         attempt=attempt,
         deadline=now + PLANNING_PATIENCE,
     )
-    return Change(build, [BuildRequested(change=change, attempt=attempt)])
+    return Write(build, [BuildRequested(change=change, attempt=attempt)])
 
 
 def receive(
-    flow_id: str, build: Build | None, change: PushedChange, now: datetime, attempt: int = 1
+    flow_id: str, build: Build | None, change: Change, now: datetime, attempt: int = 1
 ) -> Decision[Build]:
     """A flow was asked for. One that was stopped before that takes its change in, and ends."""
     if build is None:
@@ -107,15 +107,15 @@ def receive(
             "stopped_early": build.reason,
         }
     )
-    return Change(stopped, [BuildRequested(change=change, attempt=attempt)])
+    return Write(stopped, [BuildRequested(change=change, attempt=attempt)])
 
 
-def refuse(flow_id: str, build: Build | None, change: PushedChange, reason: str) -> Decision[Build]:
+def refuse(flow_id: str, build: Build | None, change: Change, reason: str) -> Decision[Build]:
     """A flow was asked for that cannot be: it is listed, and says why."""
     if build:
         return already_done(f"the build is {build.state}")
     failed = Build(flow_id=flow_id, state=BuildState.FAILED, change=change, reason=reason)
-    return Change(
+    return Write(
         failed, [BuildRequested(change=change), FlowFailed(stage=Stage.BUILD, reason=reason)]
     )
 
@@ -133,7 +133,7 @@ def why_not_again(build: Build | None, flow_id: str, attempt: int) -> str:
     return ""
 
 
-def begin(build: Build, plan: Plan, stored: ObjectRef, now: datetime) -> Change[Build]:
+def begin(build: Build, plan: Plan, stored: ObjectRef, now: datetime) -> Write[Build]:
     """The plan is made, and `stored`: run what has to be built, or complete at once when nothing
     has to.
     """
@@ -150,19 +150,19 @@ def begin(build: Build, plan: Plan, stored: ObjectRef, now: datetime) -> Change[
             "deadline": _deadline(plan, now),
         }
     )
-    return Change(building, [JobRequested(job=build_job(plan, number)) for number in to_build])
+    return Write(building, [JobRequested(job=build_job(plan, number)) for number in to_build])
 
 
-def fail(build: Build, reason: str) -> Change[Build]:
+def fail(build: Build, reason: str) -> Write[Build]:
     """The change cannot be built: the flow ends here."""
-    return Change(
+    return Write(
         build.finished(BuildState.FAILED, reason), [FlowFailed(stage=Stage.BUILD, reason=reason)]
     )
 
 
-def overtake(build: Build, reason: str) -> Change[Build]:
+def overtake(build: Build, reason: str) -> Write[Build]:
     """A newer commit of the branch is ahead: the flow ends here."""
-    return Change(
+    return Write(
         build.finished(BuildState.STOPPED, reason),
         [FlowSuperseded(stage=Stage.BUILD, reason=reason)],
     )
@@ -182,23 +182,23 @@ def jobs_finished(
     done = build.done.with_these(_succeeded(expected))
     taken = build.model_copy(update={"done": done, "deadline": _deadline(plan, now)})
     failed = next((one for one in expected if one.state is not JobState.SUCCEEDED), None)
-    return _fail_with(taken, failed) if failed else Change(taken)
+    return _fail_with(taken, failed) if failed else Write(taken)
 
 
-def complete(build: Build, plan: Plan, stored: ObjectRef) -> Change[Build]:
+def complete(build: Build, plan: Plan, stored: ObjectRef) -> Write[Build]:
     """The plan is finished, and `stored`: hand it on."""
     completed = build.finished(BuildState.COMPLETED).model_copy(update={"plan": stored})
-    return Change(completed, [BuildCompleted(flow=flow_ref(plan, stored))])
+    return Write(completed, [BuildCompleted(flow=flow_ref(plan, stored))])
 
 
 def stop(flow_id: str, build: Build | None, stopped: FlowStopped) -> Decision[Build]:
     """The flow was stopped. A build that is not there yet is marked, so that it never starts."""
     if build is None:
         reason = f"{stopped.reason} (by {stopped.by})" if stopped.by else stopped.reason
-        return Change(Build(flow_id=flow_id, state=BuildState.STOPPED_EARLY, reason=reason))
+        return Write(Build(flow_id=flow_id, state=BuildState.STOPPED_EARLY, reason=reason))
     if build.state not in (BuildState.REQUESTED, BuildState.BUILDING):
         return already_done(f"the build is {build.state}")
-    return Change(build.finished(BuildState.STOPPED, stopped.reason))
+    return Write(build.finished(BuildState.STOPPED, stopped.reason))
 
 
 def overdue(build: Build | None, now: datetime) -> Decision[Build]:
@@ -238,10 +238,10 @@ def _succeeded(results: Sequence[JobResult]) -> Iterable[int]:
     return (one.position for one in results if one.state is JobState.SUCCEEDED)
 
 
-def _fail_with(build: Build, result: JobResult) -> Change[Build]:
+def _fail_with(build: Build, result: JobResult) -> Write[Build]:
     reason = f"building {result.component} {result.how_it_ended()}"
     failed = build.finished(BuildState.FAILED, reason)
-    return Change(failed, [FlowFailed(stage=Stage.BUILD, reason=reason, job=result)])
+    return Write(failed, [FlowFailed(stage=Stage.BUILD, reason=reason, job=result)])
 
 
 def _deadline(plan: Plan, now: datetime) -> datetime:

@@ -11,9 +11,8 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from penstock_shared.contracts.change import Change as PushedChange
-from penstock_shared.contracts.change import Forge
-from penstock_shared.decisions import Change, Decision, Record, already_done, stale
+from penstock_shared.contracts.change import Change, Forge
+from penstock_shared.decisions import Decision, Record, Write, already_done, stale
 
 MOST_BRANCHES = 100
 """Branches that release, and are remembered; those that were idle for longest are forgotten."""
@@ -61,7 +60,7 @@ def clone_url_key(forge: Forge, name: str) -> str:
 
 
 def plan_flow(
-    known: Repository | None, flow_id: str, change: PushedChange, head: str
+    known: Repository | None, flow_id: str, change: Change, head: str
 ) -> Decision[Repository]:
     """A flow of the branch has its plan, and the branch was at `head` when it was fetched.
 
@@ -79,12 +78,10 @@ def plan_flow(
         )
     if before and before.flow_id == flow_id:
         return already_done("the flow is planned")
-    return Change(_with_head(repository, change.ref, _after(before, flow_id, change, head)))
+    return Write(_with_head(repository, change.ref, _after(before, flow_id, change, head)))
 
 
-def _after(
-    before: PlannedHead | None, flow_id: str, change: PushedChange, head: str
-) -> PlannedHead:
+def _after(before: PlannedHead | None, flow_id: str, change: Change, head: str) -> PlannedHead:
     if head and change.sha != head:
         newest = max(change.pushed_at, before.newest) if before else change.pushed_at
         return (before or PlannedHead(newest=newest)).model_copy(update={"newest": newest})
@@ -99,7 +96,7 @@ def _with_head(repository: Repository, ref: str, head: PlannedHead) -> Repositor
     return repository.model_copy(update={"heads": heads})
 
 
-def order_of(repository: Repository | None, flow_id: str, change: PushedChange) -> datetime:
+def order_of(repository: Repository | None, flow_id: str, change: Change) -> datetime:
     """The moment by which a flow is ordered among those of its branch."""
     head = repository.heads.get(change.ref) if repository else None
     return head.newest if head and head.flow_id == flow_id else change.pushed_at

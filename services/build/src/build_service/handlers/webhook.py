@@ -7,7 +7,7 @@ from typing import Any
 from build_service import bootstrap
 from build_service.domain.errors import WebhookError
 from build_service.domain.push import Ignored
-from build_service.use_cases.receive_push import Received
+from build_service.use_cases.receive_push import ReceivedPush
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def _body(event: dict[str, Any]) -> bytes:
         raise WebhookError(400, f"the body cannot be decoded: {error}") from error
 
 
-def _told(received: Received | Ignored) -> dict[str, Any]:
+def _told(received: ReceivedPush | Ignored) -> dict[str, Any]:
     if isinstance(received, Ignored):
         return {"status": "ignored", "reason": received.reason}
     if received.stopped:

@@ -16,7 +16,7 @@ from penstock_shared.tracing import new_traceparent
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedPush:
     """The answer to a webhook: the flow, and whether this delivery is the one that started it.
 
     `stopped` says by whom and why the flow was stopped before its push arrived; empty otherwise.
@@ -35,7 +35,9 @@ class ReceivePush:
     forges: Sequence[ForgeWebhook]
     clock: Clock
 
-    def __call__(self, secret: str, body: bytes, headers: Mapping[str, str]) -> Received | Ignored:
+    def __call__(
+        self, secret: str, body: bytes, headers: Mapping[str, str]
+    ) -> ReceivedPush | Ignored:
         """Start the flow of the delivery's change, once for any number of deliveries.
 
         `headers` have names in lower case. Raises WebhookError.
@@ -52,7 +54,7 @@ class ReceivePush:
         known = " or ".join(forge.event_header for forge in self.forges)
         raise WebhookError(400, f"not a webhook: it has no {known} header")
 
-    def _start(self, change: Change) -> Received:
+    def _start(self, change: Change) -> ReceivedPush:
         flow_id = flow_id_for(
             change.forge, change.repository, change.ref, change.before, change.sha
         )
@@ -65,4 +67,4 @@ class ReceivePush:
             expect_new=True,
         )
         stopped = outcome.record.stopped_early if outcome.record else ""
-        return Received(flow_id, outcome.applied and not stopped, stopped)
+        return ReceivedPush(flow_id, outcome.applied and not stopped, stopped)

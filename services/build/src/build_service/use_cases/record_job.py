@@ -11,14 +11,14 @@ from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import JobFinished
 from penstock_shared.contracts.jobs import JobResult, JobState
 from penstock_shared.contracts.plan import Plan
-from penstock_shared.decisions import Cause, Change, Decision, Outcome, stale
+from penstock_shared.decisions import Cause, Decision, Outcome, Write, stale
 from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import Plans
 
 
 @dataclass(frozen=True)
-class RecordJob:
+class RecordBuildJob:
     """Takes the results of jobs into their build."""
 
     records: Records[Build]
@@ -36,7 +36,7 @@ class RecordJob:
                 return stale(f"job {results[0].job_id} is not of this build")
             plan = self.plans.load(known.plan)
             decision = build.jobs_finished(known, plan, results, self.clock())
-            if not isinstance(decision, Change):
+            if not isinstance(decision, Write):
                 return decision
             # Before the write by which everybody takes these artifacts for built.
             self._remember(plan, results, remembered)
@@ -55,9 +55,7 @@ class RecordJob:
             self.artifacts.remember(answers)
             remembered.update(answers)
 
-    def _complete(
-        self, decision: Change[Build], plan: Plan, remembered: Answers
-    ) -> Decision[Build]:
+    def _complete(self, decision: Write[Build], plan: Plan, remembered: Answers) -> Decision[Build]:
         """Where everything is built: the finished plan, stored before the event that names it."""
         if not decision.record.ready:
             return decision

@@ -8,10 +8,10 @@ from typing import ClassVar
 from penstock_shared.contracts.events import EnvironmentRole, FlowFailed, FlowRef, Stage
 from penstock_shared.contracts.model import Contract
 from penstock_shared.contracts.plan import Plan, PlannedEnvironment
-from penstock_shared.decisions import Change, Decision, Record, Refusal, Result, already_done
+from penstock_shared.decisions import Decision, Record, Refusal, Result, Write, already_done
 
 
-class FlowState(StrEnum):
+class FlowPermit(StrEnum):
     """Whether a flow may still deploy."""
 
     OPEN = "open"
@@ -38,12 +38,12 @@ class Flow(Record):
     exist. A flow that was stopped before it got here has no destinations, and gets none.
     """
 
-    transitions: ClassVar[Mapping[FlowState, frozenset[FlowState]]] = {
-        FlowState.OPEN: frozenset({FlowState.STOPPING}),
-        FlowState.STOPPING: frozenset({FlowState.STOPPED}),
+    transitions: ClassVar[Mapping[FlowPermit, frozenset[FlowPermit]]] = {
+        FlowPermit.OPEN: frozenset({FlowPermit.STOPPING}),
+        FlowPermit.STOPPING: frozenset({FlowPermit.STOPPED}),
     }
 
-    state: FlowState
+    state: FlowPermit
     flow_id: str
     flow: FlowRef | None = None
     destinations: tuple[Destination, ...] = ()
@@ -73,9 +73,9 @@ def set_out(
 ) -> Decision[Flow]:
     """The flow is about to deploy. Refused as stale when it was stopped."""
     if known is None:
-        record = Flow(state=FlowState.OPEN, flow_id=flow_id, flow=flow, destinations=destinations)
-        return Change(record)
-    if known.state is not FlowState.OPEN:
+        record = Flow(state=FlowPermit.OPEN, flow_id=flow_id, flow=flow, destinations=destinations)
+        return Write(record)
+    if known.state is not FlowPermit.OPEN:
         return Refusal(Result.STALE, f"the flow was stopped: {known.reason}")
     return already_done("the flow's destinations are known")
 
@@ -83,18 +83,18 @@ def set_out(
 def stop(known: Flow | None, flow_id: str, reason: str, now: datetime) -> Decision[Flow]:
     """The flow was stopped. One that has not come here yet is marked, so that it never deploys."""
     if known is None:
-        return Change(Flow(state=FlowState.STOPPED, flow_id=flow_id, reason=reason))
-    if known.state is not FlowState.OPEN:
+        return Write(Flow(state=FlowPermit.STOPPED, flow_id=flow_id, reason=reason))
+    if known.state is not FlowPermit.OPEN:
         return already_done("the flow was stopped before")
-    stopping = {"state": FlowState.STOPPING, "reason": reason, "deadline": now + STOP_PATIENCE}
-    return Change(known.model_copy(update=stopping))
+    stopping = {"state": FlowPermit.STOPPING, "reason": reason, "deadline": now + STOP_PATIENCE}
+    return Write(known.model_copy(update=stopping))
 
 
 def stopped(known: Flow | None) -> Decision[Flow]:
     """Each of the flow's deployments has been stopped, or goes back by itself."""
-    if known is None or known.state is not FlowState.STOPPING:
+    if known is None or known.state is not FlowPermit.STOPPING:
         return already_done("the flow is not being stopped")
-    return Change(known.model_copy(update={"state": FlowState.STOPPED, "deadline": None}))
+    return Write(known.model_copy(update={"state": FlowPermit.STOPPED, "deadline": None}))
 
 
 def refuse_plan(
@@ -104,4 +104,4 @@ def refuse_plan(
     decision = stop(known, flow_id, reason, now)
     if isinstance(decision, Refusal):
         return decision
-    return Change(decision.record, [FlowFailed(stage=stage, reason=reason)])
+    return Write(decision.record, [FlowFailed(stage=stage, reason=reason)])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from deployer_service.domain import flow as flows
 from deployer_service.domain.deployment import rolling_back
 from deployer_service.domain.deployment.making import tombstone
-from deployer_service.domain.flow import Destination, Flow, FlowState, flow_key
+from deployer_service.domain.flow import Destination, Flow, FlowPermit, flow_key
 from deployer_service.use_cases.ledger import Ledger
 from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import FlowStopped, Stage
@@ -37,7 +37,7 @@ class StopFlow:
         """Go through all that the flow has deployed, or might yet. May be done again."""
         for destination in reversed(flow.destinations):
             self._stop(flow, destination, cause)
-        if flow.state is FlowState.STOPPING:
+        if flow.state is FlowPermit.STOPPING:
             self.ledger.flows.change(flow_key(flow.flow_id), cause, flows.stopped)
 
     def _stop(self, flow: Flow, destination: Destination, cause: Cause) -> None:

@@ -12,7 +12,7 @@ from penstock_shared.tracing import new_traceparent
 
 
 @dataclass(frozen=True)
-class Sweep:
+class SweepOverdue:
     """Looks at everything in the table that is due."""
 
     ledger: Ledger

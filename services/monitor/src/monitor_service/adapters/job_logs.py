@@ -9,7 +9,7 @@ from monitor_service.domain.ports import LogPage, PrintedLine
 
 
 @dataclass(frozen=True)
-class JobLogs:
+class JobLogStreams:
     """One log group. `client` is a boto3 CloudWatch Logs client."""
 
     client: Any

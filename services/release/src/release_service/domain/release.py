@@ -22,7 +22,7 @@ from penstock_shared.contracts.events import (
     Stage,
 )
 from penstock_shared.contracts.plan import EnvironmentMode, PlannedRelease
-from penstock_shared.decisions import Change, Decision, Record, already_done, stale
+from penstock_shared.decisions import Decision, Record, Write, already_done, stale
 
 PRODUCTION_PATIENCE = timedelta(hours=2)
 """How long a promoted release may wait for production: the deployer's own deadline comes first."""
@@ -69,7 +69,7 @@ class Release(Record):
 
 def begin(
     flow_id: str, planned: PlannedRelease, done: DeployDone, traceparent: str, now: datetime
-) -> Change[Release]:
+) -> Write[Release]:
     """Staging runs the release: bake it, or promote it at once where no bake is asked for, or
     where there is nothing to deploy.
     """
@@ -86,7 +86,7 @@ def begin(
         return _promote(baking, now, reason=reason)
     if planned.bake == 0:
         return _promote(baking, now)
-    return Change(
+    return Write(
         baking, [BakeStarted(version=planned.version, deadline=now + _seconds(planned.bake))]
     )
 
@@ -125,19 +125,19 @@ def abort(release: Release | None, command: ReleaseCommand) -> Decision[Release]
     )
     if release is None:
         mark = Release(flow_id=command.flow_id, state=ReleaseState.ABORTED)
-        return Change(mark.finished(ReleaseState.ABORTED, aborted.reason, command.by), [aborted])
+        return Write(mark.finished(ReleaseState.ABORTED, aborted.reason, command.by), [aborted])
     if release.state not in Release.transitions:
         return already_done(f"too late: the release is {release.state}")
-    return Change(release.finished(ReleaseState.ABORTED, aborted.reason, command.by), [aborted])
+    return Write(release.finished(ReleaseState.ABORTED, aborted.reason, command.by), [aborted])
 
 
 def stop(flow_id: str, release: Release | None, stopped: FlowStopped) -> Decision[Release]:
     """Another service stopped the flow."""
     if release is None:
-        return Change(Release(flow_id=flow_id, state=ReleaseState.STOPPED, reason=stopped.reason))
+        return Write(Release(flow_id=flow_id, state=ReleaseState.STOPPED, reason=stopped.reason))
     if release.state not in Release.transitions:
         return already_done(f"the release is {release.state}")
-    return Change(release.finished(ReleaseState.STOPPED, stopped.reason))
+    return Write(release.finished(ReleaseState.STOPPED, stopped.reason))
 
 
 def supersede(release: Release | None, newer: str) -> Decision[Release]:
@@ -145,16 +145,16 @@ def supersede(release: Release | None, newer: str) -> Decision[Release]:
     if release is None or release.state is not ReleaseState.BAKING:
         return already_done("it does not bake")
     reason = f"flow {newer} reached staging while this release baked there"
-    return Change(
+    return Write(
         release.finished(ReleaseState.STOPPED, reason),
         [FlowSuperseded(stage=Stage.BAKE, reason=reason)],
     )
 
 
-def never_baked(flow_id: str, newer: str) -> Change[Release]:
+def never_baked(flow_id: str, newer: str) -> Write[Release]:
     """Staging ran the release, but a newer one had taken its place before it could bake."""
     reason = f"flow {newer} took its place in staging"
-    return Change(
+    return Write(
         Release(flow_id=flow_id, state=ReleaseState.STOPPED, reason=reason),
         [FlowSuperseded(stage=Stage.BAKE, reason=reason)],
     )
@@ -163,10 +163,10 @@ def never_baked(flow_id: str, newer: str) -> Change[Release]:
 def production_done(flow_id: str, release: Release | None, done: DeployDone) -> Decision[Release]:
     """Production runs it. A release that goes there without staging is first heard of here."""
     if release is None:
-        return Change(Release(flow_id=flow_id, state=ReleaseState.RELEASED, flow=done.flow))
+        return Write(Release(flow_id=flow_id, state=ReleaseState.RELEASED, flow=done.flow))
     if release.state is not ReleaseState.PROMOTING:
         return already_done(f"the release is {release.state}")
-    return Change(release.finished(ReleaseState.RELEASED))
+    return Write(release.finished(ReleaseState.RELEASED))
 
 
 def overdue(release: Release | None, now: datetime) -> Decision[Release]:
@@ -178,20 +178,20 @@ def overdue(release: Release | None, now: datetime) -> Decision[Release]:
     if release.state is ReleaseState.BAKING:
         return end_bake(release, now)
     reason = f"production did not answer within {PRODUCTION_PATIENCE}"
-    return Change(
+    return Write(
         release.finished(ReleaseState.STOPPED, reason),
         [FlowFailed(stage=Stage.PRODUCTION, reason=reason)],
     )
 
 
-def _promote(release: Release, now: datetime, by: str = "", reason: str = "") -> Change[Release]:
+def _promote(release: Release, now: datetime, by: str = "", reason: str = "") -> Write[Release]:
     if release.flow is None:
         raise ValueError(f"release {release.flow_id} has no flow")
     promoting = release.model_copy(
         update={"state": ReleaseState.PROMOTING, "by": by, "deadline": now + PRODUCTION_PATIENCE}
     )
     promoted = ReleasePromoted(flow=release.flow, version=release.version, by=by, reason=reason)
-    return Change(promoting, [promoted])
+    return Write(promoting, [promoted])
 
 
 def _stage_of(release: Release | None) -> Stage | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
-from penstock_shared.decisions import Change, Decision, Record, already_done, stale
+from penstock_shared.decisions import Decision, Record, Write, already_done, stale
 
 
 class SeatState(StrEnum):
@@ -36,9 +36,9 @@ def seat_key(forge: str, repository: str, environment: str) -> str:
 def take(seat: Seat | None, flow_id: str, token: int) -> Decision[Seat]:
     """Sit down, unless somebody who came later sits there."""
     if seat is None:
-        return Change(Seat(flow_id=flow_id, token=token))
+        return Write(Seat(flow_id=flow_id, token=token))
     if seat.flow_id == flow_id:
         return already_done("it sits there")
     if seat.token > token:
         return stale(f"flow {seat.flow_id} came later")
-    return Change(Seat(flow_id=flow_id, token=token, previous=seat.flow_id))
+    return Write(Seat(flow_id=flow_id, token=token, previous=seat.flow_id))

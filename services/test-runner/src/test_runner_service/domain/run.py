@@ -15,7 +15,7 @@ from penstock_shared.contracts.events import (
 )
 from penstock_shared.contracts.jobs import JobResult, JobState
 from penstock_shared.contracts.plan import ObjectRef, Plan
-from penstock_shared.decisions import Change, Decision, Record, Refusal, already_done, stale
+from penstock_shared.decisions import Decision, Record, Refusal, Write, already_done, stale
 from penstock_shared.jobs import gate_job, gate_job_id
 from penstock_shared.positions import Positions
 
@@ -71,7 +71,7 @@ class TestRun(Record):
         return self.model_copy(update={"state": state, "reason": reason, "deadline": None})
 
 
-def begin(flow: FlowRef, plan: Plan, reused: Iterable[int], now: datetime) -> Change[TestRun]:
+def begin(flow: FlowRef, plan: Plan, reused: Iterable[int], now: datetime) -> Write[TestRun]:
     """Run the gates that no earlier flow has passed; pass at once when there are none."""
     known = Positions.of(reused)
     run = TestRun(
@@ -86,7 +86,7 @@ def begin(flow: FlowRef, plan: Plan, reused: Iterable[int], now: datetime) -> Ch
         return _pass(run, [])
     waiting = run.model_copy(update={"deadline": _deadline(plan, now)})
     to_run = (number for number in range(len(plan.gates)) if number not in known)
-    return Change(waiting, [JobRequested(job=gate_job(plan, number)) for number in to_run])
+    return Write(waiting, [JobRequested(job=gate_job(plan, number)) for number in to_run])
 
 
 def jobs_finished(
@@ -106,19 +106,19 @@ def jobs_finished(
     if taken is None:
         return refusal
     if taken.state is not RunState.RUNNING:
-        return Change(taken, says[-1:])  # why it failed; nothing is tried again any more
+        return Write(taken, says[-1:])  # why it failed; nothing is tried again any more
     if len(taken.passed) == taken.gates:
         return _pass(taken, says)
-    return Change(taken.model_copy(update={"deadline": _deadline(plan, now)}), says)
+    return Write(taken.model_copy(update={"deadline": _deadline(plan, now)}), says)
 
 
 def stop(flow_id: str, run: TestRun | None, reason: str) -> Decision[TestRun]:
     """The flow was stopped. A run that is not there yet is marked, so that it never starts."""
     if run is None:
-        return Change(TestRun(flow_id=flow_id, state=RunState.STOPPED, reason=reason))
+        return Write(TestRun(flow_id=flow_id, state=RunState.STOPPED, reason=reason))
     if run.state is not RunState.RUNNING:
         return already_done(f"the test run has {run.state}")
-    return Change(run.finished(RunState.STOPPED, reason))
+    return Write(run.finished(RunState.STOPPED, reason))
 
 
 def overdue(
@@ -129,7 +129,7 @@ def overdue(
         return already_done("not overdue")
     waited_for = _names(run, plan_at(run.flow.plan))
     reason = f"gave up waiting for {waited_for} at {now:%Y-%m-%d %H:%M:%S} UTC"
-    return Change(
+    return Write(
         run.finished(RunState.FAILED, reason), [FlowFailed(stage=Stage.TEST, reason=reason)]
     )
 
@@ -146,7 +146,7 @@ def _take(run: TestRun, plan: Plan, result: JobResult) -> Decision[TestRun]:
     if refusal:
         return refusal
     if result.state is JobState.SUCCEEDED:
-        return Change(run.model_copy(update={"passed": run.passed.with_these([position])}))
+        return Write(run.model_copy(update={"passed": run.passed.with_these([position])}))
     if result.state is JobState.FAILED and run.tried(position) <= plan.gates[position].retries:
         return _retry(run, plan, position)
     return _fail(run, plan, result)
@@ -165,23 +165,23 @@ def _unexpected(run: TestRun, plan: Plan, result: JobResult) -> Refusal | None:
     return None
 
 
-def _retry(run: TestRun, plan: Plan, position: int) -> Change[TestRun]:
+def _retry(run: TestRun, plan: Plan, position: int) -> Write[TestRun]:
     number = run.tried(position) + 1
     again = run.model_copy(update={"tries": run.tries | {position: number}})
-    return Change(again, [JobRequested(job=gate_job(plan, position, number))])
+    return Write(again, [JobRequested(job=gate_job(plan, position, number))])
 
 
-def _fail(run: TestRun, plan: Plan, result: JobResult) -> Change[TestRun]:
+def _fail(run: TestRun, plan: Plan, result: JobResult) -> Write[TestRun]:
     reason = f"gate {plan.gates[result.position].label} {result.how_it_ended()}"
     failed = run.finished(RunState.FAILED, reason)
-    return Change(failed, [FlowFailed(stage=Stage.TEST, reason=reason, job=result)])
+    return Write(failed, [FlowFailed(stage=Stage.TEST, reason=reason, job=result)])
 
 
-def _pass(run: TestRun, says: list[EventData]) -> Change[TestRun]:
+def _pass(run: TestRun, says: list[EventData]) -> Write[TestRun]:
     if run.flow is None:
         raise ValueError(f"test run {run.flow_id} has no flow")
     passed = TestsPassed(flow=run.flow, reused=tuple(run.reused))
-    return Change(run.finished(RunState.PASSED), [*says, passed])
+    return Write(run.finished(RunState.PASSED), [*says, passed])
 
 
 def _deadline(plan: Plan, now: datetime) -> datetime:

@@ -21,7 +21,7 @@ from test_runner_service.use_cases.verdicts import remember_verdicts
 
 
 @dataclass(frozen=True)
-class RecordJob:
+class RecordGateJob:
     """Takes the results of jobs into their run."""
 
     records: Records[TestRun]

@@ -6,7 +6,7 @@ from functools import cache
 from penstock_shared.clock import Clock
 from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import BuildCompleted
-from penstock_shared.decisions import Cause, Change, Decision, Outcome, already_done
+from penstock_shared.decisions import Cause, Decision, Outcome, Write, already_done
 from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import Plans
@@ -33,7 +33,7 @@ class StartRun:
 
         return self.records.change(event.subject, cause, decide, expect_new=True)
 
-    def _prepare(self, completed: BuildCompleted) -> Change[TestRun]:
+    def _prepare(self, completed: BuildCompleted) -> Write[TestRun]:
         plan = self.plans.load(completed.flow.plan)
         keys = [verdict_key(gate) for gate in plan.gates]
         known = self.verdicts.recall(keys)

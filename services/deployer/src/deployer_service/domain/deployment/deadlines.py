@@ -14,15 +14,15 @@ from deployer_service.domain.deployment.step import Step, StepResult, StepState
 from deployer_service.domain.messages import Direction
 from deployer_service.domain.ports import DecisionContext
 from penstock_shared.contracts.events import FlowFailed
-from penstock_shared.decisions import Change, Decision, already_done, in_turn
+from penstock_shared.decisions import Decision, Write, already_done, in_turn
 
 LINE_PATIENCE = timedelta(hours=1)
 """How long a deployment may wait for its environment: a promoted release is given up after two."""
 
 
-def stand_in_line(deployment: Deployment, now: datetime) -> Change[Deployment]:
+def stand_in_line(deployment: Deployment, now: datetime) -> Write[Deployment]:
     """The environment is somebody else's; the deployment waits."""
-    return Change(deployment.model_copy(update={"deadline": now + LINE_PATIENCE}))
+    return Write(deployment.model_copy(update={"deadline": now + LINE_PATIENCE}))
 
 
 def finish_steps(
@@ -40,7 +40,7 @@ def overdue(known: Deployment | None, context: DecisionContext) -> Decision[Depl
         return _gave_up(known)
     if known.state is DeploymentState.RECALLED:
         # Whoever holds the environment has deadlines of its own, so its turn comes.
-        return Change(known.model_copy(update={"deadline": context.now + RECALL_PATIENCE}))
+        return Write(known.model_copy(update={"deadline": context.now + RECALL_PATIENCE}))
     return _without_answer(known, context)
 
 
@@ -51,13 +51,13 @@ def _finish(
     return take(known, result, context)
 
 
-def _gave_up(deployment: Deployment) -> Change[Deployment]:
+def _gave_up(deployment: Deployment) -> Write[Deployment]:
     reason = (
         f"waited for the environment {deployment.environment.name} since "
         f"{deployment.started_at:%Y-%m-%d %H:%M:%S} UTC, and gave up"
     )
     failed = FlowFailed(stage=deployment.stage, reason=reason)
-    return Change(deployment.becomes(DeploymentState.FAILED, reason=reason), [failed])
+    return Write(deployment.becomes(DeploymentState.FAILED, reason=reason), [failed])
 
 
 def _without_answer(deployment: Deployment, context: DecisionContext) -> Decision[Deployment]:
@@ -70,7 +70,7 @@ def _without_answer(deployment: Deployment, context: DecisionContext) -> Decisio
 
 def _stop_lingering(
     deployment: Deployment, lingering: Sequence[Step], context: DecisionContext
-) -> Change[Deployment]:
+) -> Write[Deployment]:
     """Fail the flow, which cancels its jobs, but roll back only when they are over for sure: a
     command that still ran would write over the rollback.
     """

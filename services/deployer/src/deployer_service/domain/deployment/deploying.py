@@ -8,7 +8,7 @@ from deployer_service.domain.environment.model import Environment
 from deployer_service.domain.ports import DecisionContext
 from penstock_shared.contracts.events import DeployDone, FlowFailed, FlowSuperseded, outcomes_of
 from penstock_shared.contracts.jobs import JobResult
-from penstock_shared.decisions import Change, Decision, already_done, stale
+from penstock_shared.decisions import Decision, Write, already_done, stale
 
 
 def begin(
@@ -16,7 +16,7 @@ def begin(
     environment: Environment,
     context: DecisionContext,
     production: Environment | None = None,
-) -> Change[Deployment]:
+) -> Write[Deployment]:
     """The deployment has its environment: start what depends on nothing that is still to come.
 
     What the environment runs already is not deployed again. `production` is where the release of
@@ -34,11 +34,11 @@ def changes_nothing(deployment: Deployment, environment: Environment) -> bool:
     return all(_runs(environment.place(step.name), step) for step in deployment.steps)
 
 
-def supersede(deployment: Deployment, by: str) -> Change[Deployment]:
+def supersede(deployment: Deployment, by: str) -> Write[Deployment]:
     """A newer flow took the environment, or the place in the line for it."""
     reason = f"flow {by} is newer, and {deployment.environment.name} takes the newest only"
     superseded = deployment.becomes(DeploymentState.SUPERSEDED, reason=reason)
-    return Change(superseded, [FlowSuperseded(stage=deployment.stage, reason=reason)])
+    return Write(superseded, [FlowSuperseded(stage=deployment.stage, reason=reason)])
 
 
 def arrived(
@@ -61,12 +61,12 @@ def arrived(
 
 def fail(
     deployment: Deployment, reason: str, context: DecisionContext, job: JobResult | None = None
-) -> Change[Deployment]:
+) -> Write[Deployment]:
     """Nothing new starts; what runs finishes; then all that was changed goes back."""
     failed = FlowFailed(stage=deployment.stage, reason=reason, job=job)
     stopping = deployment.becomes(DeploymentState.STOPPING, reason=reason)
     change = wind_down(stopping, context)
-    return Change(change.record, [failed, *change.says])
+    return Write(change.record, [failed, *change.says])
 
 
 def _met(deployment: Deployment, step: Step, place: Place) -> Step:
@@ -86,7 +86,7 @@ def _runs(place: Place, step: Step) -> bool:
     return place.current is not None and place.current.key == step.component.key
 
 
-def _go_on(deployment: Deployment, context: DecisionContext) -> Change[Deployment]:
+def _go_on(deployment: Deployment, context: DecisionContext) -> Write[Deployment]:
     arrived_names = {step.name for step in deployment.steps if step.state in ARRIVED}
     ready = [
         step
@@ -97,7 +97,7 @@ def _go_on(deployment: Deployment, context: DecisionContext) -> Change[Deploymen
     going = deployment.with_steps(started)
     if going.running:
         says = [context.of(step).deploy(going, step) for step in started]
-        return Change(going.model_copy(update={"deadline": earliest_deadline(going)}), says)
+        return Write(going.model_copy(update={"deadline": earliest_deadline(going)}), says)
     if _all_arrived(going):
         return _done(going)
     stuck = ", ".join(step.name for step in going.steps if step.state is StepState.WAITING)
@@ -129,7 +129,7 @@ def _in_place_of(step: Step) -> str:
     return f"in place of {step.before.version}" if step.before else "for the first time"
 
 
-def _done(deployment: Deployment, *, settled: bool = False) -> Change[Deployment]:
+def _done(deployment: Deployment, *, settled: bool = False) -> Write[Deployment]:
     event = DeployDone(
         flow=deployment.flow,
         deployment_id=deployment.id,
@@ -143,4 +143,4 @@ def _done(deployment: Deployment, *, settled: bool = False) -> Change[Deployment
             step.describe(moved=step.state is StepState.SUCCEEDED) for step in deployment.steps
         ),
     )
-    return Change(deployment.becomes(DeploymentState.DONE), [event])
+    return Write(deployment.becomes(DeploymentState.DONE), [event])

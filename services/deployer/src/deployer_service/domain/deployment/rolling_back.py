@@ -16,7 +16,7 @@ from deployer_service.domain.environment.model import Environment
 from deployer_service.domain.ports import DecisionContext, NoWayBack
 from penstock_shared.contracts.event import EventData
 from penstock_shared.contracts.events import RolledBack, outcomes_of
-from penstock_shared.decisions import Change, Decision, already_done, stale
+from penstock_shared.decisions import Decision, Write, already_done, stale
 
 RECALL_PATIENCE = timedelta(hours=1)
 """How often the sweeper looks at a rollback that waits for its environment."""
@@ -30,13 +30,13 @@ def stop(
     The marker takes the place of a deployment that does not exist yet, so that it never begins.
     """
     if known is None:
-        return Change(marker)
+        return Write(marker)
     if known.state is DeploymentState.WAITING:
-        return Change(known.becomes(DeploymentState.STOPPED, reason=marker.reason))
+        return Write(known.becomes(DeploymentState.STOPPED, reason=marker.reason))
     if known.state is DeploymentState.DEPLOYING:
         return wind_down(known.becomes(DeploymentState.STOPPING, reason=marker.reason), context)
     if known.state is DeploymentState.DONE:
-        return Change(recall(known, marker.reason, context.now))
+        return Write(recall(known, marker.reason, context.now))
     return already_done(f"the deployment is {known.state}")
 
 
@@ -46,14 +46,14 @@ def recall(deployment: Deployment, reason: str, now: datetime) -> Deployment:
     return deployment.becomes(DeploymentState.RECALLED, reason=reason, deadline=deadline)
 
 
-def wind_down(deployment: Deployment, context: DecisionContext) -> Change[Deployment]:
+def wind_down(deployment: Deployment, context: DecisionContext) -> Write[Deployment]:
     """Wait for what runs; when nothing does, go back to what ran before this deployment.
 
     Not to the last good version: what this deployment left alone was not judged, and must go on
     beside what it fits.
     """
     if deployment.running:
-        return Change(deployment.model_copy(update={"deadline": earliest_deadline(deployment)}))
+        return Write(deployment.model_copy(update={"deadline": earliest_deadline(deployment)}))
     touched = [
         step.now(undo=StepState.WAITING, target=step.before)
         for step in deployment.steps
@@ -106,7 +106,7 @@ def _destined(deployment: Deployment, step: Step, place: Place) -> Step:
     return step.now(undo=StepState.WAITING, target=target)
 
 
-def _go_back(deployment: Deployment, context: DecisionContext) -> Change[Deployment]:
+def _go_back(deployment: Deployment, context: DecisionContext) -> Write[Deployment]:
     """Send back every component on which nothing depends that still has to go."""
     dependents = _dependents_under_way(deployment)
     free = deque(step for step in deployment.steps if not dependents[step.name])
@@ -137,10 +137,10 @@ def _dependents_under_way(deployment: Deployment) -> Counter[str]:
     )
 
 
-def _wait_or_end(deployment: Deployment, says: list[EventData]) -> Change[Deployment]:
+def _wait_or_end(deployment: Deployment, says: list[EventData]) -> Write[Deployment]:
     if any(step.undo in UNDER_WAY for step in deployment.steps):
         deadline = earliest_deadline(deployment)
-        return Change(deployment.becomes(DeploymentState.ROLLING_BACK, deadline=deadline), says)
+        return Write(deployment.becomes(DeploymentState.ROLLING_BACK, deadline=deadline), says)
     return _is_back(deployment)
 
 
@@ -178,7 +178,7 @@ def _how_it_went_back(step: Step, *, verified: bool) -> str:
     return how if other == step.driver else f"{how}; what {other} deployed was not taken out"
 
 
-def _is_back(deployment: Deployment) -> Change[Deployment]:
+def _is_back(deployment: Deployment) -> Write[Deployment]:
     stuck = [step.name for step in deployment.steps if step.undo is StepState.FAILED]
     state = DeploymentState.FAILED if stuck else DeploymentState.ROLLED_BACK
     event = RolledBack(
@@ -190,7 +190,7 @@ def _is_back(deployment: Deployment) -> Change[Deployment]:
         ),
         reason=_with_stuck(deployment.reason, stuck),
     )
-    return Change(deployment.becomes(state), [event])
+    return Write(deployment.becomes(state), [event])
 
 
 def _with_stuck(reason: str, stuck: list[str]) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from deployer_service.domain.environment.model import Claim, Environment, EnvironmentState
 from deployer_service.domain.messages import DeploymentCalled
 from penstock_shared.contracts.plan import EnvironmentMode
-from penstock_shared.decisions import Change, Decision, already_done, stale
+from penstock_shared.decisions import Decision, Write, already_done, stale
 
 LOOK_AGAIN = timedelta(minutes=15)
 """How long an environment is held before the sweeper asks whether its holder is still at it."""
@@ -35,14 +35,14 @@ def claim(
     else:
         overtaken = []
     calls = [_call(environment, waiting) for waiting in overtaken]
-    return Change(_line_up(environment, wanted, now), calls)
+    return Write(_line_up(environment, wanted, now), calls)
 
 
 def claim_back(environment: Environment, wanted: Claim, now: datetime) -> Decision[Environment]:
     """A finished deployment wants the environment again, to roll back. It is first in line."""
     if wanted in (environment.holder, *environment.waiting):
         return already_done("the environment knows of this rollback")
-    return Change(_line_up(_without(environment, {wanted.deployment_id}), wanted, now))
+    return Write(_line_up(_without(environment, {wanted.deployment_id}), wanted, now))
 
 
 def hold_on(environment: Environment, wanted: Claim, now: datetime) -> Environment:
@@ -50,18 +50,18 @@ def hold_on(environment: Environment, wanted: Claim, now: datetime) -> Environme
     return _hold(environment, wanted, now)
 
 
-def release(environment: Environment, deployment_id: str, now: datetime) -> Change[Environment]:
+def release(environment: Environment, deployment_id: str, now: datetime) -> Write[Environment]:
     """A deployment no longer wants the environment; who is next in line gets it."""
     environment = _without(environment, {deployment_id})
     if not environment.held_by(deployment_id):
-        return Change(environment)
+        return Write(environment)
     if not environment.waiting:
         free = {"state": EnvironmentState.FREE, "holder": None, "deadline": None}
-        return Change(environment.model_copy(update=free))
+        return Write(environment.model_copy(update=free))
     following, *others = environment.waiting
     shorter = environment.model_copy(update={"waiting": tuple(others)})
     held = _hold(shorter, following, now)
-    return Change(held, [_call(held, following)])
+    return Write(held, [_call(held, following)])
 
 
 def look_again(
@@ -76,7 +76,7 @@ def look_again(
         return already_done("the environment has gone on")
     if vanished:
         return release(known, holder.deployment_id, now)
-    return Change(known.model_copy(update={"deadline": now + LOOK_AGAIN}))
+    return Write(known.model_copy(update={"deadline": now + LOOK_AGAIN}))
 
 
 def _overtaken(waiting: Claim, wanted: Claim) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 from deployer_service.domain.deployment.model import Deployment, DeploymentState
 from deployer_service.domain.environment.line import claim_back, hold_on, release
 from deployer_service.domain.environment.model import Claim, Environment
-from penstock_shared.decisions import Change, Decision, already_done
+from penstock_shared.decisions import Decision, Write, already_done
 
 SETTLED_KEPT = 100
 """How many deployments a `parallel` environment remembers as already accounted for."""
@@ -51,7 +51,7 @@ def reclaim(
     # It was recalled before it could let go of the environment.
     if environment.token == recalled.token:
         environment = _take_in(environment, recalled)
-    return Change(hold_on(environment, claim, now))
+    return Write(hold_on(environment, claim, now))
 
 
 def prove(known: Environment | None, flow_id: str) -> Decision[Environment]:
@@ -61,7 +61,7 @@ def prove(known: Environment | None, flow_id: str) -> Decision[Environment]:
     places = {name: place.prove(flow_id) for name, place in known.components.items()}
     if places == known.components:
         return already_done("nothing here becomes good by that")
-    return Change(known.with_places(places))
+    return Write(known.with_places(places))
 
 
 def _claim_of(environment: Environment, deployment: Deployment) -> Claim | None:
@@ -77,7 +77,7 @@ def _settle_shared(environment: Environment, ended: Deployment) -> Decision[Envi
     if accounted is environment:
         return already_done("nothing here changed")
     settled = (*environment.settled, mark)[-SETTLED_KEPT:]
-    return Change(accounted.model_copy(update={"settled": settled, "mode": ended.environment.mode}))
+    return Write(accounted.model_copy(update={"settled": settled, "mode": ended.environment.mode}))
 
 
 def _account(environment: Environment, ended: Deployment) -> Environment:
