@@ -1,11 +1,14 @@
-"""House rules over the templates that are really deployed."""
+"""House rules over the templates that are really deployed, and over the sources."""
 
+import ast
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from penstock.project import PROJECT_ROOT
 from penstock_shared.contracts.commands import command_topics
 from penstock_shared.messaging.consumer import TRIES
 from tests.infrastructure.conftest import Packaged
@@ -187,3 +190,15 @@ def test_the_bucket_is_private_and_encrypted(packaged: Packaged) -> None:
     for name, bucket in buckets.items():
         assert all(bucket["PublicAccessBlockConfiguration"].values()), name
         assert bucket["BucketEncryption"], name
+
+
+def test_no_class_name_stands_twice() -> None:
+    found: dict[str, list[str]] = defaultdict(list)
+    packages = [*PROJECT_ROOT.glob("*/src"), *PROJECT_ROOT.glob("services/*/src")]
+    for path in (path for package in packages for path in package.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.ClassDef):
+                found[node.name].append(f"{path.relative_to(PROJECT_ROOT)}:{node.lineno}")
+
+    assert "PenstockError" in found, "is the rule looking at the right thing?"
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}

@@ -8,7 +8,7 @@ from botocore.exceptions import NoCredentialsError
 
 from penstock_shared import aws
 from penstock_shared.aws.lean_client import LeanClient
-from penstock_shared.aws.origin import EnvironmentOrigin, is_proxied
+from penstock_shared.aws.origin import EnvironmentOrigin
 
 USUAL = {
     "AWS_ACCESS_KEY_ID": "key",
@@ -68,14 +68,6 @@ def test_what_is_missing_or_unusual_is_left_to_boto3(
     environment.setenv(name, value)
 
     assert EnvironmentOrigin.usual() is None
-
-
-def test_proxies_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("https_proxy", "http://proxy:3128")
-    monkeypatch.setenv("no_proxy", "s3.internal")
-
-    assert is_proxied("https://sqs.eu-west-1.amazonaws.com")
-    assert not is_proxied("https://s3.internal")
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from penstock.commands.output import console, print_json
 from penstock.connection import connect
 from penstock.errors import NotFoundError, UsageError
 from penstock.flows import FINAL, FlowJson, JobJson, LineJson, jobs_of, name_of
+from penstock_shared.ansi import readable
 
 EVERY = 0.4
 """Seconds between two polls."""
@@ -124,7 +125,11 @@ def _print(out: Console, job: JobJson, lines: list[LineJson], *, heading: bool) 
     if heading:
         out.print(Text(f"── {name_of(job)} {job['state']}", "bold"))
     for line in lines:
-        out.print(Text.from_ansi(line["text"]))
+        out.print(_coloured(line))
+
+
+def _coloured(line: LineJson) -> Text:
+    return Text.from_ansi(readable(line["text"]))
 
 
 def _follow(reader: _Reader, flow: FlowJson, out: Console) -> None:
@@ -134,7 +139,7 @@ def _follow(reader: _Reader, flow: FlowJson, out: Console) -> None:
         for job in reader.jobs(flow):
             for line in reader.new_lines(flow, job):
                 came = True
-                out.print(Text(f"{name_of(job)} │ ", "dim").append(Text.from_ansi(line["text"])))
+                out.print(Text(f"{name_of(job)} │ ", "dim").append(_coloured(line)))
         if flow["state"] in FINAL and not came:
             return
         if not came:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import urllib3
+
+from penstock_shared.proxies import proxy_for
 
 _CONNECTING = 5.0
 
@@ -24,7 +24,7 @@ class Connections:
 
     def to(self, address: str) -> urllib3.PoolManager:
         """The pool for an address. It never retries requests."""
-        proxy = _proxy_for(address)
+        proxy = proxy_for(address)
         if proxy not in self._pools:
             self._pools[proxy] = self._pool(proxy)
         return self._pools[proxy]
@@ -37,9 +37,3 @@ class Connections:
             "ca_certs": self.ca_bundle or None,
         }
         return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
-
-
-def _proxy_for(address: str) -> str:
-    parts = urlsplit(address)
-    proxy = getproxies().get(parts.scheme, "")
-    return "" if not proxy or proxy_bypass(parts.netloc) else proxy

@@ -3,21 +3,13 @@
 import re
 from dataclasses import dataclass
 
+from penstock_shared import ansi
+
 LONGEST_LINE = 64_000
 """Bytes; a longer line is split. Invalid bytes become three bytes each, and CloudWatch Logs accepts
 events of 256 KiB: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html"""
 
 _LINE = re.compile(rb"[^\n]{0,%d}+\n|[^\n]{1,%d}+" % (LONGEST_LINE, LONGEST_LINE))
-
-# Colours stay in the log. Other control sequences are removed, since terminals would act on them.
-_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
-_ESCAPE = re.compile(
-    r"\x1b\[[0-9;:]*m"  # a colour
-    r"|\x1b\[[0-?]*[ -/]*[@-~]"  # any other control sequence
-    r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)"  # a string for the terminal, such as a title
-    r"|\x1b."
-)
-_CONTROLS = dict.fromkeys((*range(9), *range(10, 32), *range(127, 160))) | {0x1B: "\x1b"}
 
 
 def split_lines(output: bytes) -> list[bytes]:
@@ -51,18 +43,12 @@ class LineCutter:
 
 def readable(line: bytes) -> str:
     """The line as a terminal would finally show it: valid text, with colours only."""
-    text = line.decode(errors="replace").rstrip("\r\n")
-    if "\r" in text:
-        text = next((part for part in reversed(text.split("\r")) if part), "")
-    if "\x1b" in text:
-        text = _ESCAPE.sub(_keep_colour, text)
-    return text if text.isprintable() else text.translate(_CONTROLS)
+    return ansi.readable(line.decode(errors="replace"))
 
 
 def plain(line: bytes) -> str:
     """The line without colours and other unprintable characters."""
-    text = _COLOUR.sub("", readable(line))
-    return "".join(each for each in text if each.isprintable() or each == "\t")
+    return ansi.plain(line.decode(errors="replace"))
 
 
 def tail_of(output: bytes, characters: int) -> str:
@@ -72,7 +58,3 @@ def tail_of(output: bytes, characters: int) -> str:
         return text
     cut = text[-characters:]
     return cut.partition("\n")[2] or cut
-
-
-def _keep_colour(found: re.Match[str]) -> str:
-    return found[0] if _COLOUR.fullmatch(found[0]) else ""

@@ -5,8 +5,9 @@ from functools import cache, partial
 from typing import Any
 
 from penstock_shared.aws.lean_client import LeanClient
-from penstock_shared.aws.origin import EnvironmentOrigin, Origin, SessionOrigin, is_proxied
+from penstock_shared.aws.origin import EnvironmentOrigin, Origin, SessionOrigin
 from penstock_shared.aws.wire import Wire, WireLimits
+from penstock_shared.proxies import proxy_for
 
 _LEAN = frozenset({"dynamodb", "s3", "secretsmanager", "sns", "sqs"})
 
@@ -37,7 +38,7 @@ def tuned_client(service: str, limits: WireLimits | None = None, attempts: int =
 
 def _can_be_lean(service: str) -> bool:
     origin = _origin()
-    return origin.credentials is not None and not is_proxied(origin.address(service))
+    return origin.credentials is not None and not proxy_for(origin.address(service))
 
 
 @cache

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 _NEEDED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
 # Only botocore implements what these variables change.
@@ -107,13 +106,3 @@ class SessionOrigin:
     def address(self, service: str) -> str:
         """The address that the session's own client uses."""
         return str(self.session.client(service).meta.endpoint_url).rstrip("/")
-
-
-def is_proxied(address: str) -> bool:
-    """Whether the environment sends requests to this address through a proxy."""
-    if not any(name.lower().endswith("_proxy") for name in os.environ):
-        return False
-    from urllib.request import getproxies, proxy_bypass
-
-    parts = urlsplit(address)
-    return bool(getproxies().get(parts.scheme)) and not proxy_bypass(parts.netloc)
