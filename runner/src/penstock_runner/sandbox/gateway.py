@@ -36,8 +36,8 @@ _HOP_BY_HOP = {"connection", "keep-alive", "proxy-authorization", "proxy-connect
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-class RefusedError(Exception):
-    """The gateway refuses the destination. The text is for people."""
+class ForbiddenAddressError(Exception):
+    """The gateway does not go there. Its text is for people."""
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Gateway:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             upstream = await self._way(head, writer)
-        except RefusedError as error:
+        except ForbiddenAddressError as error:
             await _end(writer, "403 Forbidden", str(error))
         except (TimeoutError, OSError, ValueError) as error:
             await _end(writer, "502 Bad Gateway", str(error))
@@ -157,14 +157,18 @@ class Gateway:
         if (host, port) not in self.allowed:
             for address in addresses:
                 if is_refused(address):
-                    raise RefusedError(f"no job may reach {host}:{port}, which is {address}")
+                    raise ForbiddenAddressError(
+                        f"no job may reach {host}:{port}, which is {address}"
+                    )
         return addresses
 
     def _refuse_machine(self, host: str, port: int, writer: asyncio.StreamWriter) -> None:
         ours, theirs = (writer.get_extra_info(name) for name in ("sockname", "peername"))
         if ours[0] == theirs[0] and (host, port) not in self.allowed:
             writer.close()
-            raise RefusedError(f"no job may reach {host}:{port}, which is its runner's machine")
+            raise ForbiddenAddressError(
+                f"no job may reach {host}:{port}, which is its runner's machine"
+            )
 
 
 def _upstream_proxy(host: str, scheme: str) -> tuple[str, int, list[str]] | None:
