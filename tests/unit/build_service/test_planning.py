@@ -99,6 +99,26 @@ def test_the_same_content_in_another_repository_is_another_artifact() -> None:
     assert component(plan(), "orders").key != component(other, "orders").key
 
 
+@pytest.mark.parametrize(
+    ("history", "moves"), [("none", False), ("commit", False), ("tags", True), ("full", True)]
+)
+def test_what_is_made_of_commits_and_tags_changes_with_them(history: str, moves: bool) -> None:
+    tagged = SNAPSHOT.model_copy(update={"sha256": "7" * 64})
+    configuration = read_configuration(f"{CONFIGURATION}history: {history}\n")
+
+    before, after = (
+        Planner(a_change(), configuration, a_tree(FILES), snapshot).plan(FLOW_ID, NOW)
+        for snapshot in (SNAPSHOT, tagged)
+    )
+
+    assert all(
+        (one.key != other.key) is moves
+        for one, other in zip(
+            (*before.components, *before.gates), (*after.components, *after.gates), strict=True
+        )
+    )
+
+
 def test_a_gate_s_key_moves_with_its_component_only() -> None:
     def keys(planned: Plan) -> dict[tuple[str, str | None], str]:
         return {(gate.name, gate.component): gate.key for gate in planned.gates}

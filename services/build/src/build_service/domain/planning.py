@@ -19,6 +19,7 @@ from penstock_shared.contracts.change import Change, Intent
 from penstock_shared.contracts.jobs import JobResult
 from penstock_shared.contracts.plan import (
     BuildRecipe,
+    History,
     ObjectRef,
     Plan,
     PlannedComponent,
@@ -89,7 +90,16 @@ class Planner:
         }
 
     def _key_of(self, source: str) -> str:
-        return digest_of(self.change.forge, self.change.repository, TOOLCHAIN, source)
+        repository = (self.change.forge, self.change.repository)
+        return digest_of(*repository, TOOLCHAIN, source, *self._past)
+
+    @property
+    def _past(self) -> tuple[str, ...]:
+        """What jobs see of the repository beside its files: the same files make another version
+        at another commit, or under a new tag.
+        """
+        remembers = self.configuration.history in {History.TAGS, History.FULL}
+        return (self.snapshot.sha256,) if remembers else ()
 
     def _component(self, flow_id: str, name: str, section: ComponentSection) -> PlannedComponent:
         recipe = _recipe(name, self._source_keys[name], section)
