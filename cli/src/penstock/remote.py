@@ -28,14 +28,22 @@ class Remote:
 
 
 def embedded_remote(home: Path | None, name: str | None) -> Remote:
-    """The embedded stack's repository of this name, or its default one. Raises NotRunningError."""
+    """The embedded stack's repository of this name, or its default one.
+
+    Raises NotRunningError, and NotFoundError for a name that it does not have.
+    """
     from penstock.embedded import Stack
 
-    url = Stack.load(home).git_url
-    if name is not None:
-        folder, _, _ = url.rpartition("/")
-        url = f"{folder}/{name}.git"
-    return Remote(url.rpartition("/")[2].removesuffix(".git"), url)
+    stack = Stack.load(home)
+    known = {one["name"]: one["git_url"] for one in stack.repositories}
+    if name is None:
+        name = next(each for each, url in known.items() if url == stack.git_url)
+    if name not in known:
+        raise NotFoundError(
+            f"no repository {name} in this stack, which has {', '.join(known)}; "
+            f"`penstock up --repository {name}` makes it"
+        )
+    return Remote(name, known[name])
 
 
 def origin_of_here() -> Remote:

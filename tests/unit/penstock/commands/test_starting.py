@@ -78,7 +78,12 @@ def pushed(home: Path, stack: FakeStack, tmp_path: Path) -> str:
     sha = work.commit({"a": "a"})
     work.push()
     stack_file = json.loads((home / "stack.json").read_text())
-    (home / "stack.json").write_text(json.dumps(stack_file | {"git_url": work.remote}))
+    repositories = [
+        {"name": "shop", "git_url": "file:///elsewhere/shop.git"},
+        {"name": "acme/shop", "git_url": work.remote},
+    ]
+    pushed = {"git_url": work.remote, "repositories": repositories}
+    (home / "stack.json").write_text(json.dumps(stack_file | pushed))
     return sha
 
 
@@ -88,14 +93,21 @@ def test_run_starts_what_main_is_at(run: Run, stack: FakeStack, pushed: str) -> 
     ((topic, message),) = stack.published
     assert topic == "run-flow"
     assert (message["repository"], message["ref"], message["sha"]) == (
-        "origin",
+        "acme/shop",
         "refs/heads/main",
         pushed,
     )
     parts = (message[name] for name in ("forge", "repository", "ref", "sha", "request"))
     assert message["flow_id"] == run_id_for(*parts)
-    assert f"Flow {message['flow_id']} runs main of origin at {pushed[:12]}." in said
+    assert f"Flow {message['flow_id']} runs main of acme/shop at {pushed[:12]}." in said
     assert f"/flows/{message['flow_id']}" in said
+
+
+def test_a_repository_is_named_with_its_owner(run: Run, stack: FakeStack, pushed: str) -> None:
+    run("run", "--repository", "acme/shop")
+
+    ((_, message),) = stack.published
+    assert (message["repository"], message["sha"]) == ("acme/shop", pushed)
 
 
 @pytest.mark.usefixtures("pushed")
@@ -109,13 +121,15 @@ def test_two_runs_are_two_flows(run: Run, stack: FakeStack) -> None:
 
 @pytest.mark.usefixtures("pushed")
 def test_run_of_a_branch_that_is_not_there_is_told(run: Run, stack: FakeStack) -> None:
-    assert "origin has no branch gone" in run("run", "gone", code=4).stderr
+    assert "acme/shop has no branch gone" in run("run", "gone", code=4).stderr
     assert stack.published == []
 
 
 @pytest.mark.usefixtures("pushed")
 def test_run_of_a_repository_that_is_not_there_is_told(run: Run, stack: FakeStack) -> None:
-    assert "ls-remote failed" in run("run", "--repository", "nope", code=4).stderr
+    said = run("run", "--repository", "acme/nope", code=4).stderr
+
+    assert "no repository acme/nope in this stack, which has shop, acme/shop" in said
     assert stack.published == []
 
 
