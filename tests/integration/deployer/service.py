@@ -129,13 +129,15 @@ class Service:
         )
         assert self.handle(encode(event), queue) == []
 
-    def handle(self, body: str, queue: str = "deployer") -> list[Any]:
-        """An SQS batch of one record; returns the failures."""
+    def handle(self, body: str, queue: str = "deployer", time: int = 1) -> list[Any]:
+        """An SQS batch of one record, received for the first or a later time; returns the
+        failures.
+        """
         record = {
             "messageId": "1",
             "receiptHandle": "r",
             "body": body,
-            "attributes": {"ApproximateReceiveCount": "1"},
+            "attributes": {"ApproximateReceiveCount": str(time)},
             "messageAttributes": {},
             "eventSource": "aws:sqs",
             "eventSourceARN": f"arn:aws:sqs:us-east-1:000000000000:{self.prefix}{queue}",
@@ -176,21 +178,14 @@ class Service:
 
     def run_jobs(self, failing: str = "") -> int:
         """Runners finish every job that was asked for; returns how many those were."""
-        requested = self.read("jobs")
-        for event in requested:
-            assert isinstance(event.data, JobRequested)
-            job = event.data.job
-            fails = (job.component, job.name) == (failing, "deploy")
-            result = a_result(
-                job.job_id,
-                owner=job.owner,
-                record=job.record,
-                name=job.name,
-                component=job.component,
-                state=JobState.FAILED if fails else JobState.SUCCEEDED,
-            )
-            self.receive(event.subject, JobFinished(result=result), hop=event.hop)
-        return len(requested)
+        ended = self.finish_jobs(failing)
+        for event in ended:
+            assert self.handle(encode(event)) == []
+        return len(ended)
+
+    def finish_jobs(self, failing: str = "") -> list[Event[JobFinished]]:
+        """Runners finish every job that was asked for; returns what they say, undelivered."""
+        return [_finished(event, failing) for event in self.read("jobs")]
 
     def run_own(self) -> None:
         """Deliver what the deployer has sent to itself, until there is nothing left."""
@@ -213,3 +208,25 @@ class Service:
         """What the live function says in an environment."""
         answer = self.client("lambda").invoke(FunctionName=f"{self.cloud.name}-{stage}:live")
         return str(json.loads(answer["Payload"].read())["says"])
+
+
+def _finished(event: Event[EventData], failing: str) -> Event[JobFinished]:
+    assert isinstance(event.data, JobRequested)
+    job = event.data.job
+    fails = (job.component, job.name) == (failing, "deploy")
+    result = a_result(
+        job.job_id,
+        owner=job.owner,
+        record=job.record,
+        name=job.name,
+        component=job.component,
+        state=JobState.FAILED if fails else JobState.SUCCEEDED,
+    )
+    return make_event(
+        JobFinished(result=result),
+        flow_id=event.subject,
+        source="penstock/test",
+        time=NOW,
+        traceparent=event.traceparent,
+        hop=event.hop,
+    )

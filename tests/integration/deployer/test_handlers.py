@@ -8,15 +8,18 @@ from botocore.exceptions import ClientError
 
 from penstock_shared.contracts.drivers.command import CommandDeploy
 from penstock_shared.contracts.drivers.function import LambdaDeploy
+from penstock_shared.contracts.event import encode
 from penstock_shared.contracts.events import (
     BakeStarted,
     DeployDone,
     FlowAborted,
+    FlowFailed,
     ReleasePromoted,
     RolledBack,
     TestsPassed,
 )
 from penstock_shared.contracts.plan import EnvironmentMode
+from penstock_shared.messaging.consumer import TRIES
 from tests.integration.deployer.cloud import Cloud
 from tests.integration.deployer.service import Service, forget_everything
 from tests.support.builders import NOW, a_component
@@ -121,6 +124,42 @@ def test_what_the_service_does_not_consume_is_refused_with_the_reason(service: S
     ]
     service.receive("0" * 20, BakeStarted(version="v", deadline=NOW), "deployer-steps")
     assert service.dead_letters("deployer-steps") == ["this queue is not for bake-started"]
+
+
+def test_the_end_of_a_job_that_nobody_can_take_in_frees_the_environment_at_once(
+    service: Service,
+) -> None:
+    component = a_component("orders", deploy=CommandDeploy(run="deploy"))
+    flow_id, flow = service.flow("hello", component)
+    service.receive(flow_id, TestsPassed(flow=flow))
+    (finished,) = service.finish_jobs()
+
+    assert service.handle(encode(finished), time=TRIES + 1) == []
+
+    said = {type(data): data for data in service.said()}
+    assert set(said) == {FlowFailed, RolledBack}
+    failed = said[FlowFailed]
+    assert isinstance(failed, FlowFailed)
+    assert "how its job ended: 5 tries ended without a word" in failed.reason
+    assert service.dead_letters() == ["5 tries ended without a word"]
+    flow_id, flow = service.flow("goodbye", component)
+    service.receive(flow_id, TestsPassed(flow=flow))
+    assert service.finish_jobs()
+
+
+def test_a_flow_hears_at_once_of_what_cannot_be_freed_yet(service: Service) -> None:
+    component = a_component("orders", deploy=CommandDeploy(run="deploy"))
+    flow_id, flow = service.flow("hello", component)
+    service.receive(flow_id, TestsPassed(flow=flow))
+    (finished,) = service.finish_jobs()
+    service.client("dynamodb").delete_table(TableName=service.cloud.name)
+
+    assert service.handle(encode(finished), time=TRIES)
+
+    (failed,) = service.said()
+    assert isinstance(failed, FlowFailed)
+    assert "tried 5 times" in failed.reason
+    assert service.dead_letters() == []
 
 
 def test_a_record_that_fails_comes_back_alone(service: Service) -> None:

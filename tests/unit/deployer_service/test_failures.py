@@ -15,7 +15,7 @@ from deployer_service.domain.flow import flow_key, stop
 from deployer_service.domain.messages import DeployComponentRequested, DeploymentCalled
 from deployer_service.domain.ports import Performed
 from deployer_service.use_cases.perform_step import PerformStep
-from deployer_service.use_cases.record_result import RecordResults
+from deployer_service.use_cases.record_result import RecordJobs, RecordResults
 from penstock_shared.contracts.event import Event, EventData
 from penstock_shared.contracts.events import (
     DeployDone,
@@ -158,6 +158,42 @@ def test_a_step_that_nobody_can_do_fails_its_flow_and_frees_the_environment() ->
 
     (failed,) = world.publisher.only(FlowFailed)
     assert "nobody could do this step: KeyError: 'orders' (lambda_driver.py:7" in failed.reason
+    assert world.environment().holder is None
+
+
+def test_a_job_whose_end_nobody_can_take_in_fails_its_flow_and_frees_the_environment() -> None:
+    world = World()
+    good, flow = world.flow(1), world.flow(2)
+    world.release(good)
+    world.pass_tests(flow)
+    world.take_in()
+    (job,) = world.jobs
+    finished = world.finished(world.runner(job), job)
+    record = RecordJobs(RecordResults(world.ledger))
+
+    record.give_up(finished.data, "KeyError: 'x' (ledger.py:7); tried 5 times", Cause.of(finished))
+    world.jobs.clear()
+    world.settle()
+
+    (failed,) = world.publisher.only(FlowFailed)
+    assert "nobody could take in how its job ended: KeyError: 'x'" in failed.reason
+    assert world.running.of("staging") == {"orders": good.version}
+    assert world.environment().holder is None
+
+
+def test_a_rollback_whose_end_nobody_can_take_in_frees_the_environment_too() -> None:
+    world = World()
+    flow = world.flow(1)
+    world.pass_tests(flow)
+    world.settle()
+    world.abort(flow)
+    world.take_in()
+    (job,) = world.jobs
+    finished = world.finished(world.runner(job), job)
+
+    RecordJobs(RecordResults(world.ledger)).give_up(finished.data, "no", Cause.of(finished))
+
+    assert world.state(flow) is DeploymentState.FAILED
     assert world.environment().holder is None
 
 

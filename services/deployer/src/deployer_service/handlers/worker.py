@@ -3,6 +3,7 @@
 from deployer_service import bootstrap
 from deployer_service.bootstrap import SERVICE
 from deployer_service.domain.messages import DeploymentCalled
+from deployer_service.handlers.giving_up import give_up
 from penstock_shared.contracts.events import FlowStopped, JobFinished, ReleasePromoted, TestsPassed
 from penstock_shared.messaging.routes import Routes, Together
 
@@ -13,4 +14,4 @@ ROUTES: Routes = {
     FlowStopped: bootstrap.stop_flow,
     DeploymentCalled: bootstrap.call_deployment,
 }
-handler = SERVICE.consumer(ROUTES)
+handler = SERVICE.consumer(ROUTES, give_up=give_up)

@@ -48,6 +48,17 @@ class RecordJobs:
         results = [event.data.result for event in events]
         return self.record(results[0].record, [_step_result(result) for result in results], cause)
 
+    def give_up(self, finished: JobFinished, reason: str, cause: Cause) -> Outcome[Deployment]:
+        """Nobody can take the job's result in. The job has ended for certain, so its step failed,
+        and its deployment goes back and lets go of its environment at once.
+
+        Raises RefusedMessageError for a job that the deployer never asks for.
+        """
+        reason = f"nobody could take in how its job ended: {reason}"
+        known = _step_result(finished.result)
+        given_up = known.model_copy(update={"succeeded": False, "reason": reason})
+        return self.record(finished.result.record, [given_up], cause)
+
 
 def _step_result(result: JobResult) -> StepResult:
     if result.name not in set(Direction):
