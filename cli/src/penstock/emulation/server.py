@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from penstock.emulation.forking import fork_functions
 from penstock.emulation.functions import (
     keep_recent_executions,
     settle_cut_off_updates,
@@ -28,6 +29,7 @@ from penstock.emulation.state import (
     keep_state_in,
     note_changes,
     noting_writes,
+    share_function_code,
     snapshots_in,
 )
 from penstock.emulation.workers import end_functions_with_the_emulator, let_calls_end
@@ -48,7 +50,9 @@ async def serve(folder: Path) -> None:
     keep_logs_short(logs)
     settle_cut_off_updates()
     keep_recent_executions()
+    share_function_code()
     unpack_once(folder / "tmp")
+    fork_functions()
     end_functions_with_the_emulator()
     let_calls_end()
     saver = Saver(snapshots, changes, journal)

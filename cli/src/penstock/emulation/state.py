@@ -4,7 +4,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -71,15 +71,40 @@ def journal_in(folder: Path) -> ItemJournal:
 def store_function_code() -> None:
     """Hash and write new zips of functions in the parent: a forked child cannot remember them.
 
-    Keyed by identity: a zip is never changed in place, and a reference to it is kept.
+    Keyed by identity: a zip is never changed in place, and a reference to it is kept as long as a
+    function has it.
     """
+    from ministack.services import lambda_svc
+
+    stored = {
+        id(code): _stored_code.get(id(code)) or (code, lambda_svc.write_code_blob(code))
+        for code in _function_codes()
+    }
+    _stored_code.clear()
+    _stored_code.update(stored)
+
+
+def _function_codes() -> Iterator[bytes]:
     from ministack.services import lambda_svc
 
     for function in list(lambda_svc._functions._data.values()):
         for record in (function, *function.get("versions", {}).values()):
             code = record.get("code_zip")
-            if isinstance(code, bytes) and id(code) not in _stored_code:
-                _stored_code[id(code)] = (code, lambda_svc.write_code_blob(code))
+            if isinstance(code, bytes):
+                yield code
+
+
+def share_function_code() -> None:
+    """Hold a zip once in memory, however many functions are made of it."""
+    from ministack.services import lambda_svc
+
+    fetch = lambda_svc._fetch_code_from_s3
+
+    def fetch_shared(*args: Any, **kwargs: Any) -> bytes | None:
+        fetched: bytes | None = fetch(*args, **kwargs)
+        return next((code for code in _function_codes() if code == fetched), fetched)
+
+    lambda_svc._fetch_code_from_s3 = fetch_shared
 
 
 def _hash_of_stored_code(code: bytes) -> str:
