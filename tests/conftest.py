@@ -1,4 +1,4 @@
-"""How tests are shared out among workers."""
+"""Distributes tests to workers."""
 
 import pytest
 
@@ -6,7 +6,7 @@ TOGETHER = ("integration", "infrastructure", "e2e")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file that share something costly, an emulator say, run in one worker."""
+    """Run the tests of one file that share something costly, such as an emulator, in one worker."""
     for item in items:
         if any(part in TOGETHER for part in item.path.parts) and not item.get_closest_marker(
             "xdist_group"

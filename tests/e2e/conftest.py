@@ -1,4 +1,4 @@
-"""A whole embedded stack: the emulator, the real templates, real runners."""
+"""A whole embedded stack: the emulator with the real templates, and real runners."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -20,13 +20,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.timeout(240))
-            # Stacks are what costs: the tests that share one run in one worker, one by one.
+            # Stacks are expensive: the tests that share one run in one worker.
             alone = "failure_stories" in item.path.name
             item.add_marker(pytest.mark.xdist_group("failures" if alone else "stack"))
 
 
 def start(home: Path, options: StackOptions | None = None) -> Stack:
-    """Bring a stack up; packaging, which all stacks share, is done by one at a time."""
+    """Start a stack. A lock lets one process package at a time: all share the output."""
     lock = PROJECT_ROOT / ".build" / "tests.lock"
     lock.parent.mkdir(exist_ok=True)
     with FileLock(lock):
@@ -35,7 +35,7 @@ def start(home: Path, options: StackOptions | None = None) -> Stack:
 
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """The stack that most tests share; each test has a repository of its own in it."""
+    """The stack that most tests share; each test has its own repository in it."""
     home = tmp_path_factory.mktemp("home")
     try:
         with httpx.Client(timeout=30, trust_env=False) as http:

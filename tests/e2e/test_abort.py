@@ -1,4 +1,4 @@
-"""Anyone may stop a release at any moment, with one message."""
+"""One message stops a release at any moment."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What must not be lost when things die. These break their stack, so each has one of its own."""
+"""Nothing is lost when processes die. Each test breaks its stack, so each has its own."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def product(home: Path) -> Iterator[Product]:
 
 
 def risen(product: Product, home: Path) -> Product:
-    """The product after another `up`."""
+    """The stack after another `up`."""
     return Product(start(home, ONE_EACH), product.http)
 
 
@@ -56,7 +56,7 @@ def test_a_job_whose_runner_is_killed_runs_again_elsewhere(
 
 
 def parent_of(pid: int) -> int:
-    """The process that started this one. Format: proc(5), /proc/pid/stat."""
+    """The parent of a process. Format: proc(5), /proc/pid/stat."""
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
@@ -86,13 +86,13 @@ def test_a_bake_survives_the_death_of_the_emulator(
 
 
 def kill_emulator(product: Product, home: Path) -> None:
-    """Kill it once it has saved what happened so far, as it does every second."""
+    """Kill the emulator once it has saved its current state."""
     wait_for_a_save(find_home(home))
     kill_at_once(product.stack.processes["emulator"])
 
 
 def has_ended(pid: int) -> bool:
-    """Whether a process is gone, or only waits for its parent to notice."""
+    """Whether a process has ended; it may still wait to be reaped."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:

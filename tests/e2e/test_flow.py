@@ -1,4 +1,4 @@
-"""The main job: git push in, promoted release out."""
+"""The main path: from git push to a promoted release."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

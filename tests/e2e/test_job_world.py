@@ -1,4 +1,4 @@
-"""A job's world on a whole stack: its repository's and the machine's, nothing of Penstock's."""
+"""A job's surroundings on a whole stack: its repository and the machine, nothing of Penstock."""
 
 import subprocess
 import sys
@@ -65,7 +65,7 @@ def test_a_job_lives_in_a_world_of_its_own(product: Product, repository: Reposit
 
 
 def checkout() -> tuple[str, str]:
-    """The commit and the uncommitted edits of Penstock's own checkout."""
+    """The commit and the uncommitted changes of Penstock's checkout."""
     commit, edits = (
         subprocess.run(
             ["git", "-C", str(PROJECT_ROOT), *command], capture_output=True, text=True, check=False

@@ -21,10 +21,10 @@ from tests.support.repositories import functions
 
 KILLS = int(os.environ.get("PENSTOCK_TEST_KILLS", "2"))
 LONGEST = 6.0
-"""Seconds after a push at which the last kills come: most flows have ended by then."""
+"""Seconds from a push to the last kills: most flows have ended by then."""
 CREW = StackOptions(runners=2, slots=1)
 RISING = 150.0
-"""Seconds that a flow may take whose calls died and are handed out again."""
+"""Seconds for a flow whose calls died and are delivered again."""
 
 
 @pytest.fixture
@@ -59,12 +59,12 @@ def test_every_flow_ends_as_it_should_whenever_the_emulator_is_killed(
 
 
 def await_an_update(product: Product) -> None:
-    """Wait until Lambda is in the middle of updating one of the two functions."""
+    """Wait until Lambda is updating one of the two functions."""
     eventually(lambda: "InProgress" in updates(product), "a function's update")
 
 
 def updates(product: Product) -> list[str]:
-    """The state of the last update of each function that is there."""
+    """The state of the last update of each existing function."""
     found = product.stack.client("lambda").list_functions(MaxItems=50)["Functions"]
     names = [each["FunctionName"] for each in found]
     lambdas = product.stack.client("lambda")
@@ -76,7 +76,7 @@ def updates(product: Product) -> list[str]:
 
 
 def served(product: Product) -> dict[str, str]:
-    """The version that the changed function answers with, by environment."""
+    """The version in the answer of the changed function, by environment."""
     return {
         environment: product.function_says(f"fragile-first-{environment}")["version"]
         for environment in ("staging", "production")

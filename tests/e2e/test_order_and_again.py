@@ -1,4 +1,4 @@
-"""Which push wins, and flows that run again: on a real stack, with real repositories."""
+"""The order of pushes, and flows that run again, on a real stack with real repositories."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The stacks as they are deployed: packaged once for all tests of a run."""
+"""The stacks in their deployed form, packaged once for all tests of a run."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ from penstock.project import PROJECT_ROOT, stack_folders
 
 @dataclass(frozen=True)
 class Packaged:
-    """Everything that `penstock up` would deploy."""
+    """Everything that `penstock up` deploys."""
 
     stacks: Mapping[str, PackagedStack]
     artifacts: Mapping[str, Artifact]
@@ -39,7 +39,7 @@ class Packaged:
 @pytest.fixture(scope="session")
 def packaged() -> Packaged:
     target, folders = local_target(), stack_folders()
-    # Workers of one test run share the folder, and so does whoever runs `penstock up` meanwhile.
+    # The workers of a test run share the folder, also with a `penstock up` at the same time.
     with FileLock(PROJECT_ROOT / ".build" / "tests.lock"):
         artifacts = package_services(target, folders)
         stacks = package_stacks(folders, artifacts, target, "local")

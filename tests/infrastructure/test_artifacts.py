@@ -1,4 +1,4 @@
-"""What is in the zips: every handler starts from its own, with nothing but boto3 beside it."""
+"""The content of the zips: every handler starts from its own zip and boto3 alone."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ sys.path[:0] = [sys.argv[1]]
 for name in sys.argv[3:]:
     module, function = name.rsplit(".", 1)
     assert callable(getattr(importlib.import_module(module), function)), name
-# Third-party code that is not in the zip may only be what the Lambda runtime brings along.
+# Third-party code outside of the zip may only come from the Lambda runtime.
 runtime = {"boto3", "botocore", "jmespath", "dateutil", "s3transfer", "six", "urllib3"}
 outside = {
     name.split(".")[0]

@@ -1,4 +1,4 @@
-"""House rules over the templates that are really deployed, and over the sources."""
+"""House rules for the deployed templates and the sources."""
 
 import ast
 import json
@@ -21,7 +21,7 @@ PUBLISHERS = {
     "bake-started": {"release"},
     "release-promoted": {"release"},
     "flow-stopped": {"build", "test-runner", "deployer", "release"},
-    # People's own: no role of a service may publish there.
+    # For people only: no role of a service may publish there.
     "abort-release": set(),
     "promote-release": set(),
     "run-flow": set(),

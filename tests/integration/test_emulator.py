@@ -1,4 +1,4 @@
-"""The launcher: what the emulator keeps through a stop and a kill, and how quick its polls are."""
+"""The launcher: the state that survives a stop and a kill, and the delay of polls."""
 
 import io
 import json
@@ -127,7 +127,7 @@ def test_a_kill_loses_a_second_at_most(emulator: OwnEmulator) -> None:
     emulator.start()
 
     lost = written.keys() - ids_in_table(emulator)
-    # A second, and a half for a machine that is busy with other tests.
+    # One second, plus half a second for machines that are busy with other tests.
     assert all(written[number] > killed - 1.5 for number in lost)
 
 
@@ -140,7 +140,7 @@ def test_an_idle_emulator_saves_nothing(emulator: OwnEmulator) -> None:
     )
     before = current.resolve()
 
-    ids_in_table(emulator)  # reading is no change
+    ids_in_table(emulator)  # a read is not a change
 
     assert not wait_until(lambda: current.resolve() != before, 2 * SAVE_INTERVAL)
 
@@ -172,10 +172,10 @@ def test_after_a_kill_runners_keep_what_they_have_in_hand(emulator: OwnEmulator)
 
 def test_a_long_poll_is_woken_by_a_message(emulator: OwnEmulator) -> None:
     jobs = make_queue(emulator, "jobs")
-    receive(emulator, jobs, seconds=1)  # all that is imported on first use is imported now
+    receive(emulator, jobs, seconds=1)  # imports what is imported on first use
     delays = [delay_of_a_message(emulator, jobs) for _ in range(5)]
 
-    # As shipped, every one of them waits for a look each 100 ms.
+    # Unpatched, ministack polls every 100 ms, so each of them would wait.
     assert min(delays) < 0.05
 
 
@@ -247,7 +247,7 @@ def test_a_function_saved_in_the_middle_of_an_update_comes_out_of_it(emulator: O
     functions = emulator.client("lambda")
     functions.get_waiter("function_active_v2").wait(FunctionName="hangs")
     functions.update_function_configuration(FunctionName="hangs", Description="changed")
-    emulator.stop()  # saves what there is, with the update under way
+    emulator.stop()  # saves the state in the middle of the update
     emulator.start()
 
     found = emulator.client("lambda").get_function_configuration(FunctionName="hangs")

@@ -1,4 +1,4 @@
-"""The packager, with real wheels: what is in an artifact, and when it is made again."""
+"""The packager with real wheels: the content of artifacts, and when they are made again."""
 
 import hashlib
 import importlib.util
@@ -81,7 +81,7 @@ def test_bytecode_is_never_checked_against_its_source(target: Target, service: S
 
 
 def flags_of_bytecode(artifact: Artifact) -> Iterator[int]:
-    """PEP 552: bit 0 says that a hash stands for the source, bit 1 that it shall be checked."""
+    """PEP 552: bit 0 says that the bytecode has a hash of its source, bit 1 that it is checked."""
     with zipfile.ZipFile(artifact.path) as archive:
         for name in archive.namelist():
             if name.endswith(".pyc"):

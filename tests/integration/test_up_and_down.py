@@ -1,4 +1,4 @@
-"""`penstock up` and `down`: a whole stack, in a folder of this test's own."""
+"""`penstock up` and `down` of a whole stack, in its own folder."""
 
 import json
 import os
@@ -25,8 +25,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 MARK = {"id": {"S": "mark"}}
 
 
-class Notes(Report):
-    """Remembers what was said."""
+class RecordingReport(Report):
+    """Records the reported lines."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -50,7 +50,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 @pytest.fixture
 def stack(home: Home) -> Stack:
-    """The stack, brought up again where the test before has broken it."""
+    """The stack, repaired if the previous test has broken it."""
     return up(home.folder)
 
 
@@ -110,7 +110,7 @@ def test_the_addresses_work_as_they_are(stack: Stack) -> None:
 
 
 def test_a_second_up_says_that_it_runs_already(home: Home, stack: Stack) -> None:
-    notes = Notes()
+    notes = RecordingReport()
 
     again = up(home.folder, report=notes)
 
@@ -153,7 +153,7 @@ def test_down_stops_everything_and_up_finds_it_again(home: Home, stack: Stack) -
 
 
 def test_down_is_harmless_when_nothing_runs(tmp_path: Path) -> None:
-    notes = Notes()
+    notes = RecordingReport()
 
     down(tmp_path, notes)
 

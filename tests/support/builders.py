@@ -1,4 +1,4 @@
-"""Values for tests: each with sensible defaults, so that a test names only what it is about."""
+"""Values for tests, with defaults: a test names only what it is about."""
 
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -162,7 +162,7 @@ def a_deploy_done(**given: Any) -> DeployDone:
 
 
 def an_event(data: D, flow_id: str = FLOW_ID, hop: int = 1) -> Event[D]:
-    """An event as a consumer reads it."""
+    """An event, decoded as a consumer does."""
     return make_event(
         data,
         flow_id=flow_id,

@@ -1,4 +1,4 @@
-"""An emulator of a test's own, that it may stop and kill."""
+"""An emulator for one test, which may stop and kill it."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from penstock.embedded.waiting import wait_until
 
 
 def wait_for_a_save(home: Home) -> None:
-    """Wait until what there is now is on disk: a snapshot is named for the moment it shows."""
+    """Wait until the current state is saved: the name of a snapshot is the time of its state."""
     current = home.emulator / "snapshots" / "current"
     now = time.time_ns()
     assert wait_until(lambda: current.exists() and int(current.resolve().name) > now, 20)
@@ -22,7 +22,7 @@ def wait_for_a_save(home: Home) -> None:
 
 @dataclass
 class OwnEmulator:
-    """Starts on first use of `start`; a later start finds the state that was left."""
+    """An emulator. `start` can be called again, and then finds the saved state."""
 
     home: Home
     address: str = ""

@@ -20,14 +20,14 @@ NOBODY = {
 
 @dataclass(frozen=True)
 class WorkTree:
-    """A work tree to commit in, with a bare repository of its own or another remote to push to."""
+    """A work tree, and its own bare repository or another remote to push to."""
 
     folder: Path
     remote: str
 
     @classmethod
     def create(cls, folder: Path, remote: str | None = None) -> "WorkTree":
-        """An empty one. Without a remote, a bare repository is made beside it."""
+        """An empty work tree. Without `remote`, makes a bare repository beside it."""
         tree = cls(folder / "work", remote or f"file://{folder / 'origin.git'}")
         tree.folder.mkdir(parents=True)
         if remote is None:
@@ -37,7 +37,7 @@ class WorkTree:
         return tree
 
     def git(self, *arguments: str) -> str:
-        """Run git here; returns what it printed. Raises CalledProcessError."""
+        """Run git in the work tree; returns its output. Raises CalledProcessError."""
         done = subprocess.run(
             ["git", *arguments],
             cwd=self.folder,
@@ -49,21 +49,21 @@ class WorkTree:
         return done.stdout.strip()
 
     def write(self, files: Mapping[str, str]) -> None:
-        """Write files; folders are made."""
+        """Write files, and make their folders."""
         for name, text in files.items():
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
 
     def commit(self, files: Mapping[str, str], message: str = "Change something") -> str:
-        """Write and commit files; returns the commit's id."""
+        """Write and commit files; returns the id of the commit."""
         self.write(files)
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", f"--message={message}")
         return self.git("rev-parse", "HEAD")
 
     def push(self, branch: str = "main") -> str:
-        """Push HEAD to a branch; returns what the remote said."""
+        """Push HEAD to a branch; returns the output of git."""
         done = subprocess.run(
             ["git", "push", "--quiet", "origin", f"HEAD:refs/heads/{branch}"],
             cwd=self.folder,

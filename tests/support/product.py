@@ -1,4 +1,4 @@
-"""The product as its users have it: push with git, look with HTTP, speak with SNS."""
+"""The product as users see it: git to push, HTTP to read, SNS for commands."""
 
 import json
 import re
@@ -17,11 +17,11 @@ from tests.support.git import WorkTree
 T = TypeVar("T")
 FINAL = {"succeeded", "failed", "aborted", "superseded"}
 PATIENCE = 60.0
-"""Seconds: far more than any flow of these tests takes, even on a busy machine."""
+"""Seconds; far more than any flow of these tests takes, even on a busy machine."""
 
 
 def eventually(look: Callable[[], T | None], what: str, patience: float = PATIENCE) -> T:
-    """What `look` returns as soon as it is true. Fails, saying `what`, when patience ends."""
+    """The first true result of `look`. Fails with the text `what` after `patience` seconds."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
         found = look()
@@ -33,13 +33,13 @@ def eventually(look: Callable[[], T | None], what: str, patience: float = PATIEN
 
 @dataclass(frozen=True)
 class Product:
-    """An embedded stack, seen from outside."""
+    """An embedded stack, used from outside."""
 
     stack: Stack
     http: httpx.Client
 
     def flow(self, flow_id: str) -> dict[str, Any]:
-        """What `penstock show FLOW --json` says; empty while the flow is not known."""
+        """The flow, as `penstock show FLOW --json` prints it; empty while it is not known."""
         answer = self.http.get(f"{self.stack.api_url}/flows/{flow_id}")
         if answer.status_code == 404:
             return {}
@@ -47,7 +47,7 @@ class Product:
         return dict(answer.json())
 
     def await_state(self, flow_id: str, *states: str, patience: float = PATIENCE) -> dict[str, Any]:
-        """The flow as soon as it is in one of these states (default: any final one)."""
+        """Wait for the flow to reach one of these states (default: any final one)."""
         wanted = set(states) or FINAL
 
         def look() -> dict[str, Any] | None:
@@ -62,7 +62,7 @@ class Product:
             raise AssertionError(f"{error}\n{json.dumps(self.flow(flow_id), indent=1)}") from error
 
     def await_job(self, flow_id: str, name: str, state: str) -> dict[str, Any]:
-        """A job of the flow as soon as it is in this state."""
+        """Wait for a job of the flow to reach this state."""
 
         def look() -> dict[str, Any] | None:
             jobs = [job for stage in self.flow(flow_id).get("stages", []) for job in stage["jobs"]]
@@ -71,20 +71,20 @@ class Product:
         return eventually(look, f"job {name} of {flow_id} to be {state}")
 
     def say(self, topic: str, message: Mapping[str, Any]) -> None:
-        """Publish a message by hand."""
+        """Publish a message."""
         self.stack.client("sns").publish(
             TopicArn=self.stack.topics[topic], Message=json.dumps(message)
         )
 
     def deliver(self, push: Mapping[str, Any], **headers: str) -> httpx.Response:
-        """Send a webhook as GitHub would."""
+        """Send a webhook like GitHub."""
         body = json.dumps(push).encode()
         return self.http.post(
             self.stack.webhook_url, content=body, headers=signed(self.stack, body) | headers
         )
 
     def function_says(self, name: str, payload: Mapping[str, Any] | None = None) -> Any:
-        """What a deployed function answers; None when there is no such function or alias."""
+        """The answer of a deployed function; None without such a function or alias."""
         functions = self.stack.client("lambda")
         try:
             answer = functions.invoke(
@@ -103,7 +103,7 @@ def signed(stack: Stack, body: bytes) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository of its own for one test, which pushes as a developer does."""
+    """One test's own repository, with pushes like a developer's."""
 
     product: Product
     work: WorkTree
@@ -111,7 +111,7 @@ class Repository:
 
     @classmethod
     def create(cls, product: Product, folder: Path, name: str) -> "Repository":
-        """An empty one. Its pushes reach the stack by the webhook that GitHub would send."""
+        """An empty repository. Its pushes send the webhook that GitHub would send."""
         return cls(product, WorkTree.create(folder), name)
 
     def push(self, files: Mapping[str, str], branch: str = "main") -> str:
@@ -137,7 +137,7 @@ class Repository:
 
 
 def flow_in(text: str) -> str:
-    """The id of the flow that a text, such as the answer to a push, speaks of."""
+    """The id of the flow in a text, such as the answer to a push."""
     found = re.search(r"\b[0-9a-f]{20}\b", text)
     assert found, f"no flow is named in {text!r}"
     return found[0]

@@ -24,7 +24,7 @@ def commands(
     bake: str = "0s",
     mode: str = "supersede",
 ) -> dict[str, str]:
-    """One component of which every step is a command."""
+    """One component that is built and deployed by commands."""
     given = {"build": build, "gate": gate, "deploy": deploy, "bake": bake, "mode": mode}
     return {"penstock.yml": COMMANDS % given, "app/code": "1"}
 

@@ -1,4 +1,4 @@
-"""Tables as the stacks have them, for tests that need no more of a stack."""
+"""Tables like those of the stacks, for tests that need nothing else of a stack."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""One emulator for all these tests, with resources of their own for each; runners by the way."""
+"""One emulator per module, and for each test its own stage and runners."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +8,7 @@ import pytest
 
 from penstock.embedded.home import Home
 from penstock.project import EMULATOR_PYTHON
-from tests.integration.runner.world import Runner, World
+from tests.integration.runner.runner_stage import Runner, RunnerStage
 from tests.support.emulator import OwnEmulator
 
 StartRunner = Callable[..., Runner]
@@ -36,16 +36,18 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnEmulator]:
 
 
 @pytest.fixture
-def world(emulator: OwnEmulator) -> World:
-    return World(emulator).create()
+def stage(emulator: OwnEmulator) -> RunnerStage:
+    return RunnerStage(emulator).create()
 
 
 @pytest.fixture(scope="module")
-def staffed(emulator: OwnEmulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A world that the tests of a module share, with a runner in it."""
-    world = World(emulator).create()
-    runner = Runner.start(world, tmp_path_factory.mktemp("runner"))
-    yield world
+def staffed(
+    emulator: OwnEmulator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunnerStage]:
+    """A stage with a runner, which the tests of a module share."""
+    stage = RunnerStage(emulator).create()
+    runner = Runner.start(stage, tmp_path_factory.mktemp("runner"))
+    yield stage
     runner.kill()
 
 
@@ -53,8 +55,8 @@ def staffed(emulator: OwnEmulator, tmp_path_factory: pytest.TempPathFactory) -> 
 def start_runner(tmp_path: Path) -> Iterator[StartRunner]:
     runners: list[Runner] = []
 
-    def start(world: World, *, prefix: Sequence[str] = (), **settings: str) -> Runner:
-        runners.append(Runner.start(world, tmp_path, prefix=prefix, **settings))
+    def start(stage: RunnerStage, *, prefix: Sequence[str] = (), **settings: str) -> Runner:
+        runners.append(Runner.start(stage, tmp_path, prefix=prefix, **settings))
         return runners[-1]
 
     yield start

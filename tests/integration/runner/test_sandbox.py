@@ -1,4 +1,4 @@
-"""Jobs that try to leave their world: each is refused, ended with the reason, the runner lives."""
+"""Jobs that try to leave their sandbox are refused or ended with a reason; the runner lives."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ import pytest
 
 from penstock_shared.contracts.jobs import JobResult, JobState
 from tests.integration.runner.conftest import StartRunner
-from tests.integration.runner.world import Runner, World, eventually
+from tests.integration.runner.runner_stage import Runner, RunnerStage, eventually
 
 pytestmark = pytest.mark.integration
 
@@ -24,7 +24,7 @@ LIMITS = {
     "PENSTOCK_RUNNER_PROCESSES": "100",
     "PENSTOCK_RUNNER_DISK_BYTES": str(64 * MIB),
 }
-# A user of its own without any rights on the machine, also where the tests run as root.
+# A user without rights on the machine, even if the tests run as root.
 UNPRIVILEGED = ("unshare", "--user", "--map-user=65000", "--map-group=65000")
 USERS = [pytest.param(UNPRIVILEGED, id="unprivileged")] + [
     pytest.param((), id="root") for _ in range(os.getuid() == 0)
@@ -32,23 +32,23 @@ USERS = [pytest.param(UNPRIVILEGED, id="unprivileged")] + [
 
 
 class Sandboxed:
-    """A world with a runner whose jobs have a sandbox."""
+    """A stage with a runner whose jobs have a sandbox."""
 
-    def __init__(self, world: World, runner: Runner, folder: Path) -> None:
-        self.world, self.runner, self.folder = world, runner, folder
+    def __init__(self, stage: RunnerStage, runner: Runner, folder: Path) -> None:
+        self.stage, self.runner, self.folder = stage, runner, folder
 
     def run(self, script: str, **more: object) -> JobResult:
-        job = self.world.job(script, **more)
-        self.world.request(job)
-        return self.world.result(job)
+        job = self.stage.job(script, **more)
+        self.stage.request(job)
+        return self.stage.result(job)
 
 
 @pytest.fixture(params=USERS)
 def sandboxed(
-    request: pytest.FixtureRequest, world: World, start_runner: StartRunner, tmp_path: Path
+    request: pytest.FixtureRequest, stage: RunnerStage, start_runner: StartRunner, tmp_path: Path
 ) -> Iterator[Sandboxed]:
-    runner = start_runner(world, prefix=request.param, PENSTOCK_TEST_SECRET="hidden", **LIMITS)
-    yield Sandboxed(world, runner, tmp_path)
+    runner = start_runner(stage, prefix=request.param, PENSTOCK_TEST_SECRET="hidden", **LIMITS)
+    yield Sandboxed(stage, runner, tmp_path)
     assert runner.process.poll() is None, "the runner is alive"
 
 
@@ -156,20 +156,20 @@ def test_a_job_reaches_no_service_of_the_machine(sandboxed: Sandboxed) -> None:
 
 
 def test_only_a_deployment_reaches_the_emulator(sandboxed: Sandboxed) -> None:
-    script = f"curl -sS -m 5 {sandboxed.world.emulator.address}/_localstack/health || exit 3"
+    script = f"curl -sS -m 5 {sandboxed.stage.emulator.address}/_localstack/health || exit 3"
 
     assert sandboxed.run(script).exit_code == 3
     assert sandboxed.run(script, environment="staging").exit_code == 0
 
 
 def test_a_job_reaches_the_private_places_that_are_named(
-    world: World, start_runner: StartRunner
+    stage: RunnerStage, start_runner: StartRunner
 ) -> None:
     with stand_in("127.0.0.1") as asked:
-        start_runner(world, PENSTOCK_RUNNER_REACHES=f"127.0.0.1:{asked.port}", **LIMITS)
-        job = world.job(f"curl -sS -m 5 http://127.0.0.1:{asked.port}/index")
-        world.request(job)
-        result = world.result(job)
+        start_runner(stage, PENSTOCK_RUNNER_REACHES=f"127.0.0.1:{asked.port}", **LIMITS)
+        job = stage.job(f"curl -sS -m 5 http://127.0.0.1:{asked.port}/index")
+        stage.request(job)
+        result = stage.result(job)
 
     assert result.tail == "here"
     assert asked == ["/index"]
@@ -181,14 +181,14 @@ def is_mentioned(marker: str) -> bool:
 
 
 def commands() -> Iterator[bytes]:
-    """The command lines of the machine's processes."""
+    """The command lines of all processes of the machine."""
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):  # it may end at this moment
+        with suppress(OSError):  # the process has ended
             yield path.read_bytes()
 
 
 class stand_in(list[str]):  # noqa: N801  # a context manager that reads like a function
-    """A web server at this address: the paths that it was asked for."""
+    """A web server at this address, which records the requested paths."""
 
     def __init__(self, host: str) -> None:
         super().__init__()
@@ -224,7 +224,7 @@ def server_at(host: str, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTP
     """Linux lets a socket listen on an address that no interface has, if it says so.
 
     Connections from this machine then arrive only if a route leads them here, so the address is
-    refused by the job's world whether or not somebody listens.
+    refused by the job's stage whether or not somebody listens.
     """
     server = ThreadingHTTPServer((host, 0), handler, bind_and_activate=False)
     server.socket.setsockopt(socket.SOL_IP, 15, 1)  # IP_FREEBIND, see ip(7)

@@ -1,4 +1,4 @@
-"""What `penstock doctor` finds."""
+"""The checks of `penstock doctor`."""
 
 from pathlib import Path
 

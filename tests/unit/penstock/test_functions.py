@@ -1,4 +1,4 @@
-"""How many workers a function of the embedded stack may have."""
+"""The limit of workers of a function in the embedded stack."""
 
 import pytest
 

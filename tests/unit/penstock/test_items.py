@@ -1,4 +1,4 @@
-"""The journal of the emulator's tables: what is written, and what a load finds."""
+"""The journal of the emulator's tables: what a save writes, and what a load reads."""
 
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ def test_what_a_save_that_failed_has_written_counts_for_nothing(tables: Tables) 
     tables.save()
     tables.put(0, "x", 2)
     taken, _ = tables.journal.taken(lambda: None)
-    tables.journal.write(taken, 9)  # and then the child dies before its snapshot is the current one
+    tables.journal.write(taken, 9)  # the child dies before its snapshot becomes the current one
     tables.journal.give_back(taken)
 
     assert tables.loaded()["a"]["x"]["-"] == 1

@@ -26,7 +26,7 @@ AUTHOR = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
 
 @dataclass
 class Listener:
-    """Answers webhooks from a list, the last answer again and again."""
+    """Answers webhooks from a list, and repeats the last answer."""
 
     answers: list[tuple[int, dict[str, Any]]]
     bodies: list[bytes] = field(default_factory=list)
@@ -222,7 +222,7 @@ def test_a_branch_whose_name_is_no_text_is_named(clone: Path, listener: Listener
 def test_a_message_that_is_not_utf_8_is_told_as_far_as_it_is(
     clone: Path, listener: Listener
 ) -> None:
-    # `git commit` would guess an encoding; other tools write what they have.
+    # `git commit` would convert the message; other tools write any bytes.
     first = subprocess.run(
         ["git", "-C", str(clone), "cat-file", "commit", "HEAD"], capture_output=True, check=True
     )
@@ -307,7 +307,7 @@ def test_pushes_that_may_be_forgotten_are_told_again_in_their_order(
 
 
 def change_in(body: bytes) -> tuple[str, str, str]:
-    """What a webhook says of a push."""
+    """The ref and the two commits in a webhook."""
     event = json.loads(body)
     return event["ref"], event["before"], event["after"]
 

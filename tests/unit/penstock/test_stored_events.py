@@ -1,4 +1,4 @@
-"""A log stream's events on disk answer as the list would that ministack keeps."""
+"""The events of a log stream on disk behave like the list of ministack that they replace."""
 
 from bisect import bisect_left
 from pathlib import Path

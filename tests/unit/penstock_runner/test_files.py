@@ -30,14 +30,14 @@ from penstock_shared.contracts.jobs import Checkout, Download, Job, Upload
 from penstock_shared.contracts.plan import ObjectRef
 from tests.support.builders import a_checkout
 from tests.support.servers import http_server
-from tests.unit.penstock_runner.stand_ins import a_job
+from tests.unit.penstock_runner.fakes import a_job
 
 Member = tuple[tarfile.TarInfo, bytes]
 
 
 @dataclass
 class Store:
-    """What S3 is to a runner: addresses to get from and to put to."""
+    """Fakes S3: addresses to get objects from and to put them to."""
 
     address: str = ""
     objects: dict[str, bytes] = field(default_factory=dict)
@@ -227,7 +227,7 @@ def test_a_link_whose_target_is_not_utf_8_is_unpacked(tmp_path: Path) -> None:
 def test_an_archive_is_unpacked_without_tarfile_s_own_filters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in the Python 3.11.2 of Debian 12."""
+    """Debian 12 has such a Python, 3.11.2."""
     for name in ("data_filter", "FilterError"):
         monkeypatch.delattr(tarfile, name)
 

@@ -1,4 +1,4 @@
-"""Nothing of a job outlives the job, or the runner: in a process of its own, since it adopts."""
+"""No process of a job outlives the job or the runner. In a child process, since guards adopt."""
 
 import signal
 import subprocess
@@ -109,7 +109,7 @@ def test_a_killed_runner_takes_its_jobs_along(runner: Runner) -> None:
 
 
 def test_jobs_that_are_over_are_forgotten(runner: Runner) -> None:
-    """Else a number that another process has by now would be killed with the runner."""
+    """Otherwise the watchman would kill a process that reuses the number."""
     for _ in range(3):
         assert runner.run("echo $$ > over") == "succeeded"
     runner.begin("sleep 1000 & echo $! > pid; wait")

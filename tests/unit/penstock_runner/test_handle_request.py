@@ -1,4 +1,4 @@
-"""What becomes of one delivery of a message, in the order of things that can go wrong."""
+"""Handling one delivery of a message, with every failure in the order of the work."""
 
 import threading
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from penstock_shared.contracts.events import FlowFailed, JobFinished, JobStarted
 from penstock_shared.contracts.jobs import JobResult, JobState
 from penstock_shared.observability import Telemetry
 from tests.support.builders import FLOW_ID, NOW, a_cause, a_result
-from tests.unit.penstock_runner.stand_ins import (
+from tests.unit.penstock_runner.fakes import (
     JOB_ID,
     FakeQueue,
     Table,
@@ -37,15 +37,15 @@ def succeed(lease: Lease) -> JobResult:
 
 
 def until_stopped(lease: Lease) -> None:
-    """Work that ends when it is told to, with nothing to tell."""
+    """Work that ends on the stop order, without a result."""
     ordered = threading.Event()
     lease.stop.listen(ordered.set)
     assert ordered.wait(20)
 
 
 @dataclass
-class Desk:
-    """A runner without processes."""
+class RunnerOnFakes:
+    """A runner without AWS and processes."""
 
     table: Table = field(default_factory=Table)
     queue: FakeQueue = field(default_factory=FakeQueue)
@@ -64,7 +64,7 @@ class Desk:
             shutdown=self.shutdown,
             runner="ada",
             term=self.term,
-        )(a_message(**message))  # type: ignore[arg-type]  # a test says what it wants of the message
+        )(a_message(**message))  # type: ignore[arg-type]  # the fields of a message
 
     @property
     def record(self) -> JobRun:
@@ -76,22 +76,22 @@ class Desk:
 
 
 def test_a_job_is_leased_run_told_and_taken_off_the_queue() -> None:
-    desk = Desk()
+    runner = RunnerOnFakes()
 
-    desk.handle()
+    runner.handle()
 
-    assert [result.state for result in desk.results] == [JobState.SUCCEEDED]
-    assert len(desk.queue.deleted) == 1
-    assert desk.record.state is JobRunState.FINISHED
-    assert desk.record.outcome is JobState.SUCCEEDED
+    assert [result.state for result in runner.results] == [JobState.SUCCEEDED]
+    assert len(runner.queue.deleted) == 1
+    assert runner.record.state is JobRunState.FINISHED
+    assert runner.record.outcome is JobState.SUCCEEDED
 
 
 def test_its_event_is_of_the_same_round_of_the_same_flow_and_trace() -> None:
-    desk = Desk()
+    runner = RunnerOnFakes()
 
-    desk.handle(body=a_request(hop=3))
+    runner.handle(body=a_request(hop=3))
 
-    (said,) = desk.table.publisher.said
+    (said,) = runner.table.publisher.said
     assert (said.subject, said.hop, said.source) == (FLOW_ID, 3, "penstock/runner")
     assert said.traceparent.split("-")[1] == a_cause().traceparent.split("-")[1]
 
@@ -120,47 +120,47 @@ def test_its_event_is_of_the_same_round_of_the_same_flow_and_trace() -> None:
 def test_a_message_that_nobody_can_act_on_is_refused_with_the_reason(
     body: str, reason: str
 ) -> None:
-    desk = Desk()
+    runner = RunnerOnFakes()
 
-    desk.handle(body=body)
+    runner.handle(body=body)
 
-    assert desk.queue.refused[0].startswith(reason)
-    assert desk.table.store.items == {}
+    assert runner.queue.refused[0].startswith(reason)
+    assert runner.table.store.items == {}
 
 
 def test_whoever_asked_for_a_job_that_nobody_can_act_on_hears_that_it_is_lost() -> None:
-    desk = Desk()
+    runner = RunnerOnFakes()
 
-    desk.handle(body=a_request(hop=3).replace('"timeout":60', '"timeout":-1'))
+    runner.handle(body=a_request(hop=3).replace('"timeout":60', '"timeout":-1'))
 
-    (answer,) = desk.table.publisher.said
+    (answer,) = runner.table.publisher.said
     assert (answer.subject, answer.hop) == (FLOW_ID, 3)
-    (result,) = desk.results
+    (result,) = runner.results
     assert (result.job_id, result.owner, result.state) == (JOB_ID, "build", JobState.LOST)
     assert result.reason.startswith("no runner can do this: not a valid job-requested")
 
 
 def test_a_request_that_fails_by_no_fault_of_aws_is_given_up_after_five_tries() -> None:
-    desk = Desk()
-    desk.table.store.fails = [KeyError("lease_until"), KeyError("lease_until")]
+    runner = RunnerOnFakes()
+    runner.table.store.fails = [KeyError("lease_until"), KeyError("lease_until")]
 
     with pytest.raises(KeyError):
-        desk.handle(received=4)
-    desk.handle(received=5)
+        runner.handle(received=4)
+    runner.handle(received=5)
 
-    assert [result.state for result in desk.results] == [JobState.LOST]
-    assert "KeyError: 'lease_until' (" in desk.results[0].reason
-    assert len(desk.queue.refused) == 1
+    assert [result.state for result in runner.results] == [JobState.LOST]
+    assert "KeyError: 'lease_until' (" in runner.results[0].reason
+    assert len(runner.queue.refused) == 1
 
 
 def test_a_request_waits_for_aws_to_come_back_however_often_it_was_received() -> None:
-    desk = Desk()
-    desk.table.store.fails = [ConnectionError("down")]
+    runner = RunnerOnFakes()
+    runner.table.store.fails = [ConnectionError("down")]
 
     with pytest.raises(ConnectionError):
-        desk.handle(received=50)
+        runner.handle(received=50)
 
-    assert desk.queue.refused == []
+    assert runner.queue.refused == []
 
 
 def fail(_: Lease) -> JobResult:
@@ -168,210 +168,210 @@ def fail(_: Lease) -> JobResult:
 
 
 def test_a_job_that_a_runner_fails_at_is_given_back() -> None:
-    desk = Desk()
+    runner = RunnerOnFakes()
 
-    desk.handle(fail)
+    runner.handle(fail)
 
-    assert desk.record.state is JobRunState.RELEASED
-    assert desk.queue.hidden == [2]
-    assert desk.results == []
+    assert runner.record.state is JobRunState.RELEASED
+    assert runner.queue.hidden == [2]
+    assert runner.results == []
 
 
 def test_a_job_that_runners_keep_failing_at_is_lost_with_what_went_wrong_and_where() -> None:
-    desk = Desk()
+    runner = RunnerOnFakes()
 
-    desk.handle(fail, received=3)
+    runner.handle(fail, received=3)
 
-    (result,) = desk.results
+    (result,) = runner.results
     assert result.state is JobState.LOST
     assert result.reason.startswith("the runner failed at it: OSError: no space left on device (")
-    assert len(desk.queue.deleted) == 1
+    assert len(runner.queue.deleted) == 1
 
 
 def test_a_job_that_another_runner_holds_is_put_back_until_that_lease_ends() -> None:
-    desk = Desk()
-    desk.table.lease("bob").take()
-    desk.table.clock.advance(seconds=7.5)
+    runner = RunnerOnFakes()
+    runner.table.lease("bob").take()
+    runner.table.clock.advance(seconds=7.5)
 
-    desk.handle(lambda _: pytest.fail("it must not run"))
+    runner.handle(lambda _: pytest.fail("it must not run"))
 
-    assert desk.queue.hidden == [3]
-    assert desk.queue.deleted == []
+    assert runner.queue.hidden == [3]
+    assert runner.queue.deleted == []
 
 
 @pytest.mark.parametrize(("received", "pause"), [(4, 10), (7, 10), (9, 32), (20, 900), (5000, 900)])
 def test_the_second_message_of_a_long_job_is_put_back_for_longer_each_time(
     received: int, pause: int
 ) -> None:
-    desk = Desk()
-    desk.table.lease("bob").take()
+    runner = RunnerOnFakes()
+    runner.table.lease("bob").take()
 
-    desk.handle(received=received)
+    runner.handle(received=received)
 
-    assert desk.queue.hidden == [pause]
+    assert runner.queue.hidden == [pause]
 
 
 def test_the_message_of_a_finished_job_is_deleted_and_says_nothing_again() -> None:
-    desk = Desk()
-    desk.handle()
+    runner = RunnerOnFakes()
+    runner.handle()
 
-    desk.handle(lambda _: pytest.fail("it must not run again"))
+    runner.handle(lambda _: pytest.fail("it must not run again"))
 
-    assert len(desk.queue.deleted) == 2
-    assert len(desk.results) == 1
+    assert len(runner.queue.deleted) == 2
+    assert len(runner.results) == 1
 
 
 def test_what_a_runner_died_before_saying_is_said_when_the_message_comes_again() -> None:
-    desk = Desk()
-    bob = desk.table.lease("bob")
+    runner = RunnerOnFakes()
+    bob = runner.table.lease("bob")
     bob.take()
-    desk.table.publisher.fails = ConnectionError("killed here")
+    runner.table.publisher.fails = ConnectionError("killed here")
     with pytest.raises(ConnectionError):
         bob.finish(a_result(JOB_ID))
-    desk.table.publisher.fails = None
+    runner.table.publisher.fails = None
 
-    desk.handle(lambda _: pytest.fail("it must not run again"))
+    runner.handle(lambda _: pytest.fail("it must not run again"))
 
-    assert len(desk.results) == 1
-    assert len(desk.queue.deleted) == 1
+    assert len(runner.results) == 1
+    assert len(runner.queue.deleted) == 1
 
 
 def test_a_job_that_kills_its_runners_is_given_up() -> None:
-    desk = Desk()
+    runner = RunnerOnFakes()
     for _ in range(3):
-        desk.table.lease("bob").take()
-        desk.table.clock.advance(seconds=10)
+        runner.table.lease("bob").take()
+        runner.table.clock.advance(seconds=10)
 
-    desk.handle(lambda _: pytest.fail("it must not run again"))
+    runner.handle(lambda _: pytest.fail("it must not run again"))
 
-    assert [result.state for result in desk.results] == [JobState.LOST]
-    assert len(desk.queue.deleted) == 1
+    assert [result.state for result in runner.results] == [JobState.LOST]
+    assert len(runner.queue.deleted) == 1
 
 
 def test_a_late_result_is_not_told_and_the_message_is_left_to_whoever_has_the_job() -> None:
-    desk = Desk()
+    runner = RunnerOnFakes()
 
     def be_overtaken(lease: Lease) -> JobResult:
-        desk.table.clock.advance(seconds=10)
-        desk.table.lease("bob").take()
+        runner.table.clock.advance(seconds=10)
+        runner.table.lease("bob").take()
         return succeed(lease)
 
-    desk.handle(be_overtaken)
+    runner.handle(be_overtaken)
 
-    assert desk.results == []
-    assert desk.queue.deleted == []
+    assert runner.results == []
+    assert runner.queue.deleted == []
 
 
 def test_a_result_is_told_when_an_outage_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handle_request, "RECORDING_PAUSES", (0.01, 0.01, 0.01))
-    desk = Desk()
+    runner = RunnerOnFakes()
 
     def work(lease: Lease) -> JobResult:
-        desk.table.store.fails = [ConnectionError("down"), ConnectionError("still down")]
+        runner.table.store.fails = [ConnectionError("down"), ConnectionError("still down")]
         return succeed(lease)
 
-    desk.handle(work)
+    runner.handle(work)
 
-    assert len(desk.results) == 1
-    assert len(desk.queue.deleted) == 1
+    assert len(runner.results) == 1
+    assert len(runner.queue.deleted) == 1
 
 
 def test_a_result_that_was_recorded_is_said_when_an_outage_is_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(handle_request, "RECORDING_PAUSES", (0.01,))
-    desk = Desk()
+    runner = RunnerOnFakes()
 
     def end_of_outage(_: float) -> None:
-        desk.table.publisher.fails = None
+        runner.table.publisher.fails = None
 
     def work(lease: Lease) -> JobResult:
-        desk.table.publisher.fails = ConnectionError("no SNS")
-        monkeypatch.setattr(desk.shutdown.begun, "wait", end_of_outage)
+        runner.table.publisher.fails = ConnectionError("no SNS")
+        monkeypatch.setattr(runner.shutdown.begun, "wait", end_of_outage)
         return succeed(lease)
 
-    desk.handle(work)
+    runner.handle(work)
 
-    assert len(desk.results) == 1
-    assert desk.table.store.items[key_of(JOB_ID)].pending == ()
+    assert len(runner.results) == 1
+    assert runner.table.store.items[key_of(JOB_ID)].pending == ()
 
 
 def test_a_result_that_cannot_be_told_at_all_leaves_the_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(handle_request, "RECORDING_PAUSES", (0.01,))
-    desk = Desk()
+    runner = RunnerOnFakes()
 
     def work(lease: Lease) -> JobResult:
-        desk.table.store.fails = [ConnectionError("down")] * 9
+        runner.table.store.fails = [ConnectionError("down")] * 9
         return succeed(lease)
 
     with pytest.raises(ConnectionError):
-        desk.handle(work)
+        runner.handle(work)
 
-    assert desk.queue.deleted == []
+    assert runner.queue.deleted == []
 
 
 def test_a_runner_that_is_told_to_stop_gives_its_job_back_at_once() -> None:
-    desk = Desk()
+    runner = RunnerOnFakes()
 
     def work(lease: Lease) -> None:
-        desk.shutdown.begin()
+        runner.shutdown.begin()
         until_stopped(lease)
 
-    desk.handle(work)
+    runner.handle(work)
 
-    assert desk.record.state is JobRunState.RELEASED
-    assert desk.queue.hidden == [0]
-    assert desk.results == []
+    assert runner.record.state is JobRunState.RELEASED
+    assert runner.queue.hidden == [0]
+    assert runner.results == []
 
 
 def test_a_job_that_ended_just_before_the_runner_must_is_told() -> None:
-    desk = Desk()
+    runner = RunnerOnFakes()
 
     def work(lease: Lease) -> JobResult:
-        desk.shutdown.begin()
+        runner.shutdown.begin()
         return succeed(lease)
 
-    desk.handle(work)
+    runner.handle(work)
 
-    assert len(desk.results) == 1
+    assert len(runner.results) == 1
 
 
 def test_a_runner_that_stops_gives_back_what_it_only_just_received() -> None:
-    desk = Desk(shutdown=shutting_down())
+    runner = RunnerOnFakes(shutdown=shutting_down())
 
-    desk.handle(until_stopped)
+    runner.handle(until_stopped)
 
-    assert desk.record.state is JobRunState.RELEASED
+    assert runner.record.state is JobRunState.RELEASED
 
 
 def test_a_short_job_costs_nothing_beside_its_lease() -> None:
-    desk = Desk()
+    runner = RunnerOnFakes()
 
-    desk.handle()
+    runner.handle()
 
-    assert desk.table.publisher.only(JobStarted) == []
-    assert desk.queue.hidden == []
+    assert runner.table.publisher.only(JobStarted) == []
+    assert runner.queue.hidden == []
 
 
 def test_a_job_that_lasts_is_announced_once() -> None:
-    desk = Desk(stopped={})
+    runner = RunnerOnFakes(stopped={})
 
     def work(lease: Lease) -> JobResult:
-        await_said(desk, JobStarted)
+        await_said(runner, JobStarted)
         return succeed(lease)
 
-    desk.handle(work)
+    runner.handle(work)
 
-    (started,) = desk.table.publisher.only(JobStarted)
+    (started,) = runner.table.publisher.only(JobStarted)
     assert (started.job_id, started.attempt) == (JOB_ID, 1)
     assert started.log_stream == f"{FLOW_ID}/{JOB_ID}/1"
-    assert started.started_at == desk.results[0].started_at == NOW
+    assert started.started_at == runner.results[0].started_at == NOW
 
 
 def test_a_job_whose_flow_was_stopped_is_cancelled() -> None:
-    desk = Desk(stopped={FLOW_ID: "flow aborted by ada: wrong button"})
+    runner = RunnerOnFakes(stopped={FLOW_ID: "flow aborted by ada: wrong button"})
 
     def work(lease: Lease) -> JobResult:
         until_stopped(lease)
@@ -380,25 +380,25 @@ def test_a_job_whose_flow_was_stopped_is_cancelled() -> None:
         reason = lease.stop.order.reason
         return succeed(lease).model_copy(update={"state": JobState.CANCELLED, "reason": reason})
 
-    desk.handle(work)
+    runner.handle(work)
 
-    assert [result.reason for result in desk.results] == ["flow aborted by ada: wrong button"]
+    assert [result.reason for result in runner.results] == ["flow aborted by ada: wrong button"]
 
 
 def test_a_waiting_job_of_a_stopped_flow_is_dropped_unseen() -> None:
-    desk = Desk(stopped={FLOW_ID: "flow aborted"})
-    desk.table.clock.advance(seconds=6)
+    runner = RunnerOnFakes(stopped={FLOW_ID: "flow aborted"})
+    runner.table.clock.advance(seconds=6)
 
-    desk.handle()
+    runner.handle()
 
-    assert len(desk.queue.deleted) == 1
-    assert desk.results == []
-    assert desk.table.store.items == {}
+    assert len(runner.queue.deleted) == 1
+    assert runner.results == []
+    assert runner.table.store.items == {}
 
 
 def test_a_waiting_deployment_of_a_stopped_flow_is_told_as_cancelled() -> None:
-    desk = Desk(stopped={FLOW_ID: "flow aborted"})
-    desk.table.clock.advance(seconds=6)
+    runner = RunnerOnFakes(stopped={FLOW_ID: "flow aborted"})
+    runner.table.clock.advance(seconds=6)
     orders: list[StopCause] = []
 
     def work(lease: Lease) -> JobResult:
@@ -406,10 +406,10 @@ def test_a_waiting_deployment_of_a_stopped_flow_is_told_as_cancelled() -> None:
         orders.append(lease.stop.order.why)
         return succeed(lease)
 
-    desk.handle(work, body=a_request(a_job(environment="staging")))
+    runner.handle(work, body=a_request(a_job(environment="staging")))
 
     assert orders == [StopCause.CANCELLED]
-    assert len(desk.results) == 1
+    assert len(runner.results) == 1
 
 
 def test_a_job_that_undoes_a_stopped_flow_runs() -> None:
@@ -422,63 +422,63 @@ def test_a_job_that_undoes_a_stopped_flow_runs() -> None:
 
 
 def test_a_lease_is_extended_while_the_job_runs_and_its_message_stays_hidden() -> None:
-    desk = Desk(term=timedelta(seconds=1))
+    runner = RunnerOnFakes(term=timedelta(seconds=1))
 
     def work(lease: Lease) -> JobResult:
-        before = desk.record.lease_until
-        desk.table.clock.advance(seconds=60)
-        await_that(lambda: desk.record.lease_until > before)
-        await_that(lambda: bool(desk.queue.hidden))
+        before = runner.record.lease_until
+        runner.table.clock.advance(seconds=60)
+        await_that(lambda: runner.record.lease_until > before)
+        await_that(lambda: bool(runner.queue.hidden))
         return succeed(lease)
 
-    desk.handle(work)
+    runner.handle(work)
 
-    assert set(desk.queue.hidden) == {2}
-    assert len(desk.results) == 1
+    assert set(runner.queue.hidden) == {2}
+    assert len(runner.results) == 1
 
 
 def test_a_runner_that_finds_its_lease_lost_stops_and_says_nothing() -> None:
-    desk = Desk(term=timedelta(seconds=1))
+    runner = RunnerOnFakes(term=timedelta(seconds=1))
 
     def work(lease: Lease) -> None:
-        desk.table.clock.advance(seconds=60)
-        desk.table.lease("bob").take()
+        runner.table.clock.advance(seconds=60)
+        runner.table.lease("bob").take()
         until_stopped(lease)
         assert lease.stop.order is not None
         assert lease.stop.order.why is StopCause.LEASE_LOST
 
-    desk.handle(work)
+    runner.handle(work)
 
-    assert desk.results == []
-    assert desk.queue.deleted == []
-    assert 0 not in desk.queue.hidden
+    assert runner.results == []
+    assert runner.queue.deleted == []
+    assert 0 not in runner.queue.hidden
 
 
 def test_a_heartbeat_that_fails_is_tried_again_until_the_lease_ends() -> None:
-    desk = Desk(term=timedelta(seconds=1))
+    runner = RunnerOnFakes(term=timedelta(seconds=1))
 
     def work(lease: Lease) -> JobResult:
-        desk.table.store.fails = [ConnectionError("down")]
+        runner.table.store.fails = [ConnectionError("down")]
         ends = lease.stop.lease_ends
         await_that(lambda: lease.stop.lease_ends > ends)
         assert monotonic() < lease.stop.lease_ends
         return succeed(lease)
 
-    desk.handle(work)
+    runner.handle(work)
 
-    assert len(desk.results) == 1
+    assert len(runner.results) == 1
 
 
 def test_the_keeper_ends_with_the_work() -> None:
     before = threading.active_count()
 
-    Desk().handle()
+    RunnerOnFakes().handle()
 
     assert threading.active_count() == before
 
 
-def await_said(desk: Desk, data_class: type[JobStarted]) -> None:
-    await_that(lambda: bool(desk.table.publisher.only(data_class)))
+def await_said(runner: RunnerOnFakes, data_class: type[JobStarted]) -> None:
+    await_that(lambda: bool(runner.table.publisher.only(data_class)))
 
 
 def await_that(condition: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""The Python that a job finds: the machine's, with a layer of the job's own."""
+"""The Python of a job: the machine's, with the job's own layer."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from penstock_runner.adapters.interpreter import Interpreter
 from penstock_runner.domain.environment import Host, environment_of
 from penstock_runner.domain.ports import Site
 from tests.support.builders import FLOW_ID
-from tests.unit.penstock_runner.stand_ins import a_job
+from tests.unit.penstock_runner.fakes import a_job
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def interpreter(machine: Path) -> Interpreter:
 
 
 def run(interpreter: Interpreter, machine: Path, home: Path, command: str) -> str:
-    """What the command says, run as a job would."""
+    """The output of a command that runs like a job."""
     layer = home / ".python"
     if not layer.exists():
         interpreter.add_layer(layer)

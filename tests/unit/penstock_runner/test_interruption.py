@@ -1,4 +1,4 @@
-"""Orders to stop, from whichever thread."""
+"""Orders to stop, from any thread."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What jobs can see of the runner."""
+"""What jobs can read of the runner."""
 
 import os
 import subprocess

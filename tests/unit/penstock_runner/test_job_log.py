@@ -1,4 +1,4 @@
-"""What becomes of a job's output."""
+"""The log of a job's output."""
 
 import threading
 from collections.abc import Sequence
@@ -99,7 +99,7 @@ def test_output_under_the_cap_is_kept_whole() -> None:
 
 @dataclass
 class Clock:
-    """Milliseconds that pass when a test says so."""
+    """A clock in milliseconds that a test advances."""
 
     now: int = 0
 
@@ -183,7 +183,7 @@ def test_batches_keep_to_the_limits_and_the_order() -> None:
 
 @dataclass
 class FakeSink:
-    """A log stream that can be out of order."""
+    """A log stream that can fail."""
 
     name: str = "a/stream/1"
     stored: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Who may change the record of a job, and when."""
+"""The decisions that change the record of a job."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from penstock_shared.contracts.jobs import JobResult, JobState
 from penstock_shared.decisions import Result
 from penstock_shared.testing.fakes import RecordingPublisher
 from tests.support.builders import a_result
-from tests.unit.penstock_runner.stand_ins import JOB_ID, TERM, Table
+from tests.unit.penstock_runner.fakes import JOB_ID, TERM, Table
 
 
 def result_of(lease: Lease, **given: object) -> JobResult:
@@ -116,7 +116,7 @@ def test_a_late_result_after_the_job_finished_changes_nothing() -> None:
 
 
 def test_a_result_is_ignored_when_the_record_is_gone() -> None:
-    """The emulator was killed, and came back as it was a second earlier."""
+    """The emulator was killed, and restarted with its state of a second before."""
     table = Table()
     ada = table.lease("ada")
     ada.take()
@@ -196,7 +196,7 @@ def test_a_job_whose_runners_keep_dying_is_lost_without_being_run_again() -> Non
 
 
 def test_a_claim_whose_answer_was_lost_is_not_somebody_else_s() -> None:
-    """boto3 repeats a write that timed out, and is then refused by its own first try."""
+    """boto3 repeats a write that timed out, and its own first try makes the second fail."""
     table = Table()
     table.lease("ada").take()
 

@@ -1,10 +1,10 @@
-"""A lease's holder need not read before it writes."""
+"""The holder of a lease writes without reading first."""
 
 from penstock_runner.use_cases.lease import Lease
 from penstock_shared.decisions import Result
 from penstock_shared.persistence.remembering import RememberingRecords
 from tests.support.builders import a_result
-from tests.unit.penstock_runner.stand_ins import JOB_ID, Table
+from tests.unit.penstock_runner.fakes import JOB_ID, Table
 
 
 def remembering(table: Table, runner: str) -> Lease:

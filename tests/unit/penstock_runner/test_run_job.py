@@ -17,7 +17,7 @@ from penstock_runner.use_cases.lease import Lease
 from penstock_runner.use_cases.run_job import RunJob
 from penstock_shared.contracts.jobs import JobOutput, JobResult, JobState
 from tests.support.builders import FLOW_ID, NOW, SHA, a_checkout, an_output
-from tests.unit.penstock_runner.stand_ins import JOB_ID, FakeWorkshop, Table, a_job
+from tests.unit.penstock_runner.fakes import JOB_ID, FakeWorkshop, Table, a_job
 
 SUCCEEDED = Ending(JobState.SUCCEEDED, 0)
 FAILED = Ending(JobState.FAILED, 3, "exit code 3")
@@ -25,7 +25,7 @@ FAILED = Ending(JobState.FAILED, 3, "exit code 3")
 
 @dataclass
 class FakeShell:
-    """Ends as it is told to."""
+    """Runs nothing, and returns a given ending."""
 
     ending: Ending = SUCCEEDED
     raises: Exception | None = None
@@ -41,7 +41,7 @@ class FakeShell:
 
 @dataclass
 class FakeLog:
-    """Gives the report it was made with."""
+    """Records output, and returns a given report."""
 
     report: LogReport = field(default_factory=LogReport)
     opened: list[tuple[str, str]] = field(default_factory=list)
@@ -59,8 +59,8 @@ class FakeLog:
 
 
 @dataclass
-class Bench:
-    """A machine of stand-ins."""
+class FakeMachine:
+    """Everything that RunJob needs, faked."""
 
     workshop: FakeWorkshop
     shell: FakeShell = field(default_factory=FakeShell)
@@ -85,16 +85,16 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(FakeWorkshop(tmp_path))
+def machine(tmp_path: Path) -> FakeMachine:
+    return FakeMachine(FakeWorkshop(tmp_path))
 
 
-def test_a_result_tells_all_of_an_attempt(bench: Bench) -> None:
+def test_a_result_tells_all_of_an_attempt(machine: FakeMachine) -> None:
     output: JobOutput = an_output("bundle", "key")
-    bench.workshop.kept = Kept([output])
-    bench.log.report = LogReport("a/stream/1", "the end")
+    machine.workshop.kept = Kept([output])
+    machine.log.report = LogReport("a/stream/1", "the end")
 
-    result = bench.result(bench.lease(run="make"))
+    result = machine.result(machine.lease(run="make"))
 
     assert (result.job_id, result.owner, result.name) == (JOB_ID, "build", "unit")
     assert (result.record, result.component, result.attempt) == (FLOW_ID, "orders", 1)
@@ -102,14 +102,14 @@ def test_a_result_tells_all_of_an_attempt(bench: Bench) -> None:
     assert (result.command, result.tail, result.log_stream) == ("make", "the end", "a/stream/1")
     assert result.outputs == (output,)
     assert result.finished_at - result.started_at == timedelta(seconds=5)
-    assert bench.log.opened == [(f"{FLOW_ID}/{JOB_ID}/1", "make")]
-    assert bench.log.written == b"some output\n"
+    assert machine.log.opened == [(f"{FLOW_ID}/{JOB_ID}/1", "make")]
+    assert machine.log.written == b"some output\n"
 
 
-def test_a_command_gets_an_environment_of_its_own(bench: Bench, tmp_path: Path) -> None:
-    bench.run(bench.lease(run="make", timeout=7, variables={"MODE": "fast", "LANG": "de"}))
+def test_a_command_gets_an_environment_of_its_own(machine: FakeMachine, tmp_path: Path) -> None:
+    machine.run(machine.lease(run="make", timeout=7, variables={"MODE": "fast", "LANG": "de"}))
 
-    (command,) = bench.shell.ran
+    (command,) = machine.shell.ran
     assert (command.script, command.folder, command.timeout) == ("make", tmp_path, 7)
     assert command.environment == {
         "PATH": "/a/bin:/usr/bin",
@@ -138,97 +138,101 @@ def test_a_command_gets_an_environment_of_its_own(bench: Bench, tmp_path: Path) 
     }
 
 
-def environment_with(bench: Bench, **job: Any) -> dict[str, str]:
-    bench.run(bench.lease(**job))
-    return dict(bench.shell.ran[-1].environment)
+def environment_with(machine: FakeMachine, **job: Any) -> dict[str, str]:
+    machine.run(machine.lease(**job))
+    return dict(machine.shell.ran[-1].environment)
 
 
-def test_a_job_of_a_pull_request_is_told_its_number_and_a_tag_is_no_branch(bench: Bench) -> None:
+def test_a_job_of_a_pull_request_is_told_its_number_and_a_tag_is_no_branch(
+    machine: FakeMachine,
+) -> None:
     source = a_checkout(ref="refs/pull/7/merge", pull_request=7)
-    environment = environment_with(bench, source=source)
+    environment = environment_with(machine, source=source)
 
     assert environment["PENSTOCK_PULL_REQUEST"] == "7"
     assert environment["PENSTOCK_REF"] == "refs/pull/7/merge"
     assert "PENSTOCK_BRANCH" not in environment
 
 
-def test_a_deployment_s_job_is_told_its_environment_and_token(bench: Bench) -> None:
-    environment = environment_with(bench, environment="staging", token=12)
+def test_a_deployment_s_job_is_told_its_environment_and_token(machine: FakeMachine) -> None:
+    environment = environment_with(machine, environment="staging", token=12)
 
     assert environment["PENSTOCK_ENVIRONMENT"] == "staging"
     assert environment["PENSTOCK_DEPLOYMENT_TOKEN"] == "12"
 
 
-def test_what_cannot_be_prepared_fails_with_the_reason(bench: Bench) -> None:
-    bench.workshop.raises = JobError("source: HTTP 403")
+def test_what_cannot_be_prepared_fails_with_the_reason(machine: FakeMachine) -> None:
+    machine.workshop.raises = JobError("source: HTTP 403")
 
-    result = bench.result()
+    result = machine.result()
 
     assert (result.state, result.exit_code) == (JobState.FAILED, None)
     assert result.reason == "source: HTTP 403"
 
 
-def test_a_job_that_leaves_no_required_output_has_failed(bench: Bench) -> None:
+def test_a_job_that_leaves_no_required_output_has_failed(machine: FakeMachine) -> None:
     output = an_output("report", "key")
-    bench.workshop.kept = Kept([output], ["the command left no bundle.zip"])
+    machine.workshop.kept = Kept([output], ["the command left no bundle.zip"])
 
-    result = bench.result()
+    result = machine.result()
 
     assert (result.state, result.exit_code) == (JobState.FAILED, 0)
     assert result.reason == "the command left no bundle.zip"
     assert result.outputs == (output,)
 
 
-def test_a_failing_command_s_reports_are_kept_and_its_own_failure_is_told(bench: Bench) -> None:
-    bench.shell.ending = FAILED
-    bench.workshop.kept = Kept([an_output("report", "key")], ["the command left no bundle.zip"])
+def test_a_failing_command_s_reports_are_kept_and_its_own_failure_is_told(
+    machine: FakeMachine,
+) -> None:
+    machine.shell.ending = FAILED
+    machine.workshop.kept = Kept([an_output("report", "key")], ["the command left no bundle.zip"])
 
-    result = bench.result()
+    result = machine.result()
 
     assert (result.state, result.exit_code, result.reason) == (JobState.FAILED, 3, "exit code 3")
     assert len(result.outputs) == 1
 
 
-def test_a_command_that_timed_out_leaves_nothing_to_trust(bench: Bench) -> None:
-    bench.shell.ending = Ending(JobState.TIMED_OUT, reason="timed out after 60 s")
+def test_a_command_that_timed_out_leaves_nothing_to_trust(machine: FakeMachine) -> None:
+    machine.shell.ending = Ending(JobState.TIMED_OUT, reason="timed out after 60 s")
 
-    result = bench.result()
+    result = machine.result()
 
     assert (result.state, result.exit_code) == (JobState.TIMED_OUT, None)
-    assert not bench.workshop.asked_to_keep
+    assert not machine.workshop.asked_to_keep
 
 
-def test_trouble_with_the_log_fails_nothing_but_is_told(bench: Bench) -> None:
-    bench.log.report = LogReport("a/stream/1", "", "3 lines of its log are not stored: no")
+def test_trouble_with_the_log_fails_nothing_but_is_told(machine: FakeMachine) -> None:
+    machine.log.report = LogReport("a/stream/1", "", "3 lines of its log are not stored: no")
 
-    result = bench.result()
+    result = machine.result()
 
     assert result.state is JobState.SUCCEEDED
     assert result.reason == "3 lines of its log are not stored: no"
 
 
-def test_a_cancelled_job_says_who_cancelled_it(bench: Bench) -> None:
-    lease = bench.lease()
+def test_a_cancelled_job_says_who_cancelled_it(machine: FakeMachine) -> None:
+    lease = machine.lease()
     lease.stop.give(StopCause.CANCELLED, "flow aborted by ada")
-    bench.shell.raises = JobInterruptedError("flow aborted by ada")
+    machine.shell.raises = JobInterruptedError("flow aborted by ada")
 
-    result = bench.result(lease)
+    result = machine.result(lease)
 
     assert (result.state, result.reason) == (JobState.CANCELLED, "flow aborted by ada")
 
 
 @pytest.mark.parametrize("why", [StopCause.LEASE_LOST, StopCause.SHUTDOWN])
-def test_a_job_that_is_to_run_again_has_no_result(bench: Bench, why: StopCause) -> None:
-    lease = bench.lease()
+def test_a_job_that_is_to_run_again_has_no_result(machine: FakeMachine, why: StopCause) -> None:
+    lease = machine.lease()
     lease.stop.give(why, "whatever")
-    bench.shell.raises = JobInterruptedError("whatever")
+    machine.shell.raises = JobInterruptedError("whatever")
 
-    assert bench.run(lease) is None
+    assert machine.run(lease) is None
 
 
-def test_endless_texts_do_not_travel(bench: Bench) -> None:
-    bench.workshop.raises = JobError("x" * 100_000)
+def test_endless_texts_do_not_travel(machine: FakeMachine) -> None:
+    machine.workshop.raises = JobError("x" * 100_000)
 
-    result = bench.result(bench.lease(run="y" * 100_000))
+    result = machine.result(machine.lease(run="y" * 100_000))
 
     assert len(result.reason) == len(result.command) == 4000

@@ -1,4 +1,4 @@
-"""What a sandbox is made of: addresses, folders, limits, and a machine that has none of it."""
+"""The parts of a sandbox: addresses, folders, limits; and machines that cannot make one."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Commands, run for real: what they are given, and what is left of them."""
+"""Commands in real processes: their environment, their end, and that nothing is left of them."""
 
 import os
 import threading
@@ -20,7 +20,7 @@ PATIENCE = 20.0
 
 
 class Output:
-    """What a command printed so far; lets a test wait for some of it."""
+    """The output of a command so far; a test can wait for a part of it."""
 
     def __init__(self) -> None:
         self.content = b""
@@ -56,7 +56,7 @@ def run(tmp_path: Path, output: Output) -> Callable[..., Ending]:
 
 
 def is_gone(pid: int) -> bool:
-    """Whether the process ends: the dead take a moment to leave."""
+    """Whether the process ends within a moment."""
     until = monotonic() + PATIENCE
     while is_running(pid) and monotonic() < until:
         sleep(0.01)
@@ -113,7 +113,7 @@ def test_it_reads_nothing_and_has_no_other_files_open(
 ) -> None:
     run("cat; ls /proc/self/fd")
 
-    # 3 is the folder that ls itself reads.
+    # 3 is the folder that ls reads.
     assert output.lines == ["0", "1", "2", "3"]
 
 

@@ -1,11 +1,11 @@
-"""From `flow-stopped` to the mark that runners look for."""
+"""From `flow-stopped` to the mark that runners read."""
 
 from penstock_runner.use_cases.stop_jobs import FindStop, StopJobs
 from penstock_shared.contracts.events import FlowAborted, FlowFailed
 from penstock_shared.decisions import Result
 from penstock_shared.testing.fakes import InMemoryRecordStore
 from tests.support.builders import FLOW_ID, OTHER_FLOW_ID, a_cause, an_event
-from tests.unit.penstock_runner.stand_ins import silent_records
+from tests.unit.penstock_runner.fakes import silent_records
 
 
 def test_a_stopped_flow_is_found_with_its_reason() -> None:

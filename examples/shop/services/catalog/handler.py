@@ -1,6 +1,6 @@
-"""Catalog: what is for sale, and for how much.
+"""Catalog: the items for sale and their prices.
 
-Asked `{"sku": "tea"}`, answers `{"sku", "title", "price_cents"}`.
+The request is `{"sku": "tea"}`, the answer `{"sku", "title", "price_cents"}`.
 """
 
 from shop_common.answers import JsonObject, LambdaContext, RefusedError, Served, answer, text_field
@@ -19,7 +19,7 @@ def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
 
 
 def find(event: JsonObject) -> Served:
-    """Return the item asked for. Raises RefusedError when it is not for sale."""
+    """Return the requested item. Raises RefusedError when it is not for sale."""
     sku = text_field(event, "sku")
     if sku not in ITEMS:
         raise RefusedError("unknown-item", f"there is no item {sku}")

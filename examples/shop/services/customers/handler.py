@@ -1,6 +1,6 @@
-"""Customers: who buys, and what they are granted.
+"""Customers: their names and discounts.
 
-Asked `{"customer_id": "c-1"}`, answers `{"customer_id", "name", "discount_percent"}`.
+The request is `{"customer_id": "c-1"}`, the answer `{"customer_id", "name", "discount_percent"}`.
 """
 
 from shop_common.answers import JsonObject, LambdaContext, RefusedError, Served, answer, text_field
@@ -19,7 +19,7 @@ def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
 
 
 def find(event: JsonObject) -> Served:
-    """Return the customer asked for. Raises RefusedError when there is none."""
+    """Return the requested customer. Raises RefusedError when there is none."""
     customer_id = text_field(event, "customer_id")
     if customer_id not in CUSTOMERS:
         raise RefusedError("unknown-customer", f"there is no customer {customer_id}")

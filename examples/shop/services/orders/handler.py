@@ -1,6 +1,6 @@
-"""Orders: prices an order by asking customers who buys and catalog what it costs.
+"""Orders: prices an order with the discount from `customers` and the prices from `catalog`.
 
-Asked `{"customer_id": "c-1", "lines": [{"sku": "tea", "quantity": 2}]}`, answers
+The request is `{"customer_id": "c-1", "lines": [{"sku": "tea", "quantity": 2}]}`, the answer
 `{"customer", "lines": [{"title", "quantity", "cents"}], "discount_cents", "total_cents",
 "currency"}`.
 """
@@ -22,14 +22,14 @@ def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
 
 @functools.cache
 def lambda_invoker() -> Invoker:
-    """Return the one invoker of this process: a client costs more than the calls it makes."""
-    import boto3  # here, so that the tests, which call nobody, need not wait for it
+    """Return the only invoker of this process: making a client takes longer than its calls."""
+    import boto3  # imported here: the tests do not need it, and it is slow
 
     return LambdaInvoker(boto3.client("lambda"))
 
 
 def quote(event: JsonObject, call: Invoker) -> Served:
-    """Price one order. Raises RefusedError when the order, its customer or an item is not good."""
+    """Price one order. Raises RefusedError when the order, its customer or an item is invalid."""
     ordered = lines_of(event)
     customer = call("customers", {"customer_id": text_field(event, "customer_id")})
     items = [call("catalog", {"sku": line.sku}) for line in ordered]

@@ -1,4 +1,4 @@
-"""The rules of an order, without anything of Lambda in them."""
+"""The rules for orders, independent of Lambda."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from shop_common.answers import JsonObject, RefusedError, text_field
 
 @dataclass(frozen=True)
 class Line:
-    """So many of one item."""
+    """A quantity of one item."""
 
     sku: str
     quantity: int

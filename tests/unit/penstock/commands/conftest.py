@@ -1,4 +1,4 @@
-"""The command line, run against a made-up stack."""
+"""The command line, run against a fake stack."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,7 +39,7 @@ def stack(home: Path) -> Iterator[FakeStack]:
 
 @pytest.fixture
 def run(home: Path) -> Run:
-    """Runs a command against the made-up stack."""
+    """Runs a command against the fake stack."""
 
     def call(*arguments: str, code: int = 0) -> Result:
         done = CliRunner(env={"PENSTOCK_HOME": str(home)}).invoke(app, list(arguments))

@@ -1,4 +1,4 @@
-"""What the command line talks to, on a real socket: the monitor's API, SNS and SQS."""
+"""A fake of what the command line calls, on a real socket: the monitor's API, SNS and SQS."""
 
 import json
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ DEPLOYED = (
 
 @dataclass
 class FakeStack:
-    """A stack whose flows are made up. `moves` are called, one a look, before a flow is told."""
+    """A stack with given flows. Each poll of a flow first calls the next of `moves`."""
 
     flows: dict[str, Json] = field(default_factory=dict)
     logs: dict[str, list[str]] = field(default_factory=dict)
@@ -104,19 +104,19 @@ class FakeStack:
 
 
 def result_of(action: str, body: str) -> str:
-    """A good answer in AWS' query protocol."""
+    """A successful answer in AWS' query protocol."""
     return f"<{action}Response><{action}Result>{body}</{action}Result></{action}Response>"
 
 
 def without_jobs(flow: Json) -> Json:
-    """A flow as a list tells it."""
+    """A flow as it is in a list."""
     stages = [{k: v for k, v in stage.items() if k != "jobs"} for stage in flow["stages"]]
     return {**{k: v for k, v in flow.items() if k != "components"}, "stages": stages}
 
 
 @contextmanager
 def serving(fake: FakeStack, home: Path) -> Iterator[str]:
-    """Serve it on a free port, and leave its stack.json in `home`."""
+    """Serve the stack on a free port, and write its stack.json to `home`."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # http.server's name
@@ -150,7 +150,7 @@ def serving(fake: FakeStack, home: Path) -> Iterator[str]:
 
 
 def stack_at(url: str) -> Stack:
-    """The stack that answers at that address."""
+    """The description of the stack at this address."""
     return Stack(
         stage="local",
         region="us-east-1",

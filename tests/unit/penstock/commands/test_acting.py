@@ -1,4 +1,4 @@
-"""abort, promote, validate and doctor; and where there is no stack."""
+"""abort, promote, validate and doctor; and commands without a stack."""
 
 import json
 import socket
@@ -111,7 +111,7 @@ def test_a_file_that_is_not_there_is_not_found(run: Run, tmp_path: Path) -> None
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine that has everything."""
+    """A machine on which every check is ok."""
     tool = tmp_path / "tool"
     tool.write_text("#!/bin/sh\necho v1\n")
     tool.chmod(0o755)
@@ -205,7 +205,7 @@ def test_a_fault_is_told_in_one_line(
 
 
 class TestAws:
-    """A stage on AWS: its CloudFormation and STS are made up too."""
+    """A stage on AWS, with fake CloudFormation and STS."""
 
     @pytest.fixture(autouse=True)
     def credentials(self, monkeypatch: pytest.MonkeyPatch, stack: FakeStack, home: Path) -> None:

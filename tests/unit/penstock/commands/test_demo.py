@@ -1,4 +1,4 @@
-"""The demo's own parts; the whole of it is run end to end."""
+"""The parts of the demo; `make demo` runs the whole."""
 
 import io
 import json
@@ -70,7 +70,7 @@ def test_git_that_fails_is_told(tree: ShopTree) -> None:
 
 
 class FakeFunctions:
-    """Lambda, answering what it is told to."""
+    """Fakes a Lambda client with given answers."""
 
     def __init__(self, body: Json, **more: str) -> None:
         self.body = body

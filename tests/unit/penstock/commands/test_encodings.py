@@ -1,4 +1,4 @@
-"""What the command line writes where a terminal has few signs."""
+"""The output of the command line on streams that cannot encode every character."""
 
 import os
 import subprocess

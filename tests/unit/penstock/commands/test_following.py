@@ -1,4 +1,4 @@
-"""Watching a flow, and the words that it is told in."""
+"""Following a flow, and the lines that describe it."""
 
 import io
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""retry and run: a flow once more, and a branch's commit without a push."""
+"""retry and run: a flow again, and a branch's commit without a push."""
 
 import json
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_retry_can_be_followed_to_its_end(
     run: Run, stack: FakeStack, state: str, code: int
 ) -> None:
     stack.flows = {A: a_flow(A, "failed")}
-    # Two looks before anything is asked for, and one in which the flow is not known yet.
+    # Two polls before the request, and one before the flow is known.
     come = stack.flows.__setitem__
     stack.moves = [*[lambda: None] * 3, lambda: come(AGAIN, a_flow(AGAIN, state, attempt=2))]
 
@@ -73,7 +73,7 @@ def test_retry_can_be_followed_to_its_end(
 
 @pytest.fixture
 def pushed(home: Path, stack: FakeStack, tmp_path: Path) -> str:
-    """The commit that main of the stack's repository is at."""
+    """The commit of main in the stack's repository."""
     work = WorkTree.create(tmp_path / "shop")
     sha = work.commit({"a": "a"})
     work.push()

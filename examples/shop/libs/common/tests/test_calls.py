@@ -11,7 +11,7 @@ from shop_common.calls import CallFailedError, LambdaInvoker
 
 @dataclass
 class FakeLambda:
-    """Stands in for boto3's Lambda client: answers what it was given, remembers what was asked."""
+    """Fakes boto3's Lambda client: returns a given answer, and records the calls."""
 
     payload: dict[str, Any]
     crashed: bool = False

@@ -1,4 +1,4 @@
-"""A fake of the other components: a shop small enough to price by hand."""
+"""A fake of the other components, small enough to price orders by hand."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ Answer = dict[str, Any]
 
 
 class FakeInvoker:
-    """Answers as customers and catalog would, and remembers what it was asked."""
+    """Answers like customers and catalog, and records the requests."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Answer]] = []

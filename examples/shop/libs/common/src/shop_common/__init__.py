@@ -1,1 +1,1 @@
-"""What every component of the shop needs: how to answer, how to refuse, how to call another."""
+"""Shared by the components of the shop: answers, refusals, and calls of other components."""

@@ -1,4 +1,4 @@
-"""How a component answers: its result, and who it was that answered.
+"""The answers of components: a result, and which components took part.
 
 An answer is `{"result": ..., "served_by": [...]}` or `{"refused": {"code", "message"},
 "served_by": [...]}`. `served_by` lists every component that took part, caller first.
@@ -13,14 +13,14 @@ JsonObject = dict[str, Any]
 
 
 class LambdaContext(Protocol):
-    """The part of Lambda's context object that the shop looks at."""
+    """The part of Lambda's context object that the shop uses."""
 
     @property
     def function_version(self) -> str: ...
 
 
 class RefusedError(Exception):
-    """A request that the component understands and will not serve, with a code for programs."""
+    """The component refuses a well-formed request; the code is for programs."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -29,7 +29,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Served:
-    """A result, and the `served_by` lists of the components that helped with it."""
+    """A result, and the `served_by` lists of the called components."""
 
     result: JsonObject
     helpers: Sequence[JsonObject] = ()
@@ -38,7 +38,7 @@ class Served:
 def answer(
     component: str, version: str, context: LambdaContext, serve: Callable[[], Served]
 ) -> JsonObject:
-    """Serve one request and say who served it; a refusal becomes an answer, not a crash."""
+    """Serve one request; returns the answer. A RefusedError becomes an answer, too."""
     me = identity(component, version, context)
     try:
         served = serve()
@@ -48,7 +48,7 @@ def answer(
 
 
 def identity(component: str, version: str, context: LambdaContext) -> JsonObject:
-    """Who answers: the source's version, the function's version and the environment."""
+    """Identify the component: its version, the function's version and the environment."""
     return {
         "component": component,
         "version": version,

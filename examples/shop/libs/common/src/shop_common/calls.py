@@ -1,7 +1,7 @@
-"""How one component calls another: by the function that Penstock deployed for it.
+"""Calls other components by the functions that Penstock deployed for them.
 
-The deployer puts the name of each dependency's function into the environment: a component that
-depends on `customers` finds it in `CUSTOMERS_FUNCTION`.
+Penstock sets an environment variable to the name of each dependency's function. A component that
+depends on `customers` reads it from `CUSTOMERS_FUNCTION`.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What a runner needs around it: queues, a topic, a table, logs and a bucket, on an emulator."""
+"""The resources of a runner on an emulator: queues, a topic, a table, logs and a bucket."""
 
 import io
 import os
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 def eventually(look: Callable[[], T | None], what: str, patience: float = PATIENCE) -> T:
-    """The first answer that is not None or False. Fails with `what` when there is none in time."""
+    """The first answer that is not None or False. Fails with the text `what` on timeout."""
     until = time.monotonic() + patience
     while time.monotonic() < until:
         answer = look()
@@ -61,11 +61,11 @@ def tarball(files: Mapping[str, str]) -> bytes:
 
 
 @dataclass
-class World:
-    """The resources of one stage, apart from those of other tests by their names."""
+class RunnerStage:
+    """The resources of one Penstock stage, whose names no other test uses."""
 
     emulator: OwnEmulator
-    stage: str = field(default_factory=lambda: f"t{uuid4().hex[:8]}")
+    name: str = field(default_factory=lambda: f"t{uuid4().hex[:8]}")
     _said: list[Event[EventData]] = field(default_factory=list)
 
     def client(self, service: str) -> Any:
@@ -90,7 +90,7 @@ class World:
 
     @property
     def prefix(self) -> str:
-        return f"penstock-{self.stage}-"
+        return f"penstock-{self.name}-"
 
     @property
     def table(self) -> str:
@@ -98,17 +98,17 @@ class World:
 
     @property
     def log_group(self) -> str:
-        return f"/penstock/{self.stage}/jobs"
+        return f"/penstock/{self.name}/jobs"
 
     @property
     def settings(self) -> dict[str, str]:
-        """The environment of a runner in this world, but for its folder."""
+        """The environment of a runner of this stage, without its folder."""
         return {
             "AWS_ENDPOINT_URL": self.emulator.address,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": REGION,
-            "PENSTOCK_STAGE": self.stage,
+            "PENSTOCK_STAGE": self.name,
             "ARTIFACT_BUCKET": self.objects.bucket,
             "TABLE_NAME": self.table,
             "TOPIC_ARN_PREFIX": f"arn:aws:sns:{REGION}:{ACCOUNT}:{self.prefix}",
@@ -116,8 +116,8 @@ class World:
             "JOB_LOG_GROUP": self.log_group,
         }
 
-    def create(self) -> "World":
-        """Create everything; what is said on `job-finished` reaches the queue `said`."""
+    def create(self) -> "RunnerStage":
+        """Create everything; the queue `said` subscribes to `job-finished`."""
         for queue in ("jobs", "jobs-dlq", "runner", "runner-dlq", "said"):
             self.sqs.create_queue(QueueName=f"{self.prefix}{queue}")
         sns = self.client("sns")
@@ -137,13 +137,13 @@ class World:
         return f"{self.settings['QUEUE_URL_PREFIX']}{name}"
 
     def source(self, files: Mapping[str, str]) -> Checkout:
-        """A source snapshot that lies in the bucket."""
+        """A source snapshot in the bucket."""
         key, content = f"snapshots/{uuid4().hex}.tar.gz", tarball(files)
         self.objects.put(key, content, content_type="application/gzip")
         return a_checkout(snapshot=ObjectRef(key=key, sha256=sha256(content).hexdigest()))
 
     def upload(self, name: str, path: str, *, required: bool = True) -> Upload:
-        """An output that is to be stored in the bucket."""
+        """An output to store in the bucket."""
         key = f"outputs/{uuid4().hex}"
         return Upload(name=name, path=path, key=key, required=required)
 
@@ -161,7 +161,7 @@ class World:
         return Job.model_validate(values | more)
 
     def request(self, job: Job, flow_id: str = FLOW_ID, hop: int = 1) -> Event[EventData]:
-        """Ask for the job; returns the event that asked."""
+        """Request the job; returns the event."""
         now = utc_now()
         event: Event[EventData] = make_event(
             JobRequested(job=job),
@@ -175,11 +175,11 @@ class World:
         return event
 
     def send(self, body: str) -> None:
-        """Put any text onto the jobs queue."""
+        """Send any text to the jobs queue."""
         self.sqs.send_message(QueueUrl=self.queue("jobs"), MessageBody=body)
 
     def receive(self, queue: str) -> list[dict[str, Any]]:
-        """Take what lies in a queue at this moment off it."""
+        """Receive and delete up to ten messages of a queue."""
         found = self.sqs.receive_message(
             QueueUrl=self.queue(queue), MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         ).get("Messages", [])
@@ -190,11 +190,11 @@ class World:
         return list(found)
 
     def result(self, job: Job, patience: float = PATIENCE) -> JobResult:
-        """The result of that job, once it is said."""
+        """Wait for the result of this job."""
         return eventually(lambda: self.results().get(job.job_id), f"{job.run} ends", patience)
 
     def results(self) -> dict[str, JobResult]:
-        """Every result said so far."""
+        """The results so far, by job id."""
         return {
             event.data.result.job_id: event.data.result
             for event in self.said()
@@ -202,16 +202,16 @@ class World:
         }
 
     def starts(self) -> list[JobStarted]:
-        """Every start said so far."""
+        """The announced starts of jobs so far."""
         return [event.data for event in self.said() if isinstance(event.data, JobStarted)]
 
     def said(self) -> list[Event[EventData]]:
-        """Everything said so far, in the order of its arrival."""
+        """All events on `job-finished` so far, in the order of their arrival."""
         self._said.extend(decode(message["Body"]) for message in self.receive("said"))
         return self._said
 
     def lines(self, stream: str) -> list[str]:
-        """The lines of a log stream so far; none if there is no such stream."""
+        """The lines of a log stream so far; empty without such a stream."""
         found: list[str] = []
         page: dict[str, Any] = {}
         try:
@@ -230,7 +230,7 @@ class World:
         return page
 
     def waiting(self) -> tuple[int, int]:
-        """How many messages the jobs queue holds: visible and not visible."""
+        """The number of messages in the jobs queue: visible and hidden."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self.sqs.get_queue_attributes(QueueUrl=self.queue("jobs"), AttributeNames=names)
         visible, hidden = (int(found["Attributes"][name]) for name in names)
@@ -239,21 +239,21 @@ class World:
 
 @dataclass
 class Runner:
-    """A runner process. `settings` go over those of its world."""
+    """A runner process. `settings` override those of its stage."""
 
     process: subprocess.Popen[bytes]
     log: Path
 
     @classmethod
     def start(
-        cls, world: World, folder: Path, *, prefix: Sequence[str] = (), **settings: str
+        cls, stage: RunnerStage, folder: Path, *, prefix: Sequence[str] = (), **settings: str
     ) -> "Runner":
-        """Start one, whose log is in `folder`. `prefix` is a command that runs commands."""
+        """Start a runner with its log in `folder`. `prefix` is a command that runs commands."""
         environment = {
             "PATH": os.defpath,
             "HOME": str(folder),
             "PENSTOCK_RUNNER_WORKDIR": str(folder / "work"),
-            **world.settings,
+            **stage.settings,
             **settings,
         }
         log = folder / f"runner-{uuid4().hex[:6]}.log"
@@ -268,23 +268,23 @@ class Runner:
         return cls(process, log)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to it alone."""
+        """Send a signal to the runner's process only."""
         self.process.send_signal(number)
 
     def stop(self) -> int:
-        """Tell it to stop; returns its exit code."""
+        """Send SIGTERM and wait; returns the exit code."""
         self.process.terminate()
         return self.process.wait(timeout=PATIENCE)
 
     def kill(self) -> None:
-        """Kill it without a warning."""
+        """Send SIGKILL and wait."""
         self.process.kill()
         self.process.wait()
 
 
 @dataclass
 class CallCounter:
-    """Stands between a runner and the emulator, and writes down every call to AWS.
+    """A proxy between a runner and the emulator that records every call to AWS.
 
     The only GET of a runner is one of S3, by a presigned address.
     """

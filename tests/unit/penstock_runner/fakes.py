@@ -1,4 +1,4 @@
-"""Jobs, leases and stand-ins for what lies around them."""
+"""Jobs, leases, and fakes of the runner's surroundings."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,7 +56,7 @@ def a_message(body: str | None = None, received: int = 1) -> Delivery:
 
 @dataclass
 class CountingStore(InMemoryRecordStore[JobRun]):
-    """Counts what would be calls to DynamoDB, and fails when it is told to."""
+    """Records the calls that would go to DynamoDB, and raises the errors in `fails`."""
 
     calls: list[str] = field(default_factory=list)
     fails: list[Exception] = field(default_factory=list)
@@ -81,7 +81,7 @@ class CountingStore(InMemoryRecordStore[JobRun]):
 
 @dataclass
 class Table:
-    """The jobs table as several runners see it."""
+    """A jobs table that several runners share."""
 
     store: CountingStore = field(default_factory=CountingStore)
     publisher: RecordingPublisher = field(default_factory=RecordingPublisher)
@@ -101,7 +101,7 @@ def silent_records(clock: FakeClock | None = None) -> Records[Any]:
 
 @dataclass
 class FakeQueue:
-    """Remembers what was done with messages."""
+    """Records what was done with messages."""
 
     deleted: list[Delivery] = field(default_factory=list)
     hidden: list[int] = field(default_factory=list)
@@ -119,7 +119,7 @@ class FakeQueue:
 
 @dataclass
 class FakeWorkshop:
-    """Makes no folders. `kept` is what keeping outputs brings."""
+    """Makes no folders. `keep` returns `kept`."""
 
     folder: Path
     kept: Kept = field(default_factory=Kept)
