@@ -4,13 +4,16 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from shutil import which
 from uuid import uuid4
 
 import pytest
 
+from penstock_runner.sandbox.probe import failure_of
+from penstock_runner.sandbox.unshare import Unshare
 from penstock_shared.contracts.jobs import JobResult, JobState
 from tests.integration.runner.conftest import StartRunner
 from tests.integration.runner.runner_stage import Runner, RunnerStage, eventually
@@ -233,3 +236,13 @@ def server_at(host: str, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTP
     server.server_bind()
     server.server_activate()
     return server
+
+
+def test_unshare_makes_a_sandbox_however_many_files_the_runner_has_open(tmp_path: Path) -> None:
+    sandbox = Unshare(Path(which("unshare") or "unshare"), ())
+
+    with ExitStack() as opened:
+        for number in range(12):
+            opened.enter_context((tmp_path / str(number)).open("w"))
+
+        assert failure_of(sandbox) == ""

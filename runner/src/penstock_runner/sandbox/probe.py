@@ -12,7 +12,7 @@ from penstock_runner.adapters.linux import is_linux
 from penstock_runner.domain.ports import Command, Site
 from penstock_runner.errors import JobError
 from penstock_runner.sandbox.bubblewrap import Bubblewrap
-from penstock_runner.sandbox.cell import Sandbox
+from penstock_runner.sandbox.cell import Cell, Sandbox
 from penstock_runner.sandbox.limits import Limits
 from penstock_runner.sandbox.network import Network
 from penstock_runner.sandbox.unconfined import Unconfined
@@ -78,9 +78,16 @@ def failure_of(sandbox: Sandbox) -> str:
             return f"does not work: {error}"
         cell.process.wait(_PATIENCE)
         cell.kill()
-        said = cell.process.stdout.read().decode(errors="replace") if cell.process.stdout else ""
+        said = _output_of(cell)
         failed = cell.failure() or cell.process.returncode != 0
         return f"does not work: {said.strip() or cell.failure()}" if failed else ""
+
+
+def _output_of(cell: Cell) -> str:
+    if cell.process.stdout is None:
+        return ""
+    with cell.process.stdout as output:
+        return output.read().decode(errors="replace")
 
 
 @contextmanager

@@ -26,6 +26,8 @@ _WITHOUT_RIGHTS = (str(SETPRIV), "--inh-caps=-all", "--bounding-set=-all", "--no
 _TMP = Path("/tmp")  # noqa: S108  # each job has its own
 _ALWAYS_COVERED = (_TMP, Path("/var/tmp"), Path("/run"))  # noqa: S108
 _BEGIN_PATIENCE = 10.0
+# dash accepts only descriptors of one digit: the status arrives as stderr and moves to 3.
+_ENTRY = ("/bin/sh", "-c", 'exec 3>&2 2>&1; exec "$@"', "sh")
 
 
 @dataclass(frozen=True)
@@ -63,19 +65,18 @@ class Unshare:
     def _started(self, command: Command, identity: Identity, status: int) -> Process:
         user = ["--user", "--map-root-user"] if identity.user is None else []
         return subprocess.Popen(
-            [str(self.unshare), *user, *_NAMESPACES, "--", "/bin/sh", "-c",
-             self._maker(command, identity, status)],
+            [*_ENTRY, str(self.unshare), *user, *_NAMESPACES, "--", "/bin/sh", "-c",
+             self._maker(command, identity)],
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
             cwd="/",
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=status,
             bufsize=0,
-            pass_fds=(status,),
             start_new_session=True,
         )  # fmt: skip
 
-    def _maker(self, command: Command, identity: Identity, status: int) -> str:
+    def _maker(self, command: Command, identity: Identity) -> str:
         """A script that makes the file system and then becomes the waiting shell.
 
         Folders that stay visible are bound to /mnt while those above them are covered.
@@ -85,7 +86,7 @@ class Unshare:
         temporary = command.site.temporary if command.site else None
         lines = [
             "set -e",
-            f"echo >&{status}",
+            "echo >&3",
             "umask 022",
             "mount -t tmpfs none /mnt",
             *(_keep(number, path) for number, path in enumerate(kept)),
@@ -100,7 +101,7 @@ class Unshare:
             "umount -l /mnt",
             "ip link set lo up",
             "mount -t proc proc /proc",
-            f"echo {EXIT_CODE.decode()} >&{status}; exec {status}>&-",
+            f"echo {EXIT_CODE.decode()} >&3; exec 3>&-",
             f"exec env -i {join(identity.entry or _WITHOUT_RIGHTS)} /bin/sh",
         ]
         return "\n".join(lines)
