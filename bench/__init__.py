@@ -1,1 +1,1 @@
-"""Measures Penstock on the works that its peers were measured on. See docs/bench.md."""
+"""Measures Penstock and its peers on the same workloads. See docs/bench.md."""

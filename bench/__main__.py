@@ -38,7 +38,7 @@ class Bench:
         self._add_latency("floor", floor.latency(self._runs))
 
     def penstock(self) -> None:
-        """Measure Penstock: the works, and what one flow uses and costs."""
+        """Measure Penstock: the workloads, and what one flow uses and costs."""
         subject = PenstockSubject()
         with _running(subject):
             taken = self._latency(subject)
@@ -115,16 +115,16 @@ def _running(subject: Subject) -> Iterator[None]:
         subject.start()
         yield
     except BaseException:
-        with suppress(BenchError, CommandError):  # the first failure is the one to tell
+        with suppress(BenchError, CommandError):  # the first failure is reported instead
             subject.stop()
         raise
     subject.stop()
 
 
 def main() -> int:
-    """Measure all that was asked for; one failure does not keep the rest from being measured."""
+    """Measure all parts that were requested. One failure does not stop the others."""
     arguments = _arguments()
-    # Terminated, it still has servers to end: let it unwind as for control-C.
+    # SIGTERM unwinds like control-C, so that servers are ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     console = Console()
     report = Report(RESULTS, console)

@@ -30,15 +30,15 @@ print(time.process_time() - begun)
 
 
 def zip_sizes() -> dict[str, int]:
-    """Return the bytes of each service's zip, as it goes to AWS. Raises PackagingError."""
+    """Return the bytes of each service's zip for AWS. Raises PackagingError."""
     return {artifact.service: artifact.size for artifact in package_services(aws_target())}
 
 
 def import_cpu() -> Iterator[tuple[str, float]]:
     """Yield each handler's module and the CPU time, in milliseconds, of importing it.
 
-    Each reading is a process of its own that sees the unpacked zip, and beside it what the
-    emulator's environment has, boto3 above all; the median of several counts. Raises
+    Each reading is a new process that imports from the unpacked zip and from the emulator's
+    environment, which has boto3. The result is the median of several readings. Raises
     PackagingError, and BenchError when a handler cannot be imported.
     """
     target, folders = local_target(), stack_folders()
@@ -63,7 +63,7 @@ def _handlers(stack: PackagedStack) -> list[str]:
 
 
 def _import(folder: str, module: str) -> float:
-    # -B: Lambda's folder of code cannot be written to, so no import leaves bytecode behind.
+    # -B writes no bytecode, as on Lambda, where the folder of code is read-only.
     command = [str(EMULATOR_PYTHON), "-I", "-B", "-c", MEASURE, folder, module]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={})
     if done.returncode != 0:

@@ -1,6 +1,6 @@
 """W4, a big flow: 500 components and 1,500 gates that do nothing, through a stack with two runners.
 
-Then one component is changed; then all are, and that flow is aborted in the middle.
+Then one component is changed. Then all are changed, and that flow is aborted in the middle.
 """
 
 import json
@@ -33,7 +33,7 @@ class BigRepository(WorkloadRepository):
     """A repository of many small components, each with a few gates."""
 
     def files(self, number: int) -> Mapping[str, str]:
-        """What the commit of that number writes: text by path."""
+        """The files that the commit of that number writes: text by path."""
         if number == ONE_CHANGED:
             return {"c/000/change.txt": f"{number}"}
         changed = {f"c/{component:03d}/change.txt": f"{number}" for component in range(COMPONENTS)}
@@ -50,7 +50,7 @@ def _configuration() -> str:
 
 @dataclass(frozen=True)
 class BigFlow:
-    """What W4 came to. Sizes are in bytes, `calls` those until the first verdict."""
+    """The results of W4. Sizes are in bytes; `calls` are counted until the first verdict."""
 
     seconds: float
     calls: Mapping[str, float]
@@ -61,7 +61,7 @@ class BigFlow:
     abort_seconds: float
 
     def calls_of_a_job(self) -> dict[str, float]:
-        """AWS calls for each of the 1,500 jobs, the runners' own among them."""
+        """AWS calls for each of the 1,500 jobs, including those of the runners."""
         return {name: count / JOBS for name, count in self.calls.items()}
 
 
@@ -85,7 +85,7 @@ def big_flow(subject: PenstockSubject) -> BigFlow:
 
 
 class _Work:
-    """Pushes to a stack, and waits for what becomes of them."""
+    """Pushes to a stack, and waits for the results."""
 
     def __init__(self, subject: PenstockSubject) -> None:
         self._subject = subject
@@ -94,7 +94,7 @@ class _Work:
         self._ends = Endings(self._stack, CHECKED_TOPICS, "penstock-bench-verdicts")
 
     def seconds_to_pass(self, push: Push) -> float:
-        """From the push to its verdict."""
+        """Seconds from the push to its verdict."""
         begun = time.perf_counter()
         flow_id = self._subject.post_push(push)
         self._wait_for(lambda: self._has_ended(flow_id), f"flow {flow_id} has not ended")
@@ -103,7 +103,7 @@ class _Work:
         return seconds
 
     def seconds_to_abort(self, push: Push) -> float:
-        """From an abort in the middle until no job waits, and all has come out as it should."""
+        """Seconds from an abort in the middle until no job of the flow waits."""
         flow_id = self._subject.post_push(push)
         self._wait_for(lambda: self._waiting() > JOBS / 2, "no jobs were asked for")
         most = JOBS - RUN_BEFORE_ABORT
@@ -116,11 +116,11 @@ class _Work:
         self._wait_for(lambda: self._waiting() == 0, "jobs of an aborted flow still wait")
         seconds = time.perf_counter() - begun
         self._wait_for(lambda: self._has_ended(flow_id), f"nobody heard that {flow_id} was aborted")
-        self._wait_for(lambda: self._is(flow_id, "aborted"), f"{flow_id} is not told as aborted")
+        self._wait_for(lambda: self._is(flow_id, "aborted"), f"{flow_id} is not shown as aborted")
         return seconds
 
     def _is(self, flow_id: str, wanted: str) -> bool:
-        """Whether the API tells the flow like this. Raises PipelineError for another end."""
+        """Whether the API has the flow in this state. Raises PipelineError for another end."""
         state = self._subject.state_of(flow_id)
         if state not in ("", "running", wanted):
             raise PipelineError(f"penstock: {flow_id} is {state}, not {wanted}")
@@ -132,7 +132,7 @@ class _Work:
         return self._ends.has(flow_id)
 
     def _waiting(self) -> int:
-        """How many jobs lie in the queue, those included that a runner has."""
+        """How many jobs are in the queue, including those that a runner holds."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self._sqs.get_queue_attributes(
             QueueUrl=self._stack.queues["jobs"], AttributeNames=names

@@ -2,13 +2,13 @@
 
 The emulator's launcher wraps its ASGI application in this when the environment variable
 `PENSTOCK_COUNT_CALLS` names this file; see docs/bench.md. It runs in the emulator's environment,
-so it imports nothing but the standard library. `PUT /_penstock/calls` begins to count, and `DELETE`
-ends it and answers what was counted: `{"calls": {"sqs:SendMessage": 12, ...}, "largest": {"item":
-812, "message": 1544}}`, with the bytes of the largest item and message that were written. In
-between, and only then, each call is a little slower.
+so it imports only the standard library. `PUT /_penstock/calls` starts counting. `DELETE` stops it
+and answers the counts: `{"calls": {"sqs:SendMessage": 12, ...}, "largest": {"item": 812, "message":
+1544}}`, with the bytes of the largest item and message that were written. Only while it counts,
+each call is a little slower.
 
-The emulator's own records do not serve: its access log has no operation, and its CloudTrail names
-neither what SNS is asked for (that stands in the body) nor what a presigned address asks of S3.
+The emulator's own records are not enough: its access log has no operations, and its CloudTrail
+misses the operations of SNS, which are in the body, and those of presigned addresses of S3.
 """
 
 import json
@@ -29,8 +29,8 @@ _CREDENTIAL_SCOPE = re.compile(r"Credential=[^/,]+/\d+/[^/]+/([a-z0-9-]+)/aws4_r
 _WEIGHED = re.compile(r"\.(PutItem|SendMessage|SendMessageBatch)$")
 _RPC_PATH = re.compile(r"/service/[^/]+/operation/(\w+)")
 
-# What the services without an operation in the request's headers or body are asked for:
-# service, method and path, in the order of looking.
+# The operations of services whose requests do not name them, by service, method and path. The first
+# match counts.
 _REST = (
     ("lambda", "POST", re.compile(r"/invocations$"), "Invoke"),
     ("lambda", "POST", re.compile(r"/functions$"), "CreateFunction"),
@@ -83,7 +83,7 @@ class CallCounter:
     async def _counted(
         self, calls: Counter[str], scope: Message, receive: Receive, send: Send
     ) -> None:
-        """Count a request once its end is known: only then has all of its body been seen."""
+        """Count a request when it has ended, because only then its whole body was read."""
         body = bytearray()
 
         async def receive_and_keep() -> Message:
@@ -104,14 +104,14 @@ class CallCounter:
     async def _answer(self, send: Send) -> None:
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        told = {"calls": self._calls or {}, "largest": self._largest}
-        await send({"type": "http.response.body", "body": json.dumps(told).encode()})
+        counts = {"calls": self._calls or {}, "largest": self._largest}
+        await send({"type": "http.response.body", "body": json.dumps(counts).encode()})
 
 
 def name_of(scope: Message, body: bytes) -> str:
-    """Return `service:Operation`, or nothing for a request that is no AWS call.
+    """Return `service:Operation`, or an empty text for a request that is not an AWS call.
 
-    An AWS call is signed; its service stands in the signature's scope.
+    AWS calls are signed, and the scope of the signature names the service.
     """
     headers = _headers(scope)
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -120,7 +120,7 @@ def name_of(scope: Message, body: bytes) -> str:
 
 
 def weights(call: str, body: bytes) -> Iterator[tuple[str, int]]:
-    """Bytes of the items and messages that a call writes, each with which of the two it is."""
+    """The items and messages that a call writes: which of the two, and its bytes."""
     if call == "dynamodb:PutItem":
         yield "item", len(json.dumps(json.loads(body)["Item"], ensure_ascii=False).encode())
     elif call == "sqs:SendMessage":
@@ -136,7 +136,7 @@ def _service(headers: Mapping[str, str], query: Mapping[str, list[str]]) -> str:
     signed = _CREDENTIAL_SCOPE.search(headers.get("authorization", ""))
     if signed:
         return signed[1]
-    # Only S3's addresses are presigned here.
+    # Penstock presigns only addresses of S3.
     return "s3" if "X-Amz-Credential" in query else ""
 
 
@@ -147,7 +147,7 @@ def _operation(
     query: Mapping[str, list[str]],
     body: bytes,
 ) -> str:
-    """Read the operation where the service's protocol puts it."""
+    """Read the operation from where the service's protocol has it."""
     if "x-amz-target" in headers:
         return headers["x-amz-target"].rpartition(".")[2]
     if rpc := _RPC_PATH.search(scope["path"]):

@@ -1,7 +1,7 @@
-"""Hears which flows have ended, as any subscriber may: by a queue of its own on their topics.
+"""Receives the ends of flows from their topics, by a queue that is subscribed to them.
 
-Asking the API every few milliseconds would measure the asking: each look is a function's invocation
-in the very emulator that is measured.
+Polling the API every few milliseconds would disturb the measurement, because each poll invokes a
+function in the emulator that is measured.
 """
 
 import json
@@ -13,13 +13,13 @@ from penstock import embedded
 QUEUE = "penstock-bench-endings"
 TOPICS = ("deploy-done", "flow-stopped")
 CHECKED_TOPICS = ("tests-passed", "flow-stopped")
-"""Where a flow's end is heard of that goes no further than its gates."""
+"""The topics with the end of a flow that only runs gates."""
 MOST_SECONDS = 1
-"""A long poll's length, so that a deadline is noticed soon enough."""
+"""The length of a long poll. It is short, so that deadlines are noticed in time."""
 
 
 class Endings:
-    """The flows that were heard to reach production (by `topics` to pass), or to be stopped."""
+    """The flows that have reached production (or their end on other `topics`), or were stopped."""
 
     def __init__(
         self, stack: embedded.Stack, topics: Sequence[str] = TOPICS, queue: str = QUEUE
@@ -38,11 +38,11 @@ class Endings:
             )
 
     def has(self, flow_id: str) -> bool:
-        """Whether that flow's end was heard of."""
+        """Whether that flow has ended."""
         return flow_id in self._heard
 
     def listen(self, seconds: float) -> None:
-        """Take in what was said, waiting for it a while if there is nothing."""
+        """Receive events, and wait a while if there are none."""
         self._delete_taken()
         answer = self._sqs.receive_message(
             QueueUrl=self._url,
@@ -56,7 +56,7 @@ class Endings:
                 self._heard.add(event["subject"])
 
     def _delete_taken(self) -> None:
-        """Delete what the last call took: now nobody waits for what it said."""
+        """Delete the messages of the last call. This is done later, when nobody waits for them."""
         entries = [
             {"Id": str(number), "ReceiptHandle": handle}
             for number, handle in enumerate(self._taken)

@@ -1,8 +1,8 @@
-"""What can go wrong while measuring."""
+"""Errors of measuring."""
 
 
 class BenchError(Exception):
-    """Any failure of the benchmark; its message says what happened and what to do."""
+    """Any failure of the benchmark. Its message says what happened and what to do."""
 
 
 class SubjectError(BenchError):
@@ -10,7 +10,7 @@ class SubjectError(BenchError):
 
 
 class PipelineError(BenchError):
-    """A pipeline did not succeed, or not in time: its figure would mean nothing."""
+    """A pipeline did not succeed, or not in time, so it has no valid figure."""
 
 
 class CountingError(BenchError):

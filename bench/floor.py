@@ -1,4 +1,4 @@
-"""The floor under W1: what the four stages cost when nothing but a shell runs them."""
+"""The floor under W1: the time of the four stages when only a shell runs them."""
 
 import subprocess
 import time
@@ -9,7 +9,7 @@ STAGES = 4
 
 
 def latency(runs: int) -> Latency:
-    """Spawn `true` four times over, `runs` times."""
+    """Spawn `true` four times in a row, `runs` times."""
     return Latency.of([_one_run() * 1000 for _ in range(runs)])
 
 

@@ -1,4 +1,4 @@
-"""Penstock on its embedded stack as a subject of the works."""
+"""Penstock on its embedded stack as a subject of the workloads."""
 
 import json
 import os
@@ -17,17 +17,17 @@ from bench.errors import PipelineError, SubjectError
 from bench.pushes import Push
 from penstock import embedded
 
-# The emulator's launcher wraps itself in the module that this names.
+# The emulator's launcher wraps its application with the module that this variable names.
 COUNT_VARIABLE = "PENSTOCK_COUNT_CALLS"
 COUNTER = Path(__file__).with_name("counting.py")
 UNFINISHED = ("running", "baking")
-# Between looks at the API for an end that was heard of: the monitor hears of it at the same time.
+# Seconds between polls of the API after an end was received: the monitor receives it about then.
 POLL_SECONDS = 0.005
 ANSWER_SECONDS = 30
 
 
 class PenstockSubject:
-    """A stack of the benchmark's own; a flow's name is its flow id."""
+    """A stack for the benchmark only. A flow's name is its flow id."""
 
     name = "penstock"
 
@@ -41,7 +41,7 @@ class PenstockSubject:
         return embedded.Stack.load(self._home)
 
     def start(self) -> None:
-        """Bring up a stack beside any that the user keeps, its emulator counting calls."""
+        """Start a stack beside any that the user has. Its emulator counts calls."""
         os.environ[COUNT_VARIABLE] = str(COUNTER)
         self._endings = Endings(embedded.up(self._home))
 
@@ -55,7 +55,7 @@ class PenstockSubject:
             raise SubjectError(f"the webhook answered without a flow_id: {answer!r}") from error
 
     def wait_finished(self, flows: Sequence[str], seconds: float) -> None:
-        """Wait to hear of each flow's end, then have the API confirm that it has succeeded."""
+        """Wait for the event of each flow's end, then for the API to confirm its success."""
         deadline = time.monotonic() + seconds
         self._hear_of(flows, deadline)
         while unfinished := self._unfinished(flows):
@@ -64,7 +64,7 @@ class PenstockSubject:
             time.sleep(POLL_SECONDS)
 
     def _hear_of(self, flows: Sequence[str], deadline: float) -> None:
-        """Return when every flow's end was heard of, or the deadline is over."""
+        """Return when every flow has ended, or the deadline is over."""
         endings = self._endings
         while endings and not all(endings.has(flow_id) for flow_id in flows):
             left = deadline - time.monotonic()
@@ -77,7 +77,7 @@ class PenstockSubject:
         return list(self.stack.processes.values())
 
     def state_of(self, flow_id: str) -> str:
-        """How the API tells that a flow stands, or nothing if it does not know it."""
+        """The state of a flow in the API, or an empty text if the API does not know it."""
         flow = self._newest(1).get(flow_id)
         return str(flow["state"]) if flow else ""
 
@@ -87,16 +87,16 @@ class PenstockSubject:
         shutil.rmtree(self._home, ignore_errors=True)
 
     def _unfinished(self, flows: Sequence[str]) -> list[str]:
-        """Those that the API does not yet tell as succeeded. Raises PipelineError."""
-        told = self._newest(len(flows))
+        """The flows that have not succeeded yet in the API. Raises PipelineError."""
+        newest = self._newest(len(flows))
         for flow_id in flows:
-            flow = told.get(flow_id)
+            flow = newest.get(flow_id)
             if flow and flow["state"] not in (*UNFINISHED, "succeeded"):
                 raise PipelineError(f"penstock: {flow_id} {flow['state']}: {flow['reason']}")
-        return [name for name in flows if told.get(name, {}).get("state") != "succeeded"]
+        return [name for name in flows if newest.get(name, {}).get("state") != "succeeded"]
 
     def _newest(self, count: int) -> dict[str, dict[str, Any]]:
-        """The newest flows by their ids, as `penstock flows --json` gives them."""
+        """The newest flows by their ids, as `penstock flows --json` prints them."""
         url = f"{self.stack.api_url}/flows?limit={count}"
         try:
             with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer:

@@ -1,7 +1,7 @@
-"""What AWS asks for what a flow uses: one table, in USD for one unit.
+"""The prices on AWS of what a flow uses, in USD for one unit.
 
-Source: AWS's price pages for us-east-1, on demand and without any free allowance, as of November
-2026 (https://aws.amazon.com/<service>/pricing/). What is not listed costs nothing by the request.
+Source: AWS's price pages for us-east-1, on demand and without free tiers, as of November 2026
+(https://aws.amazon.com/<service>/pricing/). Calls that are not listed are free.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ PRICES: Final[Mapping[str, float]] = {
     "sqs:DeleteMessageBatch": _SQS,
     "sqs:ChangeMessageVisibility": _SQS,
     "sqs:ChangeMessageVisibilityBatch": _SQS,
-    # One unit each: items of up to 1 KB written, 4 KB read.
+    # One unit each: an item of up to 1 KB written, or of up to 4 KB read.
     "dynamodb:PutItem": _DYNAMODB_WRITE,
     "dynamodb:UpdateItem": _DYNAMODB_WRITE,
     "dynamodb:DeleteItem": _DYNAMODB_WRITE,
@@ -43,8 +43,8 @@ PRICES: Final[Mapping[str, float]] = {
     "s3:GetObject": _S3_GET,
     "s3:HeadObject": _S3_GET,
     "secretsmanager:GetSecretValue": 5.00 / MILLION,
-    "scheduler:CreateSchedule": 1.00 / MILLION,  # its one firing
-    # Not calls but what else is metered; see bench/usage.py.
+    "scheduler:CreateSchedule": 1.00 / MILLION,  # it is invoked once
+    # Other metered use, which is not calls; see bench/usage.py.
     "lambda invocations": 0.20 / MILLION,
     "lambda GB-seconds": 0.0000133,  # arm64
     "log bytes": 0.50 / GIB,
@@ -56,6 +56,6 @@ PRICES: Final[Mapping[str, float]] = {
 
 
 def cost(usage: Mapping[str, float]) -> dict[str, float]:
-    """Return USD for each thing used that has a price, dearest first."""
+    """Return USD for everything used that has a price, most expensive first."""
     costs = {name: amount * PRICES[name] for name, amount in usage.items() if name in PRICES}
     return dict(sorted(costs.items(), key=lambda item: -item[1]))

@@ -1,4 +1,4 @@
-"""Child processes of the harness: started with their output in a file, ended by their own pid."""
+"""Child processes of the harness. Their output goes to a file, and they are ended by pid."""
 
 import socket
 import subprocess
@@ -30,17 +30,17 @@ class ServerProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._process.pid
 
     def check_alive(self) -> None:
-        """Raise SubjectError, with the end of its log, when it has ended by itself."""
+        """Raise SubjectError with the end of its log if it has ended by itself."""
         code = self._process.poll()
         if code is not None:
             raise SubjectError(f"a server ended with exit code {code}:\n{last_lines(self._log)}")
 
     def stop(self) -> None:
-        """End it: politely first."""
+        """Terminate the process, and kill it if it does not end."""
         self._process.terminate()
         try:
             self._process.wait(STOP_SECONDS)
@@ -63,7 +63,7 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str]) -> str:
 
 
 def wait_until(ready: Callable[[], bool], seconds: float, what: str) -> None:
-    """Ask until the answer is yes. Raises SubjectError when that takes longer than `seconds`."""
+    """Wait until a condition holds. Raises SubjectError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > deadline:
@@ -79,7 +79,7 @@ def free_port() -> int:
 
 
 def last_lines(log: Path) -> str:
-    """Return the end of a log, or a word about why there is none."""
+    """Return the end of a log, or why there is none."""
     if not log.is_file():
         return "(no log)"
     return "\n".join(log.read_text(errors="replace").splitlines()[-LAST_LINES:])

@@ -1,4 +1,4 @@
-"""The pushes that the works post: real commits of a real repository, in GitHub's own words."""
+"""The pushes that the workloads post: real commits, in GitHub's format."""
 
 import hashlib
 import hmac
@@ -38,7 +38,7 @@ branches: {main: release}
 
 @dataclass(frozen=True)
 class Push:
-    """One commit put on main of a repository, and the commit it was put on."""
+    """One commit on main of a repository, and its parent."""
 
     repository: str
     clone_url: str
@@ -47,7 +47,7 @@ class Push:
 
 
 class WorkloadRepository:
-    """A bare repository whose pipeline does nothing four times: build, gate, deploy, release."""
+    """A bare repository with a pipeline of four stages that do nothing."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -57,12 +57,12 @@ class WorkloadRepository:
 
     @property
     def name(self) -> str:
-        """The repository's full name, owner and all."""
+        """The repository's full name, with its owner."""
         return f"bench/{self._folder.stem}"
 
     @property
     def clone_url(self) -> str:
-        """The address to fetch from."""
+        """The address to fetch the repository from."""
         return self._folder.as_uri()
 
     def pushes(self, count: int) -> list[Push]:
@@ -73,7 +73,7 @@ class WorkloadRepository:
         return self._since_last_time(count)
 
     def files(self, number: int) -> Mapping[str, str]:
-        """What the commit of that number writes: text by path."""
+        """The files that the commit of that number writes: text by path."""
         first = {"penstock.yml": PENSTOCK_YML} if number == 0 else {}
         return {**first, "app/change.txt": f"{number}"}
 
@@ -114,7 +114,7 @@ def _inline(path: str, content: str) -> str:
 
 
 def payload(push: Push) -> bytes:
-    """Return the body of GitHub's push event, as far as any subject reads it."""
+    """Return the body of GitHub's push event, with the fields that any subject reads."""
     commit = commit_object(
         push.after, message="Change", timestamp="2026-11-01T12:00:00+00:00", **AUTHOR
     ) | {
@@ -137,7 +137,7 @@ def payload(push: Push) -> bytes:
 
 
 def post(url: str, body: bytes, secret: str) -> bytes:
-    """Deliver a push event, signed both ways, and return the answer's body.
+    """Deliver a push event with both kinds of signature, and return the answer's body.
 
     Raises SubjectError when the receiver refuses it or cannot be reached.
     """

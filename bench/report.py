@@ -1,4 +1,4 @@
-"""Where the figures go: one JSON line each as soon as it is known, and tables at the end."""
+"""Reports figures: each as a line of JSON as soon as it is known, and all in tables at the end."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -51,7 +51,7 @@ class Measurement:
 
 
 class Report:
-    """Collects measurements into a file of JSON lines, which it begins anew."""
+    """Collects measurements in a file of JSON lines, which it overwrites."""
 
     def __init__(self, path: Path, console: Console) -> None:
         self._path = path
@@ -60,7 +60,7 @@ class Report:
         path.write_text("")
 
     def add(self, name: str, subject: str, value: float, unit: str) -> None:
-        """Record one figure and say it."""
+        """Record and print one figure."""
         measurement = Measurement(name, subject, round(value, 3), unit)
         self._measurements.append(measurement)
         with self._path.open("a") as results:
@@ -77,7 +77,7 @@ class Report:
         self._show_each("Size of a service's zip", "zip_size")
 
     def show_parts(self, title: str, parts: Mapping[str, float], form: str) -> None:
-        """Print what a figure is made of, largest first."""
+        """Print the parts of a figure, largest first."""
         rows = sorted(parts.items(), key=lambda part: -part[1])
         self._table(title, [""], ((name, form.format(value)) for name, value in rows))
 

@@ -1,7 +1,7 @@
-"""What one flow uses of AWS: calls, invocations, log bytes, and whatever else has a price.
+"""What one flow uses of AWS: calls, invocations, log bytes, and everything else with a price.
 
-A flow is posted and left alone, so that nothing but the flow is counted; then comes the next.
-What an idle stack uses in the same time is measured first and taken off.
+Flows are posted one after another, and nothing polls them, so that only the flow itself is counted.
+What an idle stack uses in the same time is measured first and subtracted.
 """
 
 import json
@@ -29,8 +29,8 @@ REPORT = re.compile(r"REPORT .*Billed Duration: ([\d.]+) ms\s+Memory Size: (\d+)
 
 @dataclass(frozen=True)
 class Usage:
-    """AWS calls by `service:Operation`, by name what is metered and is no call, and the bytes of
-    the largest `item` and `message` that were written.
+    """AWS calls by `service:Operation`, other metered use by its name, and the bytes of the largest
+    `item` and `message` that were written.
     """
 
     calls: Mapping[str, float]
@@ -38,7 +38,7 @@ class Usage:
     largest: Mapping[str, int] = field(default_factory=dict)
 
     def per_flow(self, idle: "Usage", flows: int) -> "Usage":
-        """Take off what was used without any flow, and share the rest among the flows."""
+        """Subtract what an idle stack uses, and divide the rest by the number of flows."""
         return Usage(
             _shared(self.calls, idle.calls, flows), _shared(self.meters, idle.meters, flows)
         )
@@ -52,7 +52,7 @@ def _shared(total: Mapping[str, float], idle: Mapping[str, float], flows: int) -
 def per_flow(subject: PenstockSubject, repository: WorkloadRepository, p95: float) -> Usage:
     """Measure what a flow uses; `p95` is W1's, in milliseconds.
 
-    Raises CountingError when the emulator does not count, PipelineError when a flow fails.
+    Raises CountingError when the emulator does not count, and PipelineError when a flow fails.
     """
     settle = max(SETTLE_SECONDS, SETTLE_TIMES_P95 * p95 / 1000)
     meter = Meter(subject.stack)
@@ -72,7 +72,7 @@ def per_flow(subject: PenstockSubject, repository: WorkloadRepository, p95: floa
 
 
 class Meter:
-    """Reads what a stack used while something ran."""
+    """Measures what a stack uses while something runs."""
 
     def __init__(self, stack: embedded.Stack) -> None:
         self._stack = stack
@@ -81,7 +81,7 @@ class Meter:
         self._states = stack.client("stepfunctions")
 
     def during(self, run: Callable[[], None]) -> Usage:
-        """Run something and return what was used until it ended."""
+        """Run a function, and return what was used until it returned."""
         self._counter("PUT")
         begun = time.time()
         run()
@@ -102,7 +102,7 @@ class Meter:
             ) from error
 
     def _logged(self, begun: float, ended: float) -> dict[str, float]:
-        """Read all from the logs: functions report each invocation there, with its price."""
+        """Read the logs, in which functions report the duration and memory of each invocation."""
         polled, traced = self._polled_functions(), self._traced_functions()
         meters: defaultdict[str, float] = defaultdict(float)
         for group in self._groups():
@@ -112,7 +112,7 @@ class Meter:
             function = group.removeprefix(FUNCTION_LOGS)
             meters["lambda invocations"] += len(reports)
             meters["lambda GB-seconds"] += sum(map(_gb_seconds, reports))
-            # For each batch, Lambda's poller receives once and deletes once.
+            # Lambda's poller makes one receive and one delete for each batch.
             meters["queue polls by Lambda"] += 2 * len(reports) * (function in polled)
             meters["traces"] += len(reports) * (function in traced)
         return meters

@@ -1,4 +1,4 @@
-"""The works, the same for every subject.
+"""The workloads, which are the same for every subject.
 
 W1: one push at a time, from the webhook's POST to the pipeline recorded as finished.
 W2: fifty pushes posted at once, until all fifty are finished.
@@ -21,34 +21,34 @@ BURST_SECONDS = 600.0
 
 
 class Subject(Protocol):
-    """Something that a push goes into and a finished pipeline comes out of."""
+    """A system that takes pushes and finishes pipelines."""
 
     @property
     def name(self) -> str:
-        """The name in the results."""
+        """The name of the subject in the results."""
         ...
 
     def start(self) -> None:
-        """Start all its processes and return when it takes pushes. Raises SubjectError."""
+        """Start all processes, and return when pushes are accepted. Raises SubjectError."""
         ...
 
     def post_push(self, push: Push) -> str:
-        """Post one push to its webhook and return the name of the flow that this began."""
+        """Post one push to the webhook, and return the name of the flow that it starts."""
         ...
 
     def wait_finished(self, flows: Sequence[str], seconds: float) -> None:
         """Return as soon as all flows are recorded as succeeded.
 
-        Raises PipelineError as soon as one ended otherwise, or when the time is over.
+        Raises PipelineError as soon as one has ended otherwise, or on timeout.
         """
         ...
 
     def server_pids(self) -> list[int]:
-        """Return the processes it started; their descendants are found from them."""
+        """Return the processes that it started, without their descendants."""
         ...
 
     def stop(self) -> None:
-        """End all its processes; also after a start that failed."""
+        """End all processes, also after a failed start."""
         ...
 
 
@@ -70,14 +70,14 @@ class Latency:
 
 @dataclass(frozen=True)
 class Throughput:
-    """What a burst came to: pipelines finished a minute, and the servers' peak memory in bytes."""
+    """Pipelines finished per minute in a burst, and the servers' peak memory in bytes."""
 
     pipelines_per_minute: float
     peak_bytes: int
 
 
 def latency(subject: Subject, repository: WorkloadRepository, runs: int) -> Latency:
-    """Run W1 `runs` times (at least 2), after a few that warm the subject up."""
+    """Run W1 `runs` times (at least 2), after a few runs that warm the subject up."""
     pushes = repository.pushes(WARM_UP_RUNS + runs)
     return Latency.of([_one_push(subject, push) * 1000 for push in pushes][WARM_UP_RUNS:])
 

@@ -1,1 +1,1 @@
-"""What a user would pick instead, measured beside Penstock in the same run."""
+"""The alternatives to Penstock, measured in the same run."""

@@ -1,4 +1,4 @@
-"""A Buildbot master and its workers as a subject of the works."""
+"""A Buildbot master and its workers as a subject of the workloads."""
 
 import contextlib
 import http.client
@@ -18,7 +18,7 @@ from bench.errors import PipelineError
 from bench.processes import ServerProcess, free_port, run, wait_until
 from bench.pushes import Push
 
-# The Makefile knows how to install it, and does nothing when its lock has not changed.
+# The Makefile installs it, and does nothing if its lock has not changed.
 INSTALLED = ".tools/buildbot/.stamp"
 PROGRAMS = Path(".tools/buildbot/bin")
 CONFIGURATION = Path(__file__).parent / "master.cfg"
@@ -28,8 +28,8 @@ POLL_SECONDS = 0.005
 POLL_BURST_SECONDS = 0.05
 SUCCESS = 0  # buildbot.process.results
 
-# Buildbot records what became of a push in its database; reading that costs the master nothing,
-# where its REST API would share the thread that does the work.
+# Buildbot records the results of a push in its database. Reading them there does not load the
+# master, where its REST API would share the thread that does the work.
 RECORDED = """
     SELECT sourcestamps.revision, builders.name, builds.results
     FROM builds
@@ -43,7 +43,7 @@ RECORDED = """
 
 @dataclass(frozen=True)
 class Layout:
-    """How the four stages are laid out: as four builders in a chain or as one build's steps."""
+    """The layout of the four stages: four builders in a chain, or the steps of one build."""
 
     name: str
     chained: bool
@@ -55,7 +55,7 @@ class Layout:
         return "release" if self.chained else "pipeline"
 
 
-# The first is Buildbot at its best, and so stands under its plain name.
+# The first layout is the fastest, so it has the plain name.
 LAYOUTS = (
     Layout("buildbot", chained=False, workers=4),
     Layout("buildbot, 1 worker", chained=False, workers=1),
@@ -166,7 +166,7 @@ class BuildbotSubject:
         try:
             with urllib.request.urlopen(f"{self._url}/api/v2/workers", timeout=5) as answer:
                 workers = json.load(answer)["workers"]
-        except (OSError, http.client.HTTPException):  # not yet listening, or not yet answering
+        except (OSError, http.client.HTTPException):  # it does not listen or answer yet
             return None
         return sum(1 for worker in workers if worker["connected_to"])
 
@@ -186,5 +186,5 @@ class BuildbotSubject:
 
 
 def _without_make(environment: Mapping[str, str]) -> dict[str, str]:
-    """Leave out what `make bench` tells its own children: this make is none of them."""
+    """The environment without the variables that `make bench` sets for its own sub-makes."""
     return {name: value for name, value in environment.items() if not name.startswith("MAKE")}

@@ -1,4 +1,4 @@
-"""From a change to `build-completed`, or to a reason why not."""
+"""A change becomes `build-completed`, or fails with a reason."""
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -59,7 +59,7 @@ FILES = {"penstock.yml": CONFIGURATION, "app/a": "a", "docs/d": "d", "site/s": "
 
 
 @dataclass
-class Room:
+class FakeBuild:
     """The build service with everything outside of it in memory."""
 
     files: dict[str, str] = field(default_factory=lambda: dict(FILES))
@@ -115,199 +115,199 @@ def result_of(job: Job, **given: Any) -> JobResult:
 
 
 @pytest.fixture
-def room() -> Room:
-    return Room()
+def fake() -> FakeBuild:
+    return FakeBuild()
 
 
-def test_every_component_with_a_recipe_is_built_in_its_folder(room: Room) -> None:
-    room.start()
+def test_every_component_with_a_recipe_is_built_in_its_folder(fake: FakeBuild) -> None:
+    fake.start()
 
-    jobs = room.jobs()
+    jobs = fake.jobs()
     assert jobs.keys() == {"app", "site"}
     assert jobs["app"].workdir == "app"
     assert jobs["app"].outputs[0].path == "app.zip"
     assert jobs["app"].outputs[0].key.startswith("artifacts/app/")
 
 
-def test_the_source_of_a_job_is_named_by_the_digest_of_its_content(room: Room) -> None:
-    room.start()
+def test_the_source_of_a_job_is_named_by_the_digest_of_its_content(fake: FakeBuild) -> None:
+    fake.start()
 
-    source = room.jobs()["app"].source
-    snapshot = room.objects.get(source.snapshot.key)
+    source = fake.jobs()["app"].source
+    snapshot = fake.objects.get(source.snapshot.key)
     assert source.snapshot.sha256 == sha256(snapshot).hexdigest()
     assert (source.sha, source.before, source.committed_at) == (SHA, BEFORE, NOW)
 
 
-def test_the_build_completes_with_the_last_of_its_jobs(room: Room) -> None:
-    room.start()
-    jobs = room.jobs()
+def test_the_build_completes_with_the_last_of_its_jobs(fake: FakeBuild) -> None:
+    fake.start()
+    jobs = fake.jobs()
 
-    room.finish(jobs["app"])
-    assert room.said.only(BuildCompleted) == []
-    room.finish(jobs["site"])
+    fake.finish(jobs["app"])
+    assert fake.said.only(BuildCompleted) == []
+    fake.finish(jobs["site"])
 
-    completed = room.said.only(BuildCompleted)
+    completed = fake.said.only(BuildCompleted)
     assert len(completed) == 1
-    plan = load_plan(room.objects, completed[0].flow.plan)
+    plan = load_plan(fake.objects, completed[0].flow.plan)
     artifact = plan.component("app").artifact
     assert artifact
     assert (artifact.key, artifact.size) == (jobs["app"].outputs[0].key, 123)
 
 
-def test_jobs_may_finish_in_any_order_and_say_so_twice(room: Room) -> None:
-    room.start()
-    jobs = room.jobs()
+def test_jobs_may_finish_in_any_order_and_say_so_twice(fake: FakeBuild) -> None:
+    fake.start()
+    jobs = fake.jobs()
 
     for name in ("site", "app", "site", "app"):
-        room.finish(jobs[name])
+        fake.finish(jobs[name])
 
-    assert len(room.said.only(BuildCompleted)) == 1
+    assert len(fake.said.only(BuildCompleted)) == 1
 
 
-def test_an_unchanged_component_is_not_built_again(room: Room) -> None:
-    room.start()
-    for job in room.jobs().values():
-        room.finish(job)
-    before = len(room.said.only(JobRequested))
+def test_an_unchanged_component_is_not_built_again(fake: FakeBuild) -> None:
+    fake.start()
+    for job in fake.jobs().values():
+        fake.finish(job)
+    before = len(fake.said.only(JobRequested))
 
-    room.files["app/a"] = "changed"
-    room.start("e" * 20, sha="e" * 40)
+    fake.files["app/a"] = "changed"
+    fake.start("e" * 20, sha="e" * 40)
 
-    again = room.said.only(JobRequested)[before:]
+    again = fake.said.only(JobRequested)[before:]
     assert [request.job.component for request in again] == ["app"]
 
 
-def test_a_change_of_documents_alone_completes_at_once(room: Room) -> None:
-    room.start()
-    for job in room.jobs().values():
-        room.finish(job)
+def test_a_change_of_documents_alone_completes_at_once(fake: FakeBuild) -> None:
+    fake.start()
+    for job in fake.jobs().values():
+        fake.finish(job)
 
-    room.files["docs/d"] = "new words"
-    outcome = room.start("e" * 20, sha="e" * 40)
+    fake.files["docs/d"] = "new words"
+    outcome = fake.start("e" * 20, sha="e" * 40)
 
     assert outcome.record
     assert outcome.record.state is BuildState.COMPLETED
-    plan = load_plan(room.objects, room.said.only(BuildCompleted)[1].flow.plan)
+    plan = load_plan(fake.objects, fake.said.only(BuildCompleted)[1].flow.plan)
     assert plan.component("app").reason == f"unchanged since flow {FLOW_ID}"
     assert plan.component("docs").reason == "has nothing to build"
 
 
-def test_a_second_delivery_of_the_request_fetches_and_asks_nothing(room: Room) -> None:
-    room.start()
-    room.raises = AssertionError("fetched again")
+def test_a_second_delivery_of_the_request_fetches_and_asks_nothing(fake: FakeBuild) -> None:
+    fake.start()
+    fake.raises = AssertionError("fetched again")
 
-    assert room.start().result is Result.ALREADY_DONE
-    assert len(room.said.only(JobRequested)) == 2
+    assert fake.start().result is Result.ALREADY_DONE
+    assert len(fake.said.only(JobRequested)) == 2
 
 
-def test_a_broken_file_fails_the_flow_with_line_and_field(room: Room) -> None:
-    room.files["penstock.yml"] = "version: 1\ncomponents:\n  app: {pth: app}\n"
+def test_a_broken_file_fails_the_flow_with_line_and_field(fake: FakeBuild) -> None:
+    fake.files["penstock.yml"] = "version: 1\ncomponents:\n  app: {pth: app}\n"
 
-    room.start()
+    fake.start()
 
-    failed = room.said.only(FlowFailed)[0]
+    failed = fake.said.only(FlowFailed)[0]
     assert failed.stage is Stage.BUILD
     assert failed.reason.startswith("penstock.yml:3: components.app.pth: is not a known key")
 
 
-def test_a_repository_without_the_file_fails_with_a_reason(room: Room) -> None:
-    del room.files["penstock.yml"]
+def test_a_repository_without_the_file_fails_with_a_reason(fake: FakeBuild) -> None:
+    del fake.files["penstock.yml"]
 
-    room.start()
+    fake.start()
 
-    assert "there is no penstock.yml at the root" in room.said.only(FlowFailed)[0].reason
-
-
-def test_a_commit_that_is_gone_fails_the_flow(room: Room) -> None:
-    room.raises = SourceError("acme/shop has no commit")
-
-    room.start()
-
-    assert room.said.only(FlowFailed)[0].reason == "acme/shop has no commit"
+    assert "there is no penstock.yml at the root" in fake.said.only(FlowFailed)[0].reason
 
 
-def test_a_server_that_does_not_answer_is_asked_again(room: Room) -> None:
-    room.raises = SourceUnavailableError("no answer")
+def test_a_commit_that_is_gone_fails_the_flow(fake: FakeBuild) -> None:
+    fake.raises = SourceError("acme/shop has no commit")
+
+    fake.start()
+
+    assert fake.said.only(FlowFailed)[0].reason == "acme/shop has no commit"
+
+
+def test_a_server_that_does_not_answer_is_asked_again(fake: FakeBuild) -> None:
+    fake.raises = SourceUnavailableError("no answer")
     with pytest.raises(SourceUnavailableError):
-        room.start()
-    room.raises = None
+        fake.start()
+    fake.raises = None
 
-    assert room.start().applied
+    assert fake.start().applied
 
 
-def test_a_job_that_fails_fails_the_flow_with_its_result(room: Room) -> None:
-    room.start()
-    job = room.jobs()["app"]
+def test_a_job_that_fails_fails_the_flow_with_its_result(fake: FakeBuild) -> None:
+    fake.start()
+    job = fake.jobs()["app"]
 
-    room.finish(job, state=JobState.FAILED, exit_code=2, tail="no rule to make target")
+    fake.finish(job, state=JobState.FAILED, exit_code=2, tail="no rule to make target")
 
-    failed = room.said.only(FlowFailed)[0]
+    failed = fake.said.only(FlowFailed)[0]
     assert failed.reason == "building app failed with exit code 2"
     assert failed.job
     assert failed.job.tail == "no rule to make target"
 
 
-def test_a_failed_build_remembers_no_artifact_of_the_failed_job(room: Room) -> None:
-    room.start()
-    room.finish(room.jobs()["app"], state=JobState.FAILED, exit_code=2)
+def test_a_failed_build_remembers_no_artifact_of_the_failed_job(fake: FakeBuild) -> None:
+    fake.start()
+    fake.finish(fake.jobs()["app"], state=JobState.FAILED, exit_code=2)
 
-    assert not any(key.startswith("artifact:") for key in room.artifacts.answers)
+    assert not any(key.startswith("artifact:") for key in fake.artifacts.answers)
 
 
-def test_a_result_after_the_stop_changes_nothing(room: Room) -> None:
-    room.start()
-    stop = StopBuild(room.records)
+def test_a_result_after_the_stop_changes_nothing(fake: FakeBuild) -> None:
+    fake.start()
+    stop = StopBuild(fake.records)
     stop(an_event(FlowAborted(reason="not today")), a_cause())
 
-    outcome = room.finish(room.jobs()["app"])
+    outcome = fake.finish(fake.jobs()["app"])
 
     assert outcome.result is Result.ALREADY_DONE
-    assert room.said.only(BuildCompleted) == []
+    assert fake.said.only(BuildCompleted) == []
 
 
-def test_a_stop_that_comes_first_keeps_the_build_from_starting(room: Room) -> None:
-    StopBuild(room.records)(an_event(FlowAborted(reason="not today")), a_cause())
+def test_a_stop_that_comes_first_keeps_the_build_from_starting(fake: FakeBuild) -> None:
+    StopBuild(fake.records)(an_event(FlowAborted(reason="not today")), a_cause())
 
-    assert room.start().result is Result.ALREADY_DONE
-    assert room.said.said == []
+    assert fake.start().result is Result.ALREADY_DONE
+    assert fake.said.said == []
 
 
-def test_messages_in_reverse_order_end_as_in_order(room: Room) -> None:
+def test_messages_in_reverse_order_end_as_in_order(fake: FakeBuild) -> None:
     stranger = a_result("9" * 20)
-    assert room.take_in(stranger).result is Result.STALE
+    assert fake.take_in(stranger).result is Result.STALE
 
-    room.start()
-    jobs = list(room.jobs().values())
+    fake.start()
+    jobs = list(fake.jobs().values())
     for job in reversed(jobs):
-        room.finish(job)
+        fake.finish(job)
 
-    assert len(room.said.only(BuildCompleted)) == 1
+    assert len(fake.said.only(BuildCompleted)) == 1
 
 
-def test_a_build_that_nobody_answers_fails_with_what_it_waited_for(room: Room) -> None:
-    room.start()
-    waiting = room.records.get(FLOW_ID)
+def test_a_build_that_nobody_answers_fails_with_what_it_waited_for(fake: FakeBuild) -> None:
+    fake.start()
+    waiting = fake.records.get(FLOW_ID)
     assert waiting
-    room.clock.advance(hours=2)
+    fake.clock.advance(hours=2)
 
-    decision = overdue(waiting, room.clock())
+    decision = overdue(waiting, fake.clock())
 
     assert isinstance(decision, Write)
     assert decision.record.state is BuildState.FAILED
     assert "its build jobs" in decision.record.reason
 
 
-def test_a_build_in_time_is_left_alone(room: Room) -> None:
-    room.start()
+def test_a_build_in_time_is_left_alone(fake: FakeBuild) -> None:
+    fake.start()
 
-    assert not isinstance(overdue(room.records.get(FLOW_ID), room.clock()), Write)
+    assert not isinstance(overdue(fake.records.get(FLOW_ID), fake.clock()), Write)
 
 
-def test_a_small_snapshot_costs_one_call(room: Room) -> None:
-    room.start()
+def test_a_small_snapshot_costs_one_call(fake: FakeBuild) -> None:
+    fake.start()
 
-    assert isinstance(room.objects.client, InMemoryBucket)
-    assert room.objects.client.calls == ["put", "put"], "the snapshot and the draft of the plan"
+    assert isinstance(fake.objects.client, InMemoryBucket)
+    assert fake.objects.client.calls == ["put", "put"], "the snapshot and the draft of the plan"
 
 
 def test_the_states_of_a_build_lead_to_an_end() -> None:
@@ -317,66 +317,68 @@ def test_the_states_of_a_build_lead_to_an_end() -> None:
     assert build.QUEUE_PATIENCE > build.PLANNING_PATIENCE
 
 
-def test_results_of_one_batch_are_one_write(room: Room) -> None:
-    room.start()
+def test_results_of_one_batch_are_one_write(fake: FakeBuild) -> None:
+    fake.start()
 
-    room.finish(*room.jobs().values())
+    fake.finish(*fake.jobs().values())
 
-    stored = room.records.store.get(FLOW_ID)
+    stored = fake.records.store.get(FLOW_ID)
     assert stored
     assert (stored.version, stored.record.state) == (2, BuildState.COMPLETED)
-    assert sum(key.startswith("artifact:") for key in room.artifacts.answers) == 2
+    assert sum(key.startswith("artifact:") for key in fake.artifacts.answers) == 2
 
 
-def test_who_completes_a_build_knows_what_others_have_built(room: Room) -> None:
-    room.start()
-    jobs = room.jobs()
-    room.finish(jobs["app"])
-    room.plans = Plans(room.objects)  # another container
+def test_who_completes_a_build_knows_what_others_have_built(fake: FakeBuild) -> None:
+    fake.start()
+    jobs = fake.jobs()
+    fake.finish(jobs["app"])
+    fake.plans = Plans(fake.objects)  # another container
 
-    room.finish(jobs["site"])
+    fake.finish(jobs["site"])
 
-    plan = load_plan(room.objects, room.said.only(BuildCompleted)[0].flow.plan)
+    plan = load_plan(fake.objects, fake.said.only(BuildCompleted)[0].flow.plan)
     artifact = plan.component("app").artifact
     assert artifact
     assert artifact.sha256 == "d" * 64
 
 
-def test_flows_that_build_one_component_at_once_do_not_write_over_each_other(room: Room) -> None:
+def test_flows_that_build_one_component_at_once_do_not_write_over_each_other(
+    fake: FakeBuild,
+) -> None:
     other = "e" * 20
-    room.start()
-    room.start(other, sha="e" * 40)
+    fake.start()
+    fake.start(other, sha="e" * 40)
 
     keys = {
         upload.key
-        for request in room.said.only(JobRequested)
+        for request in fake.said.only(JobRequested)
         if request.job.component == "app"
         for upload in request.job.outputs
     }
     assert len(keys) == 2
 
 
-def test_a_later_flow_uses_the_bytes_of_the_flow_that_built_them(room: Room) -> None:
-    room.start()
-    room.finish(*room.jobs().values())
-    key = room.jobs()["app"].outputs[0].key
+def test_a_later_flow_uses_the_bytes_of_the_flow_that_built_them(fake: FakeBuild) -> None:
+    fake.start()
+    fake.finish(*fake.jobs().values())
+    key = fake.jobs()["app"].outputs[0].key
 
-    room.start("e" * 20, sha="e" * 40)
+    fake.start("e" * 20, sha="e" * 40)
 
-    plan = load_plan(room.objects, room.said.only(BuildCompleted)[1].flow.plan)
+    plan = load_plan(fake.objects, fake.said.only(BuildCompleted)[1].flow.plan)
     artifact = plan.component("app").artifact
     assert artifact
     assert artifact.key == key
 
 
-def test_a_build_of_many_components_stays_small(room: Room) -> None:
+def test_a_build_of_many_components_stays_small(fake: FakeBuild) -> None:
     names = [f"part-{number}" for number in range(500)]
     lines = "".join(f"  {name}: {{path: app, build: {{run: make}}}}\n" for name in names)
-    room.files["penstock.yml"] = f"version: 1\ncomponents:\n{lines}"
-    room.start()
-    room.finish(*list(room.jobs().values())[1:])
+    fake.files["penstock.yml"] = f"version: 1\ncomponents:\n{lines}"
+    fake.start()
+    fake.finish(*list(fake.jobs().values())[1:])
 
-    known = room.records.get(FLOW_ID)
+    known = fake.records.get(FLOW_ID)
     assert known
     assert known.state is BuildState.BUILDING
     assert len(known.model_dump_json()) < 2_000
@@ -392,20 +394,20 @@ OLDER, NEWER = "1" * 40, "2" * 40
 
 
 @pytest.fixture
-def releasing(room: Room) -> Room:
-    room.files["penstock.yml"] = RELEASE % ("supersede", "queue")
-    return room
+def releasing(fake: FakeBuild) -> FakeBuild:
+    fake.files["penstock.yml"] = RELEASE % ("supersede", "queue")
+    return fake
 
 
-def plan_of(room: Room, flow_id: str) -> Plan:
-    completed = [event for event in room.said.said if event.subject == flow_id]
+def plan_of(fake: FakeBuild, flow_id: str) -> Plan:
+    completed = [event for event in fake.said.said if event.subject == flow_id]
     data = completed[-1].data
     assert isinstance(data, BuildCompleted)
-    return load_plan(room.objects, data.flow.plan)
+    return load_plan(fake.objects, data.flow.plan)
 
 
 def test_the_older_commit_that_arrives_after_the_head_s_flow_is_superseded(
-    releasing: Room,
+    releasing: FakeBuild,
 ) -> None:
     releasing.head = NEWER
     releasing.start("b" * 20, sha=NEWER, before=OLDER)
@@ -420,7 +422,9 @@ def test_the_older_commit_that_arrives_after_the_head_s_flow_is_superseded(
     )
 
 
-def test_the_head_comes_after_an_older_commit_whose_push_arrived_later(releasing: Room) -> None:
+def test_the_head_comes_after_an_older_commit_whose_push_arrived_later(
+    releasing: FakeBuild,
+) -> None:
     releasing.head = NEWER
     releasing.start("a" * 20, sha=OLDER, pushed_at=NOW + timedelta(seconds=9))
     releasing.start("b" * 20, sha=NEWER, before=OLDER, pushed_at=NOW)
@@ -429,7 +433,7 @@ def test_the_head_comes_after_an_older_commit_whose_push_arrived_later(releasing
     assert older.started_at < newer.started_at
 
 
-def test_a_branch_that_was_put_back_flows(releasing: Room) -> None:
+def test_a_branch_that_was_put_back_flows(releasing: FakeBuild) -> None:
     for flow_id, sha in (("a" * 20, OLDER), ("b" * 20, NEWER), ("c" * 20, OLDER)):
         releasing.head = sha
         releasing.start(flow_id, sha=sha)
@@ -438,7 +442,7 @@ def test_a_branch_that_was_put_back_flows(releasing: Room) -> None:
     assert begun == sorted(set(begun))
 
 
-def test_a_request_that_is_delivered_again_keeps_its_place(releasing: Room) -> None:
+def test_a_request_that_is_delivered_again_keeps_its_place(releasing: FakeBuild) -> None:
     releasing.head = NEWER
     plan = a_plan(change=a_change(sha=NEWER))
     keep = KeepOrder(releasing.repositories)
@@ -448,17 +452,17 @@ def test_a_request_that_is_delivered_again_keeps_its_place(releasing: Room) -> N
     assert keep(plan, NEWER, a_cause()).started_at == first.started_at
 
 
-def test_environments_that_nobody_shares_need_no_order(room: Room) -> None:
-    room.files["penstock.yml"] = RELEASE % ("parallel", "parallel")
-    room.head = NEWER
-    room.start("b" * 20, sha=NEWER)
+def test_environments_that_nobody_shares_need_no_order(fake: FakeBuild) -> None:
+    fake.files["penstock.yml"] = RELEASE % ("parallel", "parallel")
+    fake.head = NEWER
+    fake.start("b" * 20, sha=NEWER)
 
-    assert room.start("a" * 20, sha=OLDER).record
-    assert room.repositories.get("repository#github/acme/shop") is None
-    assert len(room.said.only(BuildCompleted)) == 2
+    assert fake.start("a" * 20, sha=OLDER).record
+    assert fake.repositories.get("repository#github/acme/shop") is None
+    assert len(fake.said.only(BuildCompleted)) == 2
 
 
-def test_only_so_many_branches_are_remembered(releasing: Room) -> None:
+def test_only_so_many_branches_are_remembered(releasing: FakeBuild) -> None:
     for number in range(105):
         change = a_change(ref=f"refs/heads/r{number}", pushed_at=NOW + timedelta(seconds=number))
         keep = KeepOrder(releasing.repositories)
@@ -470,23 +474,23 @@ def test_only_so_many_branches_are_remembered(releasing: Room) -> None:
     assert "refs/heads/r0" not in known.heads
 
 
-def test_where_a_repository_can_be_fetched_is_kept(room: Room) -> None:
-    room.start()
+def test_where_a_repository_can_be_fetched_is_kept(fake: FakeBuild) -> None:
+    fake.start()
 
     key = clone_url_key(a_change().forge, "acme/shop")
-    assert room.artifacts.answers[key] == {"clone_url": a_change().clone_url}
+    assert fake.artifacts.answers[key] == {"clone_url": a_change().clone_url}
 
 
-def test_what_nobody_had_thought_of_ends_the_flow_at_once_and_is_named(room: Room) -> None:
+def test_what_nobody_had_thought_of_ends_the_flow_at_once_and_is_named(fake: FakeBuild) -> None:
     def explode(_history: object) -> bytes:
         raise RuntimeError("out of ideas")
 
-    room.broken = {"archive": explode}
-    outcome = room.start()
+    fake.broken = {"archive": explode}
+    outcome = fake.start()
 
     assert outcome.record
     assert outcome.record.state is BuildState.FAILED
-    assert room.said.only(FlowFailed)[0].reason == (
+    assert fake.said.only(FlowFailed)[0].reason == (
         "could not plan: RuntimeError: out of ideas (commit aaaaaaaaaaaa of acme/shop)"
     )
 
@@ -494,16 +498,18 @@ def test_what_nobody_had_thought_of_ends_the_flow_at_once_and_is_named(room: Roo
 @pytest.mark.parametrize(
     ("entry", "expected"), [("120000", "is a link"), ("160000", "is a submodule")]
 )
-def test_a_configuration_that_is_no_file_is_told(room: Room, entry: str, expected: str) -> None:
-    room.broken = {"files": {"penstock.yml": f"{entry} {'0' * 40}"}}
-    room.start()
+def test_a_configuration_that_is_no_file_is_told(
+    fake: FakeBuild, entry: str, expected: str
+) -> None:
+    fake.broken = {"files": {"penstock.yml": f"{entry} {'0' * 40}"}}
+    fake.start()
 
-    assert expected in room.said.only(FlowFailed)[0].reason
+    assert expected in fake.said.only(FlowFailed)[0].reason
 
 
-def test_a_configuration_that_is_a_folder_is_told(room: Room) -> None:
-    del room.files["penstock.yml"]
-    room.files["penstock.yml/readme"] = "not what you think"
-    room.start()
+def test_a_configuration_that_is_a_folder_is_told(fake: FakeBuild) -> None:
+    del fake.files["penstock.yml"]
+    fake.files["penstock.yml/readme"] = "not what you think"
+    fake.start()
 
-    assert "is a folder; it must be a file" in room.said.only(FlowFailed)[0].reason
+    assert "is a folder; it must be a file" in fake.said.only(FlowFailed)[0].reason

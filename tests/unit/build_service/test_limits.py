@@ -48,7 +48,7 @@ GATES = MOST_GATE_JOBS // MOST_COMPONENTS
 
 
 def the_largest_file() -> str:
-    """As many components and gates as there may be, each named and told as much as may be."""
+    """The most components and gates, with the longest names and the most variables."""
     names = [f"{number:04d}".ljust(63, "c") for number in range(MOST_COMPONENTS)]
     components = "".join(
         f"  {name}: {{path: app, depends_on: [{before}], build: {{run: make, artifact: a.zip}}}}\n"

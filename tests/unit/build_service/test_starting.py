@@ -1,4 +1,4 @@
-"""Flows that people ask for: a flow once more, or a branch's commit without a push."""
+"""Flows that people request: a flow again, or a branch's commit without a push."""
 
 from typing import Any
 
@@ -170,8 +170,8 @@ def test_a_repository_that_nobody_pushed_to_is_told_in_the_flow(
     assert outcome.record
     assert outcome.record.state is BuildState.FAILED
     assert isinstance(records.publisher, RecordingPublisher)
-    (told,) = records.publisher.only(FlowFailed)
-    assert told.reason.endswith("push to it first")
+    (failed,) = records.publisher.only(FlowFailed)
+    assert failed.reason.endswith("push to it first")
     assert requests(records)[0][0] == RUN
 
 

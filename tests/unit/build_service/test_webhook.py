@@ -1,4 +1,4 @@
-"""Webhooks: who may start a flow, what starts one, and what is said to those who may not."""
+"""Webhooks: who may start a flow, what starts one, and how others are answered."""
 
 import json
 import random
@@ -230,7 +230,7 @@ BODIES = [b"", b"\xff", b"{", b"[" * 5000, b"9" * 5000, b'"\\ud800"', b"null", b
 
 
 def accident(chance: random.Random) -> dict[str, Any]:
-    """A request that something went wrong with. Half of them are signed all the same."""
+    """A damaged request. Half of them are signed nevertheless."""
     push: dict[str, Any] = a_push()
     for _ in range(chance.randint(1, 3)):
         place = chance.choice([push, push["repository"], push["head_commit"], push["pusher"]])
@@ -251,7 +251,7 @@ def accident(chance: random.Random) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("service")
 def test_no_body_and_no_header_is_a_fault_of_ours() -> None:
-    chance = random.Random(20261124)  # accidents, not secrets
+    chance = random.Random(20261124)  # test data, not secrets
     seen = set()
     for number in range(5_000):
         request = accident(chance)

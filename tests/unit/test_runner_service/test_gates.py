@@ -43,7 +43,7 @@ LINT, UNIT = a_gate("lint"), a_gate("unit")
 
 
 @dataclass
-class Room:
+class FakeTestRunner:
     """The test-runner service with everything outside of it in memory."""
 
     clock: FakeClock = field(default_factory=FakeClock)
@@ -88,126 +88,126 @@ def result_of(job: Job, **given: Any) -> JobResult:
 
 
 @pytest.fixture
-def room() -> Room:
-    return Room()
+def fake() -> FakeTestRunner:
+    return FakeTestRunner()
 
 
-def test_all_gates_are_asked_for_at_once(room: Room) -> None:
-    room.start(LINT, UNIT)
+def test_all_gates_are_asked_for_at_once(fake: FakeTestRunner) -> None:
+    fake.start(LINT, UNIT)
 
-    assert [job.name for job in room.jobs()] == ["lint", "unit"]
-    assert all(job.owner == "test-runner" for job in room.jobs())
-
-
-def test_the_verdict_is_given_once_when_the_last_gate_has_passed(room: Room) -> None:
-    room.start(LINT, UNIT)
-    lint, unit = room.jobs()
-
-    room.finish(unit)
-    assert room.said.only(TestsPassed) == []
-    room.finish(lint)
-    room.finish(lint)
-
-    assert len(room.said.only(TestsPassed)) == 1
+    assert [job.name for job in fake.jobs()] == ["lint", "unit"]
+    assert all(job.owner == "test-runner" for job in fake.jobs())
 
 
-def test_results_that_come_at_once_give_one_verdict(room: Room) -> None:
+def test_the_verdict_is_given_once_when_the_last_gate_has_passed(fake: FakeTestRunner) -> None:
+    fake.start(LINT, UNIT)
+    lint, unit = fake.jobs()
+
+    fake.finish(unit)
+    assert fake.said.only(TestsPassed) == []
+    fake.finish(lint)
+    fake.finish(lint)
+
+    assert len(fake.said.only(TestsPassed)) == 1
+
+
+def test_results_that_come_at_once_give_one_verdict(fake: FakeTestRunner) -> None:
     gates = [a_gate(f"gate-{number}") for number in range(12)]
-    room.start(*gates)
+    fake.start(*gates)
 
     with ThreadPoolExecutor(12) as pool:
-        list(pool.map(room.finish, room.jobs()))
+        list(pool.map(fake.finish, fake.jobs()))
 
-    assert {event.type for event in room.said.said} == {"job-requested", "tests-passed"}
-    assert len({event.id for event in room.said.said if event.type == "tests-passed"}) == 1
+    assert {event.type for event in fake.said.said} == {"job-requested", "tests-passed"}
+    assert len({event.id for event in fake.said.said if event.type == "tests-passed"}) == 1
 
 
-def test_a_gate_that_fails_stops_the_flow_with_its_job(room: Room) -> None:
-    room.start(LINT, UNIT)
+def test_a_gate_that_fails_stops_the_flow_with_its_job(fake: FakeTestRunner) -> None:
+    fake.start(LINT, UNIT)
 
-    room.finish(room.jobs()[1], state=JobState.FAILED, exit_code=1, tail="1 failed")
+    fake.finish(fake.jobs()[1], state=JobState.FAILED, exit_code=1, tail="1 failed")
 
-    failed = room.said.only(FlowFailed)[0]
+    failed = fake.said.only(FlowFailed)[0]
     assert failed.reason == "gate unit (orders) failed with exit code 1"
     assert failed.job
     assert failed.job.tail == "1 failed"
-    assert room.said.only(TestsPassed) == []
+    assert fake.said.only(TestsPassed) == []
 
 
-def test_a_plan_without_gates_passes_at_once(room: Room) -> None:
-    room.start()
+def test_a_plan_without_gates_passes_at_once(fake: FakeTestRunner) -> None:
+    fake.start()
 
-    assert len(room.said.only(TestsPassed)) == 1
+    assert len(fake.said.only(TestsPassed)) == 1
 
 
-def test_a_gate_that_passed_on_the_same_inputs_is_not_run_again(room: Room) -> None:
-    room.start(LINT, UNIT)
-    for job in room.jobs():
-        room.finish(job)
+def test_a_gate_that_passed_on_the_same_inputs_is_not_run_again(fake: FakeTestRunner) -> None:
+    fake.start(LINT, UNIT)
+    for job in fake.jobs():
+        fake.finish(job)
 
-    room.start(LINT, a_gate("unit", key="other inputs"), flow_id=OTHER_FLOW_ID)
+    fake.start(LINT, a_gate("unit", key="other inputs"), flow_id=OTHER_FLOW_ID)
 
-    again = [job.name for job in room.jobs() if job.record == OTHER_FLOW_ID]
+    again = [job.name for job in fake.jobs() if job.record == OTHER_FLOW_ID]
     assert again == ["unit"]
-    record = room.records.get(OTHER_FLOW_ID)
+    record = fake.records.get(OTHER_FLOW_ID)
     assert record
     assert list(record.reused) == [0]
 
 
-def test_a_failure_is_never_remembered(room: Room) -> None:
-    room.start(UNIT)
-    room.finish(room.jobs()[0], state=JobState.FAILED, exit_code=1)
+def test_a_failure_is_never_remembered(fake: FakeTestRunner) -> None:
+    fake.start(UNIT)
+    fake.finish(fake.jobs()[0], state=JobState.FAILED, exit_code=1)
 
-    room.start(UNIT, flow_id=OTHER_FLOW_ID)
+    fake.start(UNIT, flow_id=OTHER_FLOW_ID)
 
-    assert len(room.jobs()) == 2
+    assert len(fake.jobs()) == 2
 
 
-def test_a_gate_with_retries_is_tried_again_and_may_pass(room: Room) -> None:
-    room.start(a_gate("unit", retries=1))
-    first = room.jobs()[0]
+def test_a_gate_with_retries_is_tried_again_and_may_pass(fake: FakeTestRunner) -> None:
+    fake.start(a_gate("unit", retries=1))
+    first = fake.jobs()[0]
 
-    room.finish(first, state=JobState.FAILED, exit_code=1)
-    second = room.jobs()[1]
+    fake.finish(first, state=JobState.FAILED, exit_code=1)
+    second = fake.jobs()[1]
     assert second.job_id != first.job_id
-    room.finish(second)
+    fake.finish(second)
 
-    assert len(room.said.only(TestsPassed)) == 1
-    assert room.verdicts.answers == {}, "a gate that flips proves nothing for later"
+    assert len(fake.said.only(TestsPassed)) == 1
+    assert fake.verdicts.answers == {}, "a gate that flips proves nothing for later"
 
 
-def test_a_gate_is_not_tried_more_often_than_it_says(room: Room) -> None:
-    room.start(a_gate("unit", retries=1))
+def test_a_gate_is_not_tried_more_often_than_it_says(fake: FakeTestRunner) -> None:
+    fake.start(a_gate("unit", retries=1))
     for number in (0, 1):
-        room.finish(room.jobs()[number], state=JobState.FAILED, exit_code=1)
+        fake.finish(fake.jobs()[number], state=JobState.FAILED, exit_code=1)
 
-    assert len(room.jobs()) == 2
-    assert len(room.said.only(FlowFailed)) == 1
+    assert len(fake.jobs()) == 2
+    assert len(fake.said.only(FlowFailed)) == 1
 
 
-def test_a_first_try_that_reports_late_changes_nothing(room: Room) -> None:
-    room.start(a_gate("unit", retries=1))
-    first = room.jobs()[0]
-    room.finish(first, state=JobState.FAILED, exit_code=1)
+def test_a_first_try_that_reports_late_changes_nothing(fake: FakeTestRunner) -> None:
+    fake.start(a_gate("unit", retries=1))
+    first = fake.jobs()[0]
+    fake.finish(first, state=JobState.FAILED, exit_code=1)
 
-    assert room.finish(first).result is Result.STALE
+    assert fake.finish(first).result is Result.STALE
 
 
 COVERED = a_gate("unit", coverage=Coverage(report="coverage.xml", minimum=80))
 
 
-def finish_with_coverage(room: Room, report: str) -> None:
-    room.start(COVERED)
-    job = room.jobs()[0]
+def finish_with_coverage(fake: FakeTestRunner, report: str) -> None:
+    fake.start(COVERED)
+    job = fake.jobs()[0]
     upload = next(upload for upload in job.outputs if upload.name == "coverage")
-    room.objects.put(upload.key, report.encode())
-    room.finish(job, outputs=(an_output("coverage", upload.key),))
+    fake.objects.put(upload.key, report.encode())
+    fake.finish(job, outputs=(an_output("coverage", upload.key),))
 
 
-def test_enough_coverage_passes(room: Room) -> None:
-    finish_with_coverage(room, '<coverage line-rate="0.8"/>')
+def test_enough_coverage_passes(fake: FakeTestRunner) -> None:
+    finish_with_coverage(fake, '<coverage line-rate="0.8"/>')
 
-    assert len(room.said.only(TestsPassed)) == 1
+    assert len(fake.said.only(TestsPassed)) == 1
 
 
 @pytest.mark.parametrize(
@@ -226,122 +226,122 @@ def test_enough_coverage_passes(room: Room) -> None:
     ],
 )
 def test_too_little_coverage_or_a_report_that_is_none_fails_the_gate(
-    room: Room, report: str, reason: str
+    fake: FakeTestRunner, report: str, reason: str
 ) -> None:
-    finish_with_coverage(room, report)
+    finish_with_coverage(fake, report)
 
-    assert reason in room.said.only(FlowFailed)[0].reason
-    assert room.verdicts.answers == {}
-
-
-def test_a_coverage_report_that_was_not_left_fails_the_gate(room: Room) -> None:
-    room.start(COVERED)
-    room.finish(room.jobs()[0])
-
-    assert "left no coverage report coverage.xml" in room.said.only(FlowFailed)[0].reason
+    assert reason in fake.said.only(FlowFailed)[0].reason
+    assert fake.verdicts.answers == {}
 
 
-def test_a_stop_ends_the_run(room: Room) -> None:
-    room.start(UNIT)
-    StopRun(room.records, room.plans, room.verdicts)(an_event(FlowAborted(reason="no")), a_cause())
+def test_a_coverage_report_that_was_not_left_fails_the_gate(fake: FakeTestRunner) -> None:
+    fake.start(COVERED)
+    fake.finish(fake.jobs()[0])
 
-    assert room.finish(room.jobs()[0]).result is Result.ALREADY_DONE
-    assert room.said.only(TestsPassed) == []
-
-
-def test_a_stop_that_comes_first_keeps_the_run_from_starting(room: Room) -> None:
-    StopRun(room.records, room.plans, room.verdicts)(an_event(FlowAborted(reason="no")), a_cause())
-
-    assert room.start(UNIT).result is Result.ALREADY_DONE
-    assert room.jobs() == []
+    assert "left no coverage report coverage.xml" in fake.said.only(FlowFailed)[0].reason
 
 
-def test_a_plan_that_is_not_the_one_meant_is_refused(room: Room) -> None:
+def test_a_stop_ends_the_run(fake: FakeTestRunner) -> None:
+    fake.start(UNIT)
+    StopRun(fake.records, fake.plans, fake.verdicts)(an_event(FlowAborted(reason="no")), a_cause())
+
+    assert fake.finish(fake.jobs()[0]).result is Result.ALREADY_DONE
+    assert fake.said.only(TestsPassed) == []
+
+
+def test_a_stop_that_comes_first_keeps_the_run_from_starting(fake: FakeTestRunner) -> None:
+    StopRun(fake.records, fake.plans, fake.verdicts)(an_event(FlowAborted(reason="no")), a_cause())
+
+    assert fake.start(UNIT).result is Result.ALREADY_DONE
+    assert fake.jobs() == []
+
+
+def test_a_plan_that_is_not_the_one_meant_is_refused(fake: FakeTestRunner) -> None:
     plan = a_plan()
-    room.objects.put(plan_reference(plan).key, b'{"another": "plan"}')
+    fake.objects.put(plan_reference(plan).key, b'{"another": "plan"}')
 
     with pytest.raises(RefusedMessageError, match="is not the plan"):
-        room.start_with(plan)
+        fake.start_with(plan)
 
 
-def test_a_run_that_nobody_answers_fails_with_the_gates_it_waited_for(room: Room) -> None:
-    room.start(LINT, UNIT)
-    room.finish(room.jobs()[0])
-    room.clock.advance(hours=3)
+def test_a_run_that_nobody_answers_fails_with_the_gates_it_waited_for(fake: FakeTestRunner) -> None:
+    fake.start(LINT, UNIT)
+    fake.finish(fake.jobs()[0])
+    fake.clock.advance(hours=3)
 
-    decision = overdue(room.records.get(FLOW_ID), room.plans.load, room.clock())
+    decision = overdue(fake.records.get(FLOW_ID), fake.plans.load, fake.clock())
 
     assert isinstance(decision, Write)
     assert decision.record.state is RunState.FAILED
     assert "waiting for unit (orders)" in decision.record.reason
 
 
-def test_results_of_one_batch_are_one_write(room: Room) -> None:
-    room.start(*(a_gate(f"gate-{number}") for number in range(12)))
+def test_results_of_one_batch_are_one_write(fake: FakeTestRunner) -> None:
+    fake.start(*(a_gate(f"gate-{number}") for number in range(12)))
 
-    room.finish(*room.jobs())
+    fake.finish(*fake.jobs())
 
-    stored = room.records.store.get(FLOW_ID)
+    stored = fake.records.store.get(FLOW_ID)
     assert stored
     assert (stored.version, stored.record.state) == (2, RunState.PASSED)
-    assert len(room.verdicts.answers) == 12
+    assert len(fake.verdicts.answers) == 12
 
 
-def test_of_a_batch_with_a_failure_nothing_is_tried_again(room: Room) -> None:
-    room.start(a_gate("flaky", retries=1), UNIT, LINT)
-    flaky, unit, lint = room.jobs()
+def test_of_a_batch_with_a_failure_nothing_is_tried_again(fake: FakeTestRunner) -> None:
+    fake.start(a_gate("flaky", retries=1), UNIT, LINT)
+    flaky, unit, lint = fake.jobs()
 
-    room.take_in(
+    fake.take_in(
         JobFinished(result=result_of(lint)),
         JobFinished(result=result_of(flaky, state=JobState.FAILED, exit_code=1)),
         JobFinished(result=result_of(unit, state=JobState.FAILED, exit_code=2)),
     )
 
-    assert len(room.jobs()) == 3
-    assert [failed.reason for failed in room.said.only(FlowFailed)] == [
+    assert len(fake.jobs()) == 3
+    assert [failed.reason for failed in fake.said.only(FlowFailed)] == [
         "gate unit (orders) failed with exit code 2"
     ]
 
 
-def test_a_batch_may_hold_what_is_known_and_what_is_not_of_the_run(room: Room) -> None:
-    room.start(LINT, UNIT)
-    lint, unit = room.jobs()
-    room.finish(lint)
+def test_a_batch_may_hold_what_is_known_and_what_is_not_of_the_run(fake: FakeTestRunner) -> None:
+    fake.start(LINT, UNIT)
+    lint, unit = fake.jobs()
+    fake.finish(lint)
 
     stranger = JobFinished(result=a_result("9" * 20, position=7))
-    outcome = room.take_in(
+    outcome = fake.take_in(
         JobFinished(result=result_of(lint)), stranger, JobFinished(result=result_of(unit))
     )
 
     assert outcome.applied
-    assert len(room.said.only(TestsPassed)) == 1
+    assert len(fake.said.only(TestsPassed)) == 1
 
 
-def test_gates_that_wait_their_turn_are_not_overdue_while_others_end(room: Room) -> None:
-    room.start(LINT, UNIT)
-    room.clock.advance(minutes=50)
-    room.finish(room.jobs()[0])
-    room.clock.advance(minutes=50)
+def test_gates_that_wait_their_turn_are_not_overdue_while_others_end(fake: FakeTestRunner) -> None:
+    fake.start(LINT, UNIT)
+    fake.clock.advance(minutes=50)
+    fake.finish(fake.jobs()[0])
+    fake.clock.advance(minutes=50)
 
-    known = room.records.get(FLOW_ID)
-    assert not isinstance(overdue(known, room.plans.load, room.clock()), Write)
+    known = fake.records.get(FLOW_ID)
+    assert not isinstance(overdue(known, fake.plans.load, fake.clock()), Write)
 
 
-def test_a_run_of_many_gates_stays_small(room: Room) -> None:
-    room.start(*(a_gate(f"gate-{number}", retries=1) for number in range(1_500)))
-    room.finish(*room.jobs()[1:])
+def test_a_run_of_many_gates_stays_small(fake: FakeTestRunner) -> None:
+    fake.start(*(a_gate(f"gate-{number}", retries=1) for number in range(1_500)))
+    fake.finish(*fake.jobs()[1:])
 
-    known = room.records.get(FLOW_ID)
+    known = fake.records.get(FLOW_ID)
     assert known
     assert len(known.model_dump_json()) < 2_000
 
 
-def test_what_has_passed_is_remembered_also_of_a_run_that_ends_early(room: Room) -> None:
-    room.start(LINT, UNIT)
-    room.finish(room.jobs()[0])
-    assert room.verdicts.answers == {}
+def test_what_has_passed_is_remembered_also_of_a_run_that_ends_early(fake: FakeTestRunner) -> None:
+    fake.start(LINT, UNIT)
+    fake.finish(fake.jobs()[0])
+    assert fake.verdicts.answers == {}
 
-    stop = StopRun(room.records, room.plans, room.verdicts)
+    stop = StopRun(fake.records, fake.plans, fake.verdicts)
     stop(an_event(FlowAborted(reason="no")), a_cause())
 
-    assert list(room.verdicts.answers) == [f"verdict:{LINT.key}"]
+    assert list(fake.verdicts.answers) == [f"verdict:{LINT.key}"]

@@ -31,13 +31,13 @@ def records() -> Records[Build]:
 
 @cache
 def repositories() -> Records[Repository]:
-    """What is known of repositories, in the builds' own table."""
+    """The records of repositories, in the builds' own table."""
     return SERVICE.records(Repository)
 
 
 @cache
 def webhook_secret() -> str:
-    """The secret that deliveries are signed with; read once a cold start."""
+    """The secret that deliveries are signed with. It is read once for each cold start."""
     response = aws.client("secretsmanager").get_secret_value(
         SecretId=SERVICE.settings.webhook_secret_id
     )
@@ -53,7 +53,7 @@ def receive_push() -> ReceivePush:
 @cache
 def start_build() -> StartBuild:
     """The use case behind `build-requested`."""
-    # dulwich is what this service's import time is made of, and only fetching needs it.
+    # Importing dulwich is slow, and only fetching needs it.
     from build_service.adapters.git import GitSourceRepository
 
     sources = GitSourceRepository(tuple(SERVICE.settings.source_schemes.split(",")))
@@ -96,5 +96,5 @@ def sweep() -> Sweep[Build]:
 
 @cache
 def plans() -> Plans:
-    """The plans of flows, as this container remembers them."""
+    """The plans of flows, which this container remembers."""
     return Plans(SERVICE.objects)

@@ -1,10 +1,10 @@
-"""What the build service is told by its environment."""
+"""The settings of the build service, from its environment."""
 
 from penstock_shared.settings import Settings
 
 
 class BuildSettings(Settings):
-    """The service's own settings, beside those of every service."""
+    """The build service's own settings, in addition to those of every service."""
 
     webhook_secret_id: str = ""
     """Name of the Secrets Manager secret that deliveries are signed with."""

@@ -1,9 +1,9 @@
-"""What the release service is told by its environment."""
+"""The settings of the release service, from its environment."""
 
 from penstock_shared.settings import Settings
 
 
 class ReleaseSettings(Settings):
-    """The service's own settings, beside those of every service."""
+    """The release service's own settings, in addition to those of every service."""
 
     bake_state_machine_arn: str = ""

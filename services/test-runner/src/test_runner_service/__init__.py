@@ -1,1 +1,1 @@
-"""Turns a plan into gates, and gates into one verdict."""
+"""Runs a plan's gates, and gives one verdict on the flow."""

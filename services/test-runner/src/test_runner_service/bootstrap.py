@@ -54,5 +54,5 @@ def sweep() -> Sweep[TestRun]:
 
 @cache
 def plans() -> Plans:
-    """The plans of flows, as this container remembers them."""
+    """The plans of flows, which this container remembers."""
     return Plans(SERVICE.objects)

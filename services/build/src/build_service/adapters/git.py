@@ -1,4 +1,4 @@
-"""Source from git repositories, with dulwich: Lambda has no git binary."""
+"""Fetches source from git repositories with dulwich, because Lambda has no git binary."""
 
 import re
 import stat
@@ -32,13 +32,13 @@ from penstock_shared.errors import PenstockError
 
 MOST_FILES = 50_000
 MOST_BYTES = 512 * 1024 * 1024
-"""What one snapshot may weigh unpacked; it passes through the function's memory."""
+"""The most bytes of an unpacked snapshot. It passes through the function's memory."""
 LONGEST_PATH = 4096
-"""Characters: Linux opens no longer one."""
+"""Characters. Linux opens no longer path."""
 _TAGS = b"refs/tags/"
 _PEELED = b"^{}"
 _WITHOUT_TREES = b"tree:0"
-# A zip knows no time before the first, and an index of git's none after 2106.
+# A zip cannot hold times before the first, and git's index none after the second.
 _EARLIEST, _LATEST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (1980, 2100))
 
 Refs = Mapping[Ref, ObjectID | None]
@@ -46,8 +46,8 @@ Refs = Mapping[Ref, ObjectID | None]
 
 @dataclass(frozen=True)
 class GitSourceRepository:
-    """Fetches one commit. `schemes` are those of a clone URL that may be used: on AWS not `file`,
-    since a webhook's payload must not name the function's own files.
+    """Fetches one commit. `schemes` are the allowed schemes of clone URLs. On AWS they exclude
+    `file`, since a webhook's payload must not name the function's own files.
     """
 
     schemes: tuple[str, ...]
@@ -55,7 +55,7 @@ class GitSourceRepository:
     def fetch(self, change: Change) -> SourceTree:
         """The tree of the change's commit; its history is fetched when a snapshot needs it.
 
-        Raises SourceError when there is no such repository or commit, or it is too large;
+        Raises SourceError when the repository or the commit does not exist or is too large, and
         SourceUnavailableError when the server does not answer.
         """
         self._check_address(change.clone_url)
@@ -71,7 +71,7 @@ class GitSourceRepository:
             return replace(_Fetched(change, repository, commit).tree(), head=head.decode())
 
     def _check_address(self, clone_url: str) -> None:
-        """dulwich takes what it cannot read for a host to reach by ssh, or for a file."""
+        """dulwich treats an address that it cannot read as an ssh host or a file."""
         try:
             parts = urlsplit(clone_url)
             port, scheme = parts.port, parts.scheme
@@ -88,9 +88,9 @@ class GitSourceRepository:
 
 @contextmanager
 def _in_words(change: Change) -> Iterator[None]:
-    """Whatever a server, its answer or a commit makes of a fetch, a flow can show the reason.
+    """Turn any error of a fetch into one whose text a flow can show as its reason.
 
-    Raises SourceUnavailableError for what may pass, SourceError for what stays as it is.
+    Raises SourceUnavailableError for errors that may pass, and SourceError for all others.
     """
     try:
         yield
@@ -130,7 +130,7 @@ def _no_commit(change: Change) -> str:
 
 def _connection(clone_url: str) -> tuple[GitClient, str]:
     client, path = get_transport_and_path(clone_url)
-    # dulwich decodes the path of no file:// URL, and git does.
+    # Git decodes the path of a file:// URL, and dulwich does not.
     return client, unquote(path) if urlsplit(clone_url).scheme == "file" else path
 
 
@@ -173,7 +173,7 @@ class _Fetched:
             path = entry.path.decode(errors="surrogateescape")
             _check_path(path)
             if len(files) + len(folders) > MOST_FILES:
-                # Equal folders are one object: a small commit can unfold to billions of files.
+                # Equal folders are one object, so a small commit can expand to billions of files.
                 raise SourceError(f"the commit has more than {MOST_FILES} files and folders")
             if stat.S_ISDIR(entry.mode):
                 folders[path or "."] = entry.sha.decode()
@@ -191,7 +191,7 @@ class _Fetched:
 
     @property
     def _moment(self) -> int:
-        """When it was committed, in seconds since the epoch, as far as files can be dated so."""
+        """The time of the commit in epoch seconds, within the range that files can have."""
         return min(max(int(self.commit.commit_time), _EARLIEST), _LATEST)
 
     def _check_size(self, entries: Iterable[str]) -> None:
@@ -242,7 +242,7 @@ class _Fetched:
 
 
 def _check_path(path: str) -> None:
-    """A tree that somebody made by hand may hold names that git itself refuses to check out."""
+    """Refuse names that git itself does not check out. A tree made by hand may have them."""
     if len(path) > LONGEST_PATH:
         raise SourceError(f"the commit has a path of more than {LONGEST_PATH} characters")
     for part in path.split("/") if path else ():

@@ -1,7 +1,7 @@
-"""Makes the `.git` of a snapshot: a real repository at one commit, whose work tree is clean.
+"""Makes the `.git` of a snapshot: a real repository at one commit with a clean work tree.
 
-The same commit, ref and history make the same bytes, so nothing here knows of the time or of what
-packs a server sent. Formats: https://git-scm.com/docs/gitrepository-layout,
+The same commit, ref and history result in the same bytes. So nothing here depends on the clock, or
+on the packs that a server sent. Formats: https://git-scm.com/docs/gitrepository-layout,
 https://git-scm.com/docs/gitformat-index.
 """
 
@@ -24,13 +24,13 @@ from penstock_shared.contracts.change import Change
 
 _BRANCHES = b"refs/heads/"
 _QUICKLY = 1
-"""The level of compression: a pack is written for every push, and read a few times."""
+"""The compression level. It is low, because a pack is written per push but rarely read."""
 _EXCLUDE = b"# What Penstock itself puts into a job's source.\n.penstock/\n.penstock-artifact.zip\n"
 
 
 @dataclass(frozen=True)
 class WorkFile:
-    """A file, link or submodule of the commit. `mode` is git's; a submodule has no content."""
+    """A file, link or submodule of the commit. `mode` is git's. A submodule has no content."""
 
     path: str
     mode: int
@@ -48,7 +48,7 @@ class WorkFile:
 
 @dataclass(frozen=True)
 class GitFolder:
-    """The repository of one commit with some past; `moment` is the time of its files."""
+    """The repository of one commit with some history. `moment` is the time of its files."""
 
     change: Change
     commit: Commit
@@ -56,7 +56,7 @@ class GitFolder:
     moment: int
 
     def files(self, store: BaseObjectStore, work: Sequence[WorkFile]) -> dict[str, bytes]:
-        """Its files by their path in `.git`; a path that ends in a slash is an empty folder."""
+        """Its files by their path in `.git`. A path that ends in a slash is an empty folder."""
         name, pack, index_of_pack = _pack([*self._own(store), *self.past.objects])
         files = {
             "HEAD": self._head(),
@@ -82,7 +82,7 @@ class GitFolder:
 
     @property
     def _ref(self) -> bytes | None:
-        """The pushed ref; None when no git would have it."""
+        """The pushed ref; None if git would refuse its name."""
         ref = self.change.ref.encode(errors="surrogateescape")
         return ref if check_ref_format(Ref(ref)) else None
 
@@ -114,7 +114,7 @@ class GitFolder:
             "repositoryFormatVersion": "0" if self.past.has_trees else "1",
             "fileMode": "true",
             "bare": "false",
-            # Only what a snapshot can promise of its files: their sizes and times.
+            # Only the sizes and times of files are the same wherever a snapshot is unpacked.
             "checkStat": "minimal",
             "trustCTime": "false",
         }
@@ -123,7 +123,7 @@ class GitFolder:
         config.set(("remote", "origin"), "url", _without_credentials(self.change.clone_url))
         config.set(("remote", "origin"), "fetch", "+refs/heads/*:refs/remotes/origin/*")
         if not self.past.has_trees:
-            # Git knows then that other objects are at the remote, and not that they are lost.
+            # With this, git takes missing objects for objects of the remote, and not for lost ones.
             config.set("extensions", "partialClone", "origin")
             config.set(("remote", "origin"), "promisor", "true")
             config.set(("remote", "origin"), "partialCloneFilter", "tree:0")
@@ -133,7 +133,7 @@ class GitFolder:
 
 
 def _pack(objects: Iterable[ShaFile]) -> tuple[str, bytes, bytes]:
-    """The name, the pack and its index, the same for the same objects."""
+    """The name, the pack and its index. The same objects result in the same bytes."""
     each_once = {each.id: each for each in objects}
     ordered = sorted(each_once.values(), key=lambda each: (each.type_num, each.id))
     pack, index = io.BytesIO(), io.BytesIO()
@@ -161,7 +161,7 @@ def _index(work: Iterable[WorkFile], moment: int) -> bytes:
 
 
 def _canonical(file: WorkFile) -> int:
-    """The few modes that an index may hold."""
+    """The mode as one of the few that an index may hold."""
     kind = file.mode & 0o170000
     if kind != 0o100000:
         return kind

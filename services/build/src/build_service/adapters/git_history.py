@@ -1,4 +1,4 @@
-"""Chooses what of a repository's history a snapshot brings along."""
+"""Chooses the part of a repository's history that a snapshot includes."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,10 +11,11 @@ Tags = Mapping[bytes, ObjectID]
 
 @dataclass(frozen=True)
 class Past:
-    """History beside a commit and its tree.
+    """History in addition to a commit and its tree.
 
-    `tags` maps a tag's full ref to the object that it names and to the commit behind it; `shallow`
-    are commits whose parents are left out. `has_trees` is whether every commit's files are there.
+    `tags` maps a tag's full ref to the object that it names and to the commit behind it. `shallow`
+    are commits whose parents are left out. `has_trees` is whether the files of every commit are
+    included.
     """
 
     objects: tuple[ShaFile, ...] = ()
@@ -24,12 +25,12 @@ class Past:
 
     @property
     def size(self) -> int:
-        """Bytes of all objects, unpacked."""
+        """The bytes of all objects, unpacked."""
         return sum(each.raw_length() for each in self.objects)
 
 
 def commits_and_tags(store: BaseObjectStore, commit: Commit, tags: Tags) -> Past:
-    """What `git describe` and `git log` need: every commit before this one, and the tags there."""
+    """What `git describe` and `git log` need: all commits before this one, and their tags."""
     commits = _ancestry(store, commit)
     annotated, reached = _tags_at(store, commits, tags)
     return Past(
@@ -41,7 +42,7 @@ def commits_and_tags(store: BaseObjectStore, commit: Commit, tags: Tags) -> Past
 
 
 def everything(store: BaseObjectStore, commit: Commit, tags: Tags) -> Past:
-    """All commits before this one with all their files, and the tags there."""
+    """All commits before this one with all their files, and their tags."""
     past = commits_and_tags(store, commit, tags)
     roots = [each.tree for each in past.objects if isinstance(each, Commit)]
     objects = (*past.objects, *_beneath(store, roots))
@@ -63,7 +64,7 @@ def _ancestry(store: BaseObjectStore, commit: Commit) -> dict[ObjectID, Commit]:
 
 
 def _edge(commits: Mapping[ObjectID, Commit]) -> tuple[ObjectID, ...]:
-    """Commits whose parents the repository itself does not have."""
+    """The commits whose parents are missing in the repository itself."""
     return tuple(
         sorted(
             sha
@@ -87,7 +88,7 @@ def _tags_at(
 
 
 def _peeled(store: BaseObjectStore, sha: ObjectID) -> Iterator[ShaFile]:
-    """A tag, what it points at, and so on, to what is no tag."""
+    """A tag and what it points at, tag by tag, up to the first object that is not a tag."""
     while sha in store:
         found = store[sha]
         yield found
@@ -97,7 +98,7 @@ def _peeled(store: BaseObjectStore, sha: ObjectID) -> Iterator[ShaFile]:
 
 
 def _beneath(store: BaseObjectStore, roots: Iterable[ObjectID]) -> Iterator[ShaFile]:
-    """Every tree and file below these trees, each once."""
+    """Each tree and file below these trees, once."""
     seen: set[ObjectID] = set()
     ahead = list(roots)
     while ahead:

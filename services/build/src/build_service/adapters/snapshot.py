@@ -1,4 +1,4 @@
-"""Writes the snapshot that jobs unpack: a tar.gz whose bytes follow from the commit alone."""
+"""Writes the snapshot that jobs unpack: a tar.gz whose bytes depend only on the commit."""
 
 import gzip
 import io
@@ -10,12 +10,12 @@ from build_service.adapters.git_folder import WorkFile
 
 _QUICKLY = 1
 AT_UNPACKING = 0
-"""The time of what is dated by whoever unpacks it. Git trusts an index only as far as it is newer
-than the files that it lists, so the index's own time must be that of the checkout."""
+"""Marks a file that gets the time of unpacking. Git trusts an index only if it is newer than the
+files that it lists, so the index's own time must be that of the checkout."""
 
 
 def snapshot_of(work: Iterable[WorkFile], git_folder: Mapping[str, bytes], moment: int) -> bytes:
-    """The files, dated `moment`, and their `.git`. A submodule is an empty folder."""
+    """The files, whose time is `moment`, and their `.git`. A submodule is an empty folder."""
     packed = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=_QUICKLY, mtime=0) as zipped,

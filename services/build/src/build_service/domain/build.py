@@ -23,10 +23,10 @@ from penstock_shared.jobs import build_job, build_job_id
 from penstock_shared.positions import Positions
 
 PLANNING_PATIENCE = timedelta(minutes=10)
-"""How long a change may wait for its plan: the fetch's own limits end well before."""
+"""How long a change may wait for its plan. The limits of the fetch are much shorter."""
 QUEUE_PATIENCE = timedelta(hours=1)
-"""How long jobs may wait for a free runner, on top of what they may run; it begins anew whenever
-one of them ends, since the others then wait their turn."""
+"""How long jobs may wait for a free runner, in addition to their timeouts. It restarts whenever one
+of them ends, because the others then wait for their turn."""
 
 
 class BuildState(StrEnum):
@@ -42,10 +42,10 @@ class BuildState(StrEnum):
 
 
 class Build(Record):
-    """The build of one flow. A build that was stopped before it was asked for has no change.
+    """The build of one flow. It has no change if the flow was stopped before its request came.
 
     `plan` is the draft while artifacts are built, and then the finished plan. `done` holds the
-    positions of the components that are built, or need not be.
+    positions of the components that are built, or have nothing to build.
     """
 
     transitions: ClassVar[Mapping[BuildState, frozenset[BuildState]]] = {
@@ -67,11 +67,11 @@ class Build(Record):
     done: Positions = Positions()
     reason: str = ""
     stopped_early: str = ""
-    """Why the flow was stopped, and by whom, if that came before its change."""
+    """Why and by whom the flow was stopped, if it was stopped before its change was known."""
 
     @property
     def ready(self) -> bool:
-        """Whether everything is built, and only the finished plan is missing."""
+        """Whether everything is built, so that only the finished plan is missing."""
         return self.state is BuildState.BUILDING and len(self.done) == self.components
 
     def finished(self, state: BuildState, reason: str = "") -> "Build":
@@ -80,7 +80,7 @@ class Build(Record):
 
 
 def request(flow_id: str, change: Change, now: datetime, attempt: int = 1) -> Write[Build]:
-    """A change was pushed: ask for its build."""
+    """A change was pushed: request its build."""
     build = Build(
         flow_id=flow_id,
         state=BuildState.REQUESTED,
@@ -94,7 +94,7 @@ def request(flow_id: str, change: Change, now: datetime, attempt: int = 1) -> Wr
 def receive(
     flow_id: str, build: Build | None, change: Change, now: datetime, attempt: int = 1
 ) -> Decision[Build]:
-    """A flow was asked for. One that was stopped before that takes its change in, and ends."""
+    """A flow was requested. If it is stopped already, keep its change and end it."""
     if build is None:
         return request(flow_id, change, now, attempt)
     if build.state is not BuildState.STOPPED_EARLY:
@@ -111,7 +111,7 @@ def receive(
 
 
 def refuse(flow_id: str, build: Build | None, change: Change, reason: str) -> Decision[Build]:
-    """A flow was asked for that cannot be: it is listed, and says why."""
+    """An impossible flow was requested: list it as failed, with the reason."""
     if build:
         return already_done(f"the build is {build.state}")
     failed = Build(flow_id=flow_id, state=BuildState.FAILED, change=change, reason=reason)
@@ -134,8 +134,8 @@ def why_not_again(build: Build | None, flow_id: str, attempt: int) -> str:
 
 
 def begin(build: Build, plan: Plan, stored: ObjectRef, now: datetime) -> Write[Build]:
-    """The plan is made, and `stored`: run what has to be built, or complete at once when nothing
-    has to.
+    """The plan is made, and `stored`: request its build jobs, or complete at once if there are
+    none.
     """
     to_build = [number for number, component in enumerate(plan.components) if component.built]
     if not to_build:
@@ -154,14 +154,14 @@ def begin(build: Build, plan: Plan, stored: ObjectRef, now: datetime) -> Write[B
 
 
 def fail(build: Build, reason: str) -> Write[Build]:
-    """The change cannot be built: the flow ends here."""
+    """The change cannot be built: fail the flow."""
     return Write(
         build.finished(BuildState.FAILED, reason), [FlowFailed(stage=Stage.BUILD, reason=reason)]
     )
 
 
 def overtake(build: Build, reason: str) -> Write[Build]:
-    """A newer commit of the branch is ahead: the flow ends here."""
+    """A newer commit of the branch is ahead: end the flow as superseded."""
     return Write(
         build.finished(BuildState.STOPPED, reason),
         [FlowSuperseded(stage=Stage.BUILD, reason=reason)],
@@ -171,9 +171,9 @@ def overtake(build: Build, reason: str) -> Write[Build]:
 def jobs_finished(
     build: Build, plan: Plan, results: Iterable[JobResult], now: datetime
 ) -> Decision[Build]:
-    """Build jobs ended: fail with the first that did not succeed, or take in those that did.
+    """Build jobs ended: fail with the first that did not succeed, or record those that did.
 
-    The build is then `ready`, or waits for the others.
+    Then the build is `ready`, or waits for the others.
     """
     refusals = [(_unexpected(build, plan, result), result) for result in results]
     expected = [result for refusal, result in refusals if refusal is None]
@@ -186,13 +186,13 @@ def jobs_finished(
 
 
 def complete(build: Build, plan: Plan, stored: ObjectRef) -> Write[Build]:
-    """The plan is finished, and `stored`: hand it on."""
+    """The plan is finished, and `stored`: complete the build."""
     completed = build.finished(BuildState.COMPLETED).model_copy(update={"plan": stored})
     return Write(completed, [BuildCompleted(flow=flow_ref(plan, stored))])
 
 
 def stop(flow_id: str, build: Build | None, stopped: FlowStopped) -> Decision[Build]:
-    """The flow was stopped. A build that is not there yet is marked, so that it never starts."""
+    """The flow was stopped. A build that does not exist yet is marked, so that it never starts."""
     if build is None:
         reason = f"{stopped.reason} (by {stopped.by})" if stopped.by else stopped.reason
         return Write(Build(flow_id=flow_id, state=BuildState.STOPPED_EARLY, reason=reason))
@@ -202,7 +202,7 @@ def stop(flow_id: str, build: Build | None, stopped: FlowStopped) -> Decision[Bu
 
 
 def overdue(build: Build | None, now: datetime) -> Decision[Build]:
-    """The sweeper found the build waiting for too long."""
+    """The build has waited for too long."""
     if build is None or build.deadline is None or build.deadline > now:
         return already_done("not overdue")
     waited_for = "its plan" if build.state is BuildState.REQUESTED else "its build jobs"
@@ -210,7 +210,7 @@ def overdue(build: Build | None, now: datetime) -> Decision[Build]:
 
 
 def flow_ref(plan: Plan, stored: ObjectRef) -> FlowRef:
-    """What later stages need to know of the flow."""
+    """The reference to the flow that later services need."""
     change = plan.change
     return FlowRef(
         forge=change.forge,

@@ -1,4 +1,4 @@
-"""What can be wrong with a change; the text of each is the reason that its flow shows."""
+"""Errors of a change. Their text is the reason that the flow shows."""
 
 from penstock_shared.errors import PenstockError
 
@@ -8,11 +8,11 @@ class BuildError(PenstockError):
 
 
 class SourceError(BuildError):
-    """The source could not be had, or cannot be used."""
+    """The source could not be fetched, or cannot be used."""
 
 
 class PlanningError(BuildError):
-    """Planning came upon something that nobody had thought of."""
+    """Planning failed for an unexpected reason."""
 
 
 class OvertakenError(PenstockError):
@@ -24,7 +24,7 @@ class SourceUnavailableError(PenstockError):
 
 
 class WebhookError(PenstockError):
-    """A webhook that starts nothing. `status` is the HTTP status that says whose mistake it is."""
+    """A webhook that is refused. `status` is the HTTP status of the answer."""
 
     def __init__(self, status: int, reason: str) -> None:
         self.status = status

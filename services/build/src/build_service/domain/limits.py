@@ -1,8 +1,7 @@
-"""What one flow may ask for: whatever the plan holds, messages and records stay far below what AWS
-takes. A plan beyond a limit is refused by the limit's name, and with the place that passes it.
+"""Limits of a plan, so that messages and records stay far below AWS's limits. A plan beyond a limit
+is refused with the limit and the place that exceeds it.
 
-What one section may hold is limited by `penstock_shared.configuration`; here is what only a whole
-plan shows.
+`penstock_shared.configuration` limits single sections. These limits need the whole plan.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,16 +10,16 @@ from build_service.domain.errors import BuildError
 from penstock_shared.contracts.plan import Plan, PlannedComponent
 
 JOB_BYTES = 48_000
-"""What the section that a job is made of may weigh. With its source and names the request for it
-stays below 60 KB, and a batch of ten is sent in several messages of at most 256 KiB."""
+"""The most bytes of the section that a job is made of. With source and names, the request for the
+job stays below 60 KB. A batch of ten is sent in several calls of at most 256 KiB."""
 PLAN_BYTES = 16_000_000
-"""What a plan may weigh. Services hold it in memory."""
+"""The most bytes of a plan. Services hold it in memory."""
 _A_STAGE = "s" * 63
-"""As long as a stage may be."""
+"""The longest possible stage."""
 
 
 def check_limits(plan: Plan) -> None:
-    """Raises BuildError, which names the limit and the place, when the plan is beyond one."""
+    """Raises BuildError with the limit and the place if the plan exceeds one."""
     for place, what, size in _jobs(plan):
         if size > JOB_BYTES:
             raise BuildError(
@@ -38,7 +37,7 @@ def check_limits(plan: Plan) -> None:
 
 
 def _jobs(plan: Plan) -> Iterator[tuple[str, str, int]]:
-    """Of everything that becomes a job: its place, what it is, and its bytes."""
+    """For everything that becomes a job: its place, what it is, and its bytes."""
     outputs = {
         component.name: _weight_of(component.deploy.outputs(_A_STAGE))
         for component in plan.components
@@ -49,16 +48,16 @@ def _jobs(plan: Plan) -> Iterator[tuple[str, str, int]]:
         if component.build:
             yield f"{place}.build", "its job", len(component.build.model_dump_json().encode())
         if component.deploy:
-            told = _told(component, outputs)
+            variables = _weight_of_dependencies(component, outputs)
             for field, command in component.deploy.commands().items():
-                yield f"{place}.deploy.{field}", "its job", len(command.encode()) + told
+                yield f"{place}.deploy.{field}", "its job", len(command.encode()) + variables
     for gate in plan.gates:
         where = f"its job for {gate.component}" if gate.component else "its job"
         yield f"gates.{gate.name}", where, len(gate.model_dump_json().encode())
 
 
-def _told(component: PlannedComponent, outputs: dict[str, int]) -> int:
-    """Bytes, at most, of what a component's command is told of those that it depends on."""
+def _weight_of_dependencies(component: PlannedComponent, outputs: dict[str, int]) -> int:
+    """The most bytes of a component's variables about its dependencies."""
     known = (name for name in component.depends_on if outputs.get(name))
     return sum(len(name) + outputs[name] for name in known)
 

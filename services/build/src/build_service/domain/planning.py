@@ -1,4 +1,4 @@
-"""Decides what a change makes necessary: what to build, which gates to run, where to go."""
+"""Plans a change: what to build, which gates to run, where to deploy."""
 
 import posixpath
 from collections.abc import Mapping
@@ -31,14 +31,14 @@ from penstock_shared.identifiers import digest_of
 from penstock_shared.presets import PRESETS
 
 TOOLCHAIN = "1"
-"""Part of every key: raise it when presets or runners change what the same inputs make."""
+"""Part of every key. Raise it when presets or runners make something else of the same inputs."""
 Answers = dict[str, dict[str, Any]]
-"""What is known of artifacts: who built each, and where it lies."""
+"""Remembered artifacts: which flow built each, and where it is stored."""
 
 
 @dataclass(frozen=True)
 class Planner:
-    """Plans one change, from its tree, the tree's snapshot and what its `penstock.yml` says."""
+    """Plans one change from its tree, the tree's snapshot and its `penstock.yml`."""
 
     change: Change
     configuration: Configuration
@@ -46,9 +46,9 @@ class Planner:
     snapshot: ObjectRef
 
     def plan(self, flow_id: str, started_at: datetime) -> Plan:
-        """The plan, with the keys of all artifacts and verdicts but not knowing any.
+        """The plan, with the keys of all artifacts and verdicts but without known artifacts.
 
-        Raises BuildError when the file speaks of folders that are not there.
+        Raises BuildError when the file names folders that do not exist.
         """
         self._check_paths()
         intent = self.configuration.intent_of(self.change.branch)
@@ -83,7 +83,7 @@ class Planner:
 
     @cached_property
     def _source_keys(self) -> Mapping[str, str]:
-        """Of each component, the hash over its own files and what it watches."""
+        """For each component, the hash over its own files and those that it watches."""
         return {
             name: self._key_of(self.tree.digest(section.path, section.watch))
             for name, section in self.configuration.components.items()
@@ -95,8 +95,8 @@ class Planner:
 
     @property
     def _past(self) -> tuple[str, ...]:
-        """What jobs see of the repository beside its files: the same files make another version
-        at another commit, or under a new tag.
+        """What jobs see of the repository in addition to its files. The same files have another
+        version at another commit, or with a new tag.
         """
         remembers = self.configuration.history in {History.TAGS, History.FULL}
         return (self.snapshot.sha256,) if remembers else ()
@@ -141,13 +141,13 @@ class Planner:
 
 
 def artifact_memo_key(component: PlannedComponent) -> str:
-    """Under which question the artifact of a component is remembered: what it is made of."""
+    """The key in the memo of a component's artifact: what the artifact is made of."""
     return f"artifact:{component.build.key if component.build else component.key}"
 
 
 def answer_of(flow_id: str, result: JobResult) -> dict[str, Any]:
-    """What is remembered of a component that a job has built. Its artifact, if it has one, has the
-    component's name; it is the only output of a build job.
+    """The answer to remember for a component that a job has built. Its artifact, if it has one, is
+    the only output of a build job and has the component's name.
     """
     artifacts = [
         ObjectRef(key=output.key, sha256=output.sha256, size=output.size)
@@ -161,7 +161,7 @@ def answer_of(flow_id: str, result: JobResult) -> dict[str, Any]:
 
 
 def with_known_artifacts(plan: Plan, known: Mapping[str, dict[str, Any]]) -> Plan:
-    """The plan with the artifacts filled in that an earlier flow has built."""
+    """The plan with the artifacts that earlier flows have built."""
     components = tuple(
         _with_known(component, known.get(artifact_memo_key(component)))
         for component in plan.components
@@ -170,9 +170,9 @@ def with_known_artifacts(plan: Plan, known: Mapping[str, dict[str, Any]]) -> Pla
 
 
 def with_artifacts(plan: Plan, built: Mapping[str, dict[str, Any]]) -> Plan:
-    """The finished plan: with the artifacts filled in that its own jobs have built.
+    """The finished plan, with the artifacts that its own jobs have built.
 
-    Raises KeyError when one of them is not there.
+    Raises KeyError when one of them is missing.
     """
     components = tuple(
         component.model_copy(update={"artifact": _known(built[artifact_memo_key(component)])})
@@ -211,7 +211,7 @@ def _recipe(name: str, source_key: str, section: ComponentSection) -> BuildRecip
 
 
 def _artifact(flow_id: str, name: str, recipe: BuildRecipe | None) -> ObjectRef | None:
-    """Where this flow's build leaves the artifact: no other flow writes there."""
+    """The key of this flow's artifact. No other flow writes to it."""
     if recipe is None or not recipe.artifact:
         return None
     suffix = posixpath.splitext(recipe.artifact)[1]

@@ -1,7 +1,7 @@
-"""What build knows of a repository: which flow planned the head of each branch that releases.
+"""The record of a repository: which flow planned the head of each branch that releases.
 
-Webhooks arrive in any order, and each brings only its own commit. The server that a change is
-fetched from says which commit its branch is at; that commit wins.
+Webhooks arrive in any order, and each knows only its own commit. The server that a change is
+fetched from knows the head of the branch, and the head wins.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from penstock_shared.contracts.change import Change, Forge
 from penstock_shared.decisions import Decision, Record, Write, already_done, stale
 
 MOST_BRANCHES = 100
-"""Branches that release, and are remembered; those that were idle for longest are forgotten."""
+"""The most branches to remember. Those that were idle for longest are forgotten."""
 _NEXT = timedelta(milliseconds=1)
 
 
@@ -26,9 +26,9 @@ class RepositoryState(StrEnum):
 
 
 class PlannedHead(BaseModel):
-    """The newest commit of a branch that was planned while it was the branch's head.
+    """The newest commit of a branch that was planned while it was the head.
 
-    `newest` is the latest moment by which any flow of the branch is ordered in its environments.
+    `newest` is the latest moment by which environments order any flow of the branch.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,12 +50,12 @@ class Repository(Record):
 
 
 def repository_key(forge: Forge, name: str) -> str:
-    """Under which key a repository's record lies."""
+    """The key of a repository's record."""
     return f"repository#{forge}/{name}"
 
 
 def clone_url_key(forge: Forge, name: str) -> str:
-    """Under which question a repository's clone URL is remembered."""
+    """The key in the memo of a repository's clone URL."""
     return f"clone-url:{forge}/{name}"
 
 
@@ -64,9 +64,9 @@ def plan_flow(
 ) -> Decision[Repository]:
     """A flow of the branch has its plan, and the branch was at `head` when it was fetched.
 
-    A head is ordered after all flows of its branch that were planned before it. What is no head
-    any more, while the head's flow is planned, is refused as stale. Without a head (the branch is
-    gone) the order of arrival counts.
+    A head is ordered after all flows of its branch that were planned before it. A commit that is no
+    longer the head is refused as stale if the head's flow is planned already. Without a head (the
+    branch is gone) the order of arrival counts.
     """
     repository = known or Repository()
     before = repository.heads.get(change.ref)
@@ -97,6 +97,6 @@ def _with_head(repository: Repository, ref: str, head: PlannedHead) -> Repositor
 
 
 def order_of(repository: Repository | None, flow_id: str, change: Change) -> datetime:
-    """The moment by which a flow is ordered among those of its branch."""
+    """The moment that orders a flow among those of its branch."""
     head = repository.heads.get(change.ref) if repository else None
     return head.newest if head and head.flow_id == flow_id else change.pushed_at

@@ -1,4 +1,4 @@
-"""A source tree as git knows it: every file has the id of its content already."""
+"""A source tree of git, in which every file has the id of its content."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ class SourceTree:
     """The files of one commit.
 
     `files` maps each path to `<mode> <git object id>`; `folders` each folder to its git tree id
-    (the root is "."). `head` is the commit that the change's ref was at when it was fetched, empty
-    where the ref is gone. `read` gives a file's bytes. `archive` gives the whole, with so much of
-    its git history, as a tar.gz, byte by byte the same for the same commit, ref and history; it
-    raises what fetching raises.
+    (the root is "."). `head` is the commit of the change's ref when it was fetched; empty if the
+    ref is gone. `read` returns a file's bytes. `archive` returns the whole tree with so much of its
+    git history as a tar.gz. Its bytes depend only on commit, ref and history. It raises the errors
+    of fetching.
     """
 
     tree_id: str
@@ -32,13 +32,13 @@ class SourceTree:
     head: str = ""
 
     def holds(self, folder: str) -> bool:
-        """Whether there is such a folder."""
+        """Whether the folder exists."""
         return folder in self.folders
 
     def digest(self, folder: str, patterns: Iterable[str] = ()) -> str:
         """The hash over a folder and the files that match any of the patterns.
 
-        Timestamps do not count; names, modes and contents do.
+        The hash depends on names, modes and contents, and not on timestamps.
         """
         matches = (f"{pattern}={self._matching(pattern)}" for pattern in patterns)
         return digest_of(f"{folder}={self.folders.get(folder, '')}", *matches)
@@ -56,11 +56,11 @@ class SourceTree:
 
 
 class SourceRepository(Protocol):
-    """Where source comes from."""
+    """The source of trees, for example a git server."""
 
     def fetch(self, change: Change) -> SourceTree:
         """The tree of the change's commit.
 
-        Raises SourceError when it cannot be had, SourceUnavailableError when it may be later.
+        Raises SourceError when it cannot be fetched, SourceUnavailableError when a retry may help.
         """
         ...

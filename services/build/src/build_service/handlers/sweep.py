@@ -1,4 +1,4 @@
-"""Every few minutes: builds that wait for too long."""
+"""Runs every few minutes, and ends builds that have waited for too long."""
 
 from build_service import bootstrap
 from build_service.bootstrap import SERVICE

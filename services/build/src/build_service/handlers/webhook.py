@@ -1,4 +1,4 @@
-"""`POST /webhook`: answers within a second; the work happens behind the queue."""
+"""`POST /webhook`: answers within a second. The work is done behind the queue."""
 
 import json
 from base64 import b64decode
@@ -20,11 +20,11 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
             span.outcome(f"answered {error.status}", str(error))
             return _answer(error.status, {"error": str(error)})
         span.outcome("accepted")
-        return _answer(202, _told(received))
+        return _answer(202, _accepted(received))
 
 
 def _body(event: dict[str, Any]) -> bytes:
-    """What was sent. Raises WebhookError when the gateway's own wrapping is broken."""
+    """The body that was sent. Raises WebhookError if the gateway's encoding is broken."""
     body = event.get("body") or ""
     try:
         if event.get("isBase64Encoded"):
@@ -34,7 +34,7 @@ def _body(event: dict[str, Any]) -> bytes:
         raise WebhookError(400, f"the body cannot be decoded: {error}") from error
 
 
-def _told(received: ReceivedPush | Ignored) -> dict[str, Any]:
+def _accepted(received: ReceivedPush | Ignored) -> dict[str, Any]:
     if isinstance(received, Ignored):
         return {"status": "ignored", "reason": received.reason}
     if received.stopped:

@@ -1,1 +1,1 @@
-"""What the build service does, a file each."""
+"""The use cases of the build service, one in each file."""

@@ -1,4 +1,4 @@
-"""Of the flows of a branch, the branch's head wins, in whichever order their pushes arrive."""
+"""The head of a branch wins over its other flows, in whichever order pushes arrive."""
 
 from dataclasses import dataclass
 
@@ -16,10 +16,10 @@ class KeepOrder:
     repositories: Records[Repository]
 
     def __call__(self, plan: Plan, head: str, cause: Cause) -> Plan:
-        """The plan, begun at the moment by which environments order it.
+        """The plan, with the moment by which environments order it as its start.
 
-        Raises OvertakenError when the branch's head, planned already, is another commit. Flows
-        that share no environment need no order, and cost nothing.
+        Raises OvertakenError when the branch's head is another commit, and planned already. Flows
+        that share no environment need no order, so they make no call.
         """
         if not _is_ordered(plan):
             return plan

@@ -17,9 +17,9 @@ from penstock_shared.tracing import new_traceparent
 
 @dataclass(frozen=True)
 class ReceivedPush:
-    """The answer to a webhook: the flow, and whether this delivery is the one that started it.
+    """The answer to a webhook: the flow, and whether this delivery started it.
 
-    `stopped` says by whom and why the flow was stopped before its push arrived; empty otherwise.
+    `stopped` is why and by whom the flow was stopped before its push arrived; else empty.
     """
 
     flow_id: str
@@ -29,7 +29,7 @@ class ReceivedPush:
 
 @dataclass(frozen=True)
 class ReceivePush:
-    """Checks a delivery and starts its flow."""
+    """Verifies a delivery and starts its flow."""
 
     records: Records[Build]
     forges: Sequence[ForgeWebhook]
@@ -38,9 +38,9 @@ class ReceivePush:
     def __call__(
         self, secret: str, body: bytes, headers: Mapping[str, str]
     ) -> ReceivedPush | Ignored:
-        """Start the flow of the delivery's change, once for any number of deliveries.
+        """Start the flow of the delivery's change. Repeated deliveries start it once.
 
-        `headers` have names in lower case. Raises WebhookError.
+        Names of `headers` are in lower case. Raises WebhookError.
         """
         forge = self._sender(headers)
         forge.verify(secret, headers, body)

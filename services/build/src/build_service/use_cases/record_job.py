@@ -19,7 +19,7 @@ from penstock_shared.plans import Plans
 
 @dataclass(frozen=True)
 class RecordBuildJob:
-    """Takes the results of jobs into their build."""
+    """Records the results of jobs in their build."""
 
     records: Records[Build]
     plans: Plans
@@ -27,7 +27,7 @@ class RecordBuildJob:
     clock: Clock
 
     def __call__(self, finished: Sequence[Event[JobFinished]], cause: Cause) -> Outcome[Build]:
-        """Take in the results of one build's jobs, each once, with one write."""
+        """Record the results of one build's jobs, each once, with one write."""
         results = [event.data.result for event in finished]
         remembered: Answers = {}
 
@@ -38,7 +38,7 @@ class RecordBuildJob:
             decision = build.jobs_finished(known, plan, results, self.clock())
             if not isinstance(decision, Write):
                 return decision
-            # Before the write by which everybody takes these artifacts for built.
+            # Once the build is written, other services rely on these artifacts.
             self._remember(plan, results, remembered)
             return self._complete(decision, plan, remembered)
 
@@ -56,7 +56,7 @@ class RecordBuildJob:
             remembered.update(answers)
 
     def _complete(self, decision: Write[Build], plan: Plan, remembered: Answers) -> Decision[Build]:
-        """Where everything is built: the finished plan, stored before the event that names it."""
+        """If everything is built, store the finished plan before the event that names it."""
         if not decision.record.ready:
             return decision
         keys = [artifact_memo_key(component) for component in plan.components if component.built]

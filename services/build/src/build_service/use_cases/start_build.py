@@ -1,4 +1,4 @@
-"""A change should flow: fetch it, plan it, and have built what is not built yet."""
+"""A change should flow: fetch it, plan it, and request the jobs for what is not built yet."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,7 +37,7 @@ from penstock_shared.plans import Plans
 from penstock_shared.storage import ObjectStore
 
 SMALL_ARCHIVE = 1024 * 1024
-"""Bytes; writing such a snapshot again is cheaper than asking whether it is there."""
+"""Bytes. Writing a snapshot of this size again is cheaper than asking whether it exists."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class StartBuild:
     telemetry: Telemetry
 
     def __call__(self, event: Event[BuildRequested], cause: Cause) -> Outcome[Build]:
-        """Plan the flow, unless that is done. What is wrong with the change fails the flow."""
+        """Plan the flow, unless that is done. Errors in the change fail the flow."""
         flow_id, request = event.subject, event.data
-        # Asked for once, however often the record's version moves on meanwhile.
+        # `decide` may be called again when the record changes. Planning is done only once.
         prepare = cache(lambda: self._prepare(flow_id, request, cause))
 
         def decide(known: Build | None) -> Decision[Build]:
@@ -99,7 +99,7 @@ class StartBuild:
 
     @contextmanager
     def _in_words(self, change: Change) -> Iterator[None]:
-        """No retry can help against what a change itself is made of: its flow ends with it."""
+        """Turn unexpected errors of planning into a reason: a retry would fail again."""
         try:
             yield
         except PenstockError:
@@ -114,7 +114,7 @@ class StartBuild:
             ) from error
 
     def _with_known(self, plan: Plan) -> Plan:
-        """The plan with what earlier flows have built, and its repository's address kept."""
+        """The plan with what earlier flows have built. Also remembers the repository's address."""
         change = plan.change
         place = clone_url_key(change.forge, change.repository)
         keys = [artifact_memo_key(component) for component in plan.components if component.build]
@@ -146,4 +146,4 @@ def _configuration_of(tree: SourceTree, change: Change) -> bytes:
 
 
 _NO_FILES = {"120000": "link", "160000": "submodule"}
-"""Modes of git's entries: https://git-scm.com/docs/index-format."""
+"""The modes in git of entries that are not files: https://git-scm.com/docs/index-format."""

@@ -1,4 +1,4 @@
-"""Somebody asks for a flow without a push: of a branch's commit, or of a flow once more."""
+"""Somebody requests a flow without a push: of a branch's commit, or of an earlier flow."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,9 +19,9 @@ from penstock_shared.tracing import new_traceparent
 
 @dataclass(frozen=True)
 class StartFlow:
-    """Starts the flow that a command asks for, once however often it comes.
+    """Starts the flow that a command requests. Repeated commands start it once.
 
-    What succeeded before is remembered under its inputs, so only the rest runs again.
+    Results are remembered under their inputs, so only what did not succeed runs again.
     """
 
     records: Records[Build]
@@ -29,7 +29,7 @@ class StartFlow:
     clock: Clock
 
     def __call__(self, command: RunFlow, _cause: Cause | None = None) -> Outcome[Build]:
-        """Raises RefusedMessageError, which says why, for what cannot be listed as a flow."""
+        """Raises RefusedMessageError for a request that cannot be listed as a flow."""
         now = self.clock()
         if command.attempt is not None:
             return self._retry(command.flow_id, command.attempt, now)

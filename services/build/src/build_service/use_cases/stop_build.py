@@ -1,4 +1,4 @@
-"""The flow was stopped: nothing more happens to its build."""
+"""The flow was stopped: end its build."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from penstock_shared.persistence.outbox import Records
 
 @dataclass(frozen=True)
 class StopBuild:
-    """Stops a build, or marks one that has not begun as never to begin."""
+    """Stops a build. A build that does not exist yet is marked, so that it never starts."""
 
     records: Records[Build]
 
     def __call__(self, event: Event[FlowStopped], cause: Cause) -> Outcome[Build]:
-        """Stop it, once."""
+        """Stop the build, once."""
         return self.records.change(
             event.subject, cause, lambda known: build.stop(event.subject, known, event.data)
         )

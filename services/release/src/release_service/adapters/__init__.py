@@ -1,1 +1,1 @@
-"""What the domain asks for, on real things."""
+"""Implements the ports of the domain on AWS."""

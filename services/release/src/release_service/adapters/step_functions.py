@@ -1,4 +1,4 @@
-"""The bake as a Step Functions execution: it waits until a stored moment, then ends the bake."""
+"""Bakes as Step Functions executions, which wait until a stored moment and end the bake."""
 
 import json
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 RESTARTS = 20
-"""How often one bake may be started anew. Waits are lost only with the embedded stack itself."""
+"""How often the wait of one bake may be restarted. Only the embedded stack loses waits."""
 _LIVE = {"RUNNING", "SUCCEEDED"}
 
 
@@ -18,10 +18,10 @@ class StepFunctionsBakes:
     state_machine_arn: str
 
     def ensure(self, flow_id: str, deadline: datetime) -> None:
-        """Start the wait, unless it is under way or over.
+        """Start the wait, unless it has started or is over.
 
-        An execution's name cannot be used again, which makes starting one idempotent. One that
-        failed is followed by another with a number to its name.
+        Starting is idempotent, because the name of an execution cannot be used again. A failed
+        execution is followed by another one with a number after its name.
         """
         for number in range(1, RESTARTS + 1):
             name = flow_id if number == 1 else f"{flow_id}-{number}"

@@ -1,12 +1,12 @@
-"""What a release asks of the world."""
+"""The ports of the release service."""
 
 from datetime import datetime
 from typing import Protocol
 
 
 class Bakes(Protocol):
-    """Waits that outlast any function."""
+    """Waits that take longer than any function may run."""
 
     def ensure(self, flow_id: str, deadline: datetime) -> None:
-        """Have the bake of this flow ended at the deadline, by one wait however often asked."""
+        """End the bake of this flow at the deadline. Repeated calls start one wait."""
         ...

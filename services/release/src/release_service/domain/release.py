@@ -1,7 +1,7 @@
-"""A release: it bakes in staging, is promoted, and can be stopped until production is done.
+"""A release bakes in staging and is promoted. It can be stopped until production runs it.
 
-The release record is where an abort and a promotion meet: both are conditional writes of the same
-item, so one of them is first and the other is told so.
+An abort and a promotion are conditional writes of the same item, the release record. So one of them
+comes first, and the other is refused.
 """
 
 from collections.abc import Mapping
@@ -25,9 +25,9 @@ from penstock_shared.contracts.plan import EnvironmentMode, PlannedRelease
 from penstock_shared.decisions import Decision, Record, Write, already_done, stale
 
 PRODUCTION_PATIENCE = timedelta(hours=2)
-"""How long a promoted release may wait for production: the deployer's own deadline comes first."""
+"""How long a promoted release may wait for production. The deployer's own deadline is earlier."""
 CLOCK_TOLERANCE = timedelta(seconds=1)
-"""A bake that ends this much early by our clock has ended: two clocks are never quite one."""
+"""A bake may end this much too early by our clock, because two clocks always differ."""
 
 
 class ReleaseState(StrEnum):
@@ -41,7 +41,7 @@ class ReleaseState(StrEnum):
 
 
 class Release(Record):
-    """The release of one flow. One that was stopped before it began to bake has no flow."""
+    """The release of one flow. `flow` is None if it was stopped before it began to bake."""
 
     transitions: ClassVar[Mapping[ReleaseState, frozenset[ReleaseState]]] = {
         ReleaseState.BAKING: frozenset(
@@ -70,8 +70,8 @@ class Release(Record):
 def begin(
     flow_id: str, planned: PlannedRelease, done: DeployDone, traceparent: str, now: datetime
 ) -> Write[Release]:
-    """Staging runs the release: bake it, or promote it at once where no bake is asked for, or
-    where there is nothing to deploy.
+    """Staging runs the release: bake it, or promote it at once if it has no bake, or if there is
+    nothing to deploy.
     """
     baking = Release(
         flow_id=flow_id,
@@ -92,14 +92,14 @@ def begin(
 
 
 def bakes_alone(planned: PlannedRelease, done: DeployDone) -> bool:
-    """Whether the release supersedes the one that bakes in its staging environment."""
+    """Whether the release supersedes another one that bakes in its staging environment."""
     mode = planned.staging.mode if planned.staging else EnvironmentMode.PARALLEL
     bakes = planned.bake > 0 and not done.nothing_to_deploy
     return bakes and mode is EnvironmentMode.SUPERSEDE
 
 
 def end_bake(release: Release | None, now: datetime) -> Decision[Release]:
-    """The wait is over: promote, unless somebody stopped the release or its deadline moved."""
+    """The wait is over: promote the release, unless it was stopped or its deadline moved."""
     if release is None:
         return stale("there is no such release")
     if release.state is not ReleaseState.BAKING:
@@ -110,7 +110,7 @@ def end_bake(release: Release | None, now: datetime) -> Decision[Release]:
 
 
 def promote(release: Release | None, command: ReleaseCommand, now: datetime) -> Decision[Release]:
-    """Somebody promotes the release before its time."""
+    """Somebody promotes the release before its bake is over."""
     if release is None:
         return stale("nothing bakes in this flow yet")
     if release.state is not ReleaseState.BAKING:
@@ -119,7 +119,7 @@ def promote(release: Release | None, command: ReleaseCommand, now: datetime) -> 
 
 
 def abort(release: Release | None, command: ReleaseCommand) -> Decision[Release]:
-    """Somebody aborts the flow. Before it has a release, a mark is left that stops it later."""
+    """Somebody aborts the flow. A release that does not exist yet is marked, so that it stops."""
     aborted = FlowAborted(
         stage=_stage_of(release), reason=command.reason or "aborted", by=command.by
     )
@@ -141,7 +141,7 @@ def stop(flow_id: str, release: Release | None, stopped: FlowStopped) -> Decisio
 
 
 def supersede(release: Release | None, newer: str) -> Decision[Release]:
-    """A newer release took its place in staging, so that it no longer bakes there."""
+    """A newer release has taken the seat in staging: end this one."""
     if release is None or release.state is not ReleaseState.BAKING:
         return already_done("it does not bake")
     reason = f"flow {newer} reached staging while this release baked there"
@@ -152,7 +152,7 @@ def supersede(release: Release | None, newer: str) -> Decision[Release]:
 
 
 def never_baked(flow_id: str, newer: str) -> Write[Release]:
-    """Staging ran the release, but a newer one had taken its place before it could bake."""
+    """A newer release had taken the seat in staging before this one could bake: end this one."""
     reason = f"flow {newer} took its place in staging"
     return Write(
         Release(flow_id=flow_id, state=ReleaseState.STOPPED, reason=reason),
@@ -161,7 +161,7 @@ def never_baked(flow_id: str, newer: str) -> Write[Release]:
 
 
 def production_done(flow_id: str, release: Release | None, done: DeployDone) -> Decision[Release]:
-    """Production runs it. A release that goes there without staging is first heard of here."""
+    """Production runs the release. A release without staging has no record until now."""
     if release is None:
         return Write(Release(flow_id=flow_id, state=ReleaseState.RELEASED, flow=done.flow))
     if release.state is not ReleaseState.PROMOTING:
@@ -170,8 +170,8 @@ def production_done(flow_id: str, release: Release | None, done: DeployDone) -> 
 
 
 def overdue(release: Release | None, now: datetime) -> Decision[Release]:
-    """The sweeper found the release waiting for too long: a bake that nobody ended, or production
-    that never answered.
+    """The release has waited for too long: its bake was not ended, or production did not
+    answer.
     """
     if release is None or release.deadline is None or release.deadline > now:
         return already_done("not overdue")

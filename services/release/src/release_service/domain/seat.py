@@ -1,4 +1,4 @@
-"""The seat in staging: one release at a time bakes there, and a newer one takes the seat."""
+"""The seat in staging: one release at a time bakes there, and a newer one takes its seat."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -8,14 +8,14 @@ from penstock_shared.decisions import Decision, Record, Write, already_done, sta
 
 
 class SeatState(StrEnum):
-    """A seat is always taken: it is first written by the one who sits down."""
+    """A seat is always taken: its record is written by the first release that takes it."""
 
     TAKEN = "taken"
 
 
 class Seat(Record):
-    """Who bakes in one environment. `token` is the deployment's fencing token: the deployments of
-    an environment are numbered, so that a late message cannot pass for the newest.
+    """The flow that bakes in one environment. `token` is the fencing token of its deployment, so
+    that a late message of an older deployment is recognised.
     """
 
     transitions: ClassVar[Mapping[SeatState, frozenset[SeatState]]] = {
@@ -34,7 +34,7 @@ def seat_key(forge: str, repository: str, environment: str) -> str:
 
 
 def take(seat: Seat | None, flow_id: str, token: int) -> Decision[Seat]:
-    """Sit down, unless somebody who came later sits there."""
+    """Take the seat, unless a newer deployment has it."""
     if seat is None:
         return Write(Seat(flow_id=flow_id, token=token))
     if seat.flow_id == flow_id:

@@ -1,4 +1,4 @@
-"""What the state machine calls when a bake's wait is over."""
+"""The state machine calls this function when a bake's wait is over."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from release_service import bootstrap
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, str]:
-    """`{"flow_id": ...}` in; what became of it out, for the execution's history."""
+    """Takes `{"flow_id": ...}`; returns the outcome for the execution's history."""
     flow_id = str(event["flow_id"])
     with bootstrap.SERVICE.telemetry.message("bake-ended", flow_id) as span:
         outcome = bootstrap.end_bake()(flow_id)

@@ -1,4 +1,4 @@
-"""Every few minutes: releases that wait for too long."""
+"""Runs every few minutes, and ends releases that have waited for too long."""
 
 from release_service import bootstrap
 from release_service.bootstrap import SERVICE

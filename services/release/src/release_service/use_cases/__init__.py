@@ -1,1 +1,1 @@
-"""What the release service does, a file each."""
+"""The use cases of the release service, one in each file."""

@@ -25,9 +25,9 @@ class BeginBake:
     clock: Clock
 
     def __call__(self, event: Event[DeployDone], cause: Cause) -> Outcome[Release]:
-        """Begin it, once; whoever baked there before is superseded.
+        """Begin the release, once. The release that baked there before is superseded.
 
-        Raises RefusedMessageError for a deployment that does not say what it is part of.
+        Raises RefusedMessageError for a deployment that does not name its release.
         """
         flow_id, done = event.subject, event.data
         planned = _release_of(done)
@@ -52,7 +52,7 @@ class BeginBake:
         return self.seats.change(key, cause, lambda seat: take(seat, flow_id, done.token))
 
     def _wait(self, known: Release | None) -> None:
-        """Also on redelivery: the wait may be what was lost."""
+        """Start the wait, also on redelivery: the first delivery may have died before this call."""
         if known and known.state is ReleaseState.BAKING and known.deadline:
             self.bakes.ensure(known.flow_id, known.deadline)
 

@@ -11,13 +11,13 @@ from release_service.domain.release import Release
 
 @dataclass(frozen=True)
 class EndBake:
-    """Ends a bake by promoting what baked."""
+    """Ends a bake by promoting its release."""
 
     releases: Records[Release]
     clock: Clock
 
     def __call__(self, flow_id: str) -> Outcome[Release]:
-        """Promote it, once, unless it was stopped meanwhile."""
+        """Promote the release, once, unless it was stopped meanwhile."""
         known = self.releases.get(flow_id)
         if known is None:
             return Outcome(Result.STALE, None, "there is no such release")

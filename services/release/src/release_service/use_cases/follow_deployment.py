@@ -1,4 +1,4 @@
-"""An environment runs the release: which one it is decides what follows."""
+"""An environment runs the release. The role of the environment decides what follows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from release_service.use_cases.begin_bake import BeginBake
 
 @dataclass(frozen=True)
 class FinishRelease:
-    """Ends the release that production runs."""
+    """Finishes the release that production runs."""
 
     releases: Records[Release]
 
     def __call__(self, event: Event[DeployDone], cause: Cause) -> Outcome[Release]:
-        """Production is done: from here on nothing can be aborted."""
+        """Finish the release. It cannot be aborted any more."""
         return self.releases.change(
             event.subject,
             cause,
@@ -29,15 +29,15 @@ class FinishRelease:
 
 @dataclass(frozen=True)
 class FollowDeployment:
-    """Begins a bake, or finishes the release. `begin_bake` makes its use case, with clients that
-    nothing else needs, when the first bake begins.
+    """Begins a bake, or finishes the release. `begin_bake` makes its use case for the first bake,
+    because nothing else needs its clients.
     """
 
     begin_bake: Callable[[], BeginBake]
     finish_release: FinishRelease
 
     def __call__(self, event: Event[DeployDone], cause: Cause) -> Outcome[Release] | None:
-        """Do what is due after this deployment; nothing is after a preview."""
+        """Continue after this deployment. After a preview there is nothing to do."""
         if event.data.role is EnvironmentRole.STAGING:
             return self.begin_bake()(event, cause)
         if event.data.role is EnvironmentRole.PRODUCTION:

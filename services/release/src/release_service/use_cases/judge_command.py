@@ -1,4 +1,4 @@
-"""People say abort or promote: one message, one flow."""
+"""People publish abort or promote commands, one message for one flow."""
 
 from dataclasses import dataclass, replace
 
@@ -12,7 +12,7 @@ from release_service.domain.release import Release
 
 @dataclass(frozen=True)
 class JudgeCommand:
-    """Judges what people ask of a release."""
+    """Carries out or refuses commands about a release."""
 
     releases: Records[Release]
     clock: Clock

@@ -1,4 +1,4 @@
-"""Another service has stopped the flow: its release ends too."""
+"""Another service has stopped the flow: end its release."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from release_service.domain.release import Release
 
 @dataclass(frozen=True)
 class StopRelease:
-    """Takes the end of a flow into its release."""
+    """Ends the release of a flow that has ended."""
 
     releases: Records[Release]
 
     def __call__(self, event: Event[FlowStopped], cause: Cause) -> Outcome[Release]:
-        """Stop the release, or mark one that has not begun as never to begin."""
+        """Stop the release. One that does not exist yet is marked, so that it never starts."""
         return self.releases.change(
             event.subject, cause, lambda known: release.stop(event.subject, known, event.data)
         )

@@ -1,4 +1,4 @@
-"""Every few minutes: bakes whose wait was lost, and releases that production never answered."""
+"""Sweeps bakes whose wait was lost, and releases that production does not answer."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,18 +8,18 @@ from release_service.domain.ports import Bakes
 from release_service.domain.release import Release, ReleaseState
 
 LONGEST_BAKE = timedelta(days=31)
-"""Further ahead than any bake ends: penstock.yml allows 30 days."""
+"""Longer than any bake: penstock.yml allows 30 days."""
 
 
 @dataclass(frozen=True)
 class SweepReleases:
-    """Sweeps what is overdue, then makes sure that every bake still has its wait."""
+    """Ends what is overdue, then restarts the waits of bakes that have lost theirs."""
 
     sweep: Sweep[Release]
     bakes: Bakes
 
     def __call__(self) -> int:
-        """Returns how many releases were looked at."""
+        """Returns how many releases were checked."""
         looked_at = self.sweep()
         releases = self.sweep.records
         for key in releases.store.due(releases.clock() + LONGEST_BAKE):

@@ -14,13 +14,13 @@ LARGEST_REPORT = 20 * 1024 * 1024
 
 
 class ReportError(PenstockError):
-    """A gate's report that cannot be used; the text says why."""
+    """A gate's report cannot be used. The text is the reason."""
 
 
 def shortfall(report: bytes, wanted: Coverage) -> str:
-    """Why the report does not reach the wanted minimum; empty when it does.
+    """Why the report does not reach the minimum; empty if it does.
 
-    Raises ReportError when it is no coverage report.
+    Raises ReportError when it is not a coverage report.
     """
     rate = line_rate(report, wanted.report)
     if rate >= wanted.minimum:

@@ -20,10 +20,10 @@ from penstock_shared.jobs import gate_job, gate_job_id
 from penstock_shared.positions import Positions
 
 QUEUE_PATIENCE = timedelta(hours=1)
-"""How long jobs may wait for a free runner, on top of what they may run; it begins anew whenever
-one of them ends, since the others then wait their turn."""
+"""How long jobs may wait for a free runner, in addition to their timeouts. It restarts whenever one
+of them ends, because the others then wait for their turn."""
 MOST_NAMES = 10
-"""How many gates a reason names."""
+"""The most gates that a reason names."""
 
 
 class RunState(StrEnum):
@@ -36,14 +36,14 @@ class RunState(StrEnum):
 
 
 class TestRun(Record):
-    """The test run of one flow. One that was stopped before it was asked for has no flow.
+    """The test run of one flow. `flow` is None if it was stopped before its request came.
 
-    Gates are known by their positions in the plan that `flow` points at. `passed` holds those that
-    have passed, `reused` those of them that an earlier flow has, and `tries` the number of the try
-    that is under way, where that is not the first.
+    Gates are named by their positions in the plan that `flow` points at. `passed` holds those that
+    have passed, and `reused` those of them that passed in an earlier flow. `tries` holds the number
+    of the current try of each gate that is beyond its first.
     """
 
-    __test__: ClassVar = False  # not a test class, whatever pytest thinks of its name
+    __test__: ClassVar = False  # pytest would take it for a test class by its name
     transitions: ClassVar[Mapping[RunState, frozenset[RunState]]] = {
         RunState.RUNNING: frozenset({RunState.PASSED, RunState.FAILED, RunState.STOPPED}),
     }
@@ -58,7 +58,7 @@ class TestRun(Record):
     reason: str = ""
 
     def tried(self, position: int) -> int:
-        """The number of the try that is under way, or was the last."""
+        """The number of the current or last try."""
         return self.tries.get(position, 1)
 
     @property
@@ -72,7 +72,7 @@ class TestRun(Record):
 
 
 def begin(flow: FlowRef, plan: Plan, reused: Iterable[int], now: datetime) -> Write[TestRun]:
-    """Run the gates that no earlier flow has passed; pass at once when there are none."""
+    """Run the gates that did not pass in an earlier flow. Pass at once if there are none."""
     known = Positions.of(reused)
     run = TestRun(
         flow_id=plan.flow_id,
@@ -92,7 +92,7 @@ def begin(flow: FlowRef, plan: Plan, reused: Iterable[int], now: datetime) -> Wr
 def jobs_finished(
     run: TestRun, plan: Plan, results: Iterable[JobResult], now: datetime
 ) -> Decision[TestRun]:
-    """Jobs of gates ended: pass, fail with the first that failed, or try again those that may."""
+    """Jobs of gates ended: pass, fail with the first failure, or retry gates."""
     taken: TestRun | None = None
     says: list[EventData] = []
     refusal = stale("nothing has ended")
@@ -106,14 +106,14 @@ def jobs_finished(
     if taken is None:
         return refusal
     if taken.state is not RunState.RUNNING:
-        return Write(taken, says[-1:])  # why it failed; nothing is tried again any more
+        return Write(taken, says[-1:])  # only the failure: a failed run retries nothing
     if len(taken.passed) == taken.gates:
         return _pass(taken, says)
     return Write(taken.model_copy(update={"deadline": _deadline(plan, now)}), says)
 
 
 def stop(flow_id: str, run: TestRun | None, reason: str) -> Decision[TestRun]:
-    """The flow was stopped. A run that is not there yet is marked, so that it never starts."""
+    """The flow was stopped. A run that does not exist yet is marked, so that it never starts."""
     if run is None:
         return Write(TestRun(flow_id=flow_id, state=RunState.STOPPED, reason=reason))
     if run.state is not RunState.RUNNING:
@@ -124,7 +124,7 @@ def stop(flow_id: str, run: TestRun | None, reason: str) -> Decision[TestRun]:
 def overdue(
     run: TestRun | None, plan_at: Callable[[ObjectRef], Plan], now: datetime
 ) -> Decision[TestRun]:
-    """The sweeper found the run waiting for too long."""
+    """The run has waited for too long."""
     if run is None or run.flow is None or run.deadline is None or run.deadline > now:
         return already_done("not overdue")
     waited_for = _names(run, plan_at(run.flow.plan))

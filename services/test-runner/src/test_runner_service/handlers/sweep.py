@@ -1,4 +1,4 @@
-"""Every few minutes: test runs that wait for too long."""
+"""Runs every few minutes, and ends test runs that have waited for too long."""
 
 from test_runner_service import bootstrap
 from test_runner_service.bootstrap import SERVICE

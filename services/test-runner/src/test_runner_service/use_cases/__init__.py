@@ -1,1 +1,1 @@
-"""What the test-runner service does, a file each."""
+"""The use cases of the test-runner service, one in each file."""

@@ -22,7 +22,7 @@ from test_runner_service.use_cases.verdicts import remember_verdicts
 
 @dataclass(frozen=True)
 class RecordGateJob:
-    """Takes the results of jobs into their run."""
+    """Records the results of jobs in their run."""
 
     records: Records[TestRun]
     objects: ObjectStore
@@ -31,7 +31,7 @@ class RecordGateJob:
     clock: Clock
 
     def __call__(self, finished: Sequence[Event[JobFinished]], cause: Cause) -> Outcome[TestRun]:
-        """Take in the results of one run's jobs, each once, with one write."""
+        """Record the results of one run's jobs, each once, with one write."""
         results = [event.data.result for event in finished]
         judged: list[JobResult] = []
 
@@ -47,7 +47,7 @@ class RecordGateJob:
         return outcome
 
     def _judge(self, plan: Plan, result: JobResult) -> JobResult:
-        """The result as the gate sees it: a command may succeed and its coverage not suffice."""
+        """The result of the gate. A command can succeed while its coverage is too low."""
         gate = plan.gates[result.position] if result.position < len(plan.gates) else None
         if gate is None or gate.coverage is None or result.state is not JobState.SUCCEEDED:
             return result

@@ -1,4 +1,4 @@
-"""The plan is ready: run its gates, but for those that passed on the same inputs before."""
+"""The plan is ready: run its gates, except those that passed on the same inputs before."""
 
 from dataclasses import dataclass
 from functools import cache

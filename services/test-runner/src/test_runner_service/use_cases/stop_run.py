@@ -1,4 +1,4 @@
-"""The flow was stopped: its gates no longer matter."""
+"""The flow was stopped: end its test run."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ from test_runner_service.use_cases.verdicts import remember_verdicts
 
 @dataclass(frozen=True)
 class StopRun:
-    """Stops a run, or marks one that has not begun as never to begin."""
+    """Stops a run. A run that does not exist yet is marked, so that it never starts."""
 
     records: Records[TestRun]
     plans: Plans
     verdicts: Memo
 
     def __call__(self, event: Event[FlowStopped], cause: Cause) -> Outcome[TestRun]:
-        """Stop it, once."""
+        """Stop the run, once."""
         outcome = self.records.change(
             event.subject, cause, lambda known: run.stop(event.subject, known, event.data.reason)
         )

@@ -1,4 +1,4 @@
-"""What is remembered of gates."""
+"""Remembers the verdicts of gates."""
 
 from penstock_shared.contracts.plan import PlannedGate
 from penstock_shared.decisions import Outcome
@@ -8,13 +8,14 @@ from test_runner_service.domain.run import RunState, TestRun
 
 
 def verdict_key(gate: PlannedGate) -> str:
-    """Under which question the verdict of a gate is remembered."""
+    """The key in the memo of a gate's verdict."""
     return f"verdict:{gate.key}"
 
 
 def remember_verdicts(plans: Plans, verdicts: Memo, outcome: Outcome[TestRun]) -> None:
-    """Where a run has just ended, however it did: remember the gates that passed in it on their
-    first try. Together they are a call for 25.
+    """If a run has just ended, in any state, remember its gates that passed on their first try.
+
+    One call writes the verdicts of 25 gates.
     """
     run = outcome.record
     if not outcome.applied or run is None or run.flow is None or run.state is RunState.RUNNING:

@@ -1,4 +1,4 @@
-"""The forges that a webhook may come from: one module each, and a line here."""
+"""Registers the forges that webhooks come from: one module and one line here for each."""
 
 from build_service.adapters.forges.github import GitHub
 from build_service.domain.push import ForgeWebhook

@@ -1,4 +1,4 @@
-"""GitHub's push webhook: who may send it, and what it says.
+"""GitHub's push webhook: verifies and reads its deliveries.
 
 Formats: https://docs.github.com/en/webhooks/webhook-events-and-payloads#push and, for the
 signature, https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries.
@@ -22,11 +22,11 @@ DELIVERY_HEADER = github.DELIVERY_HEADER.lower()
 MESSAGE_CHARACTERS = 2000
 NAME_CHARACTERS = 200
 _REF = r"^refs(/[^/\x00-\x20\x7f~^:?*\[\\]+)+$"
-"""Near enough to https://git-scm.com/docs/git-check-ref-format; git itself accepted the name."""
+"""Close to https://git-scm.com/docs/git-check-ref-format. Git itself has accepted the name."""
 
 
 class GitHub:
-    """The webhook that a repository on GitHub sends, and the embedded stack's hook."""
+    """The webhook of repositories on GitHub, which the embedded stack's hook sends too."""
 
     event_header: ClassVar[str] = github.EVENT_HEADER.lower()
 
