@@ -1,4 +1,4 @@
-"""`penstock.yml`: every mistake is told with its line, its field and what was expected."""
+"""`penstock.yml`: every mistake is reported with its line, its field and what was expected."""
 
 import pytest
 
@@ -198,9 +198,9 @@ environments: {staging: {}, production: {}}
     ],
 )
 def test_a_mistake_says_what_was_expected_in_plain_words(rest: str, expected: str) -> None:
-    told = mistakes(f"{SMALL}{rest}\n")
+    found = mistakes(f"{SMALL}{rest}\n")
 
-    assert [line.split(": ", 1)[1] for line in told] == [expected]
+    assert [line.split(": ", 1)[1] for line in found] == [expected]
 
 
 @pytest.mark.parametrize(
@@ -237,9 +237,9 @@ def test_a_mistake_says_what_was_expected_in_plain_words(rest: str, expected: st
 )
 def test_a_component_s_mistake_names_its_field_alone(component: str, expected: str) -> None:
     # A component may have the name of a driver: it is no part of the field's name.
-    (told,) = mistakes(f"version: 1\ncomponents:\n  lambda: {component}\n")
+    (found,) = mistakes(f"version: 1\ncomponents:\n  lambda: {component}\n")
 
-    assert told.split(": ", 1)[1].removeprefix("components.lambda").lstrip(".: ") == expected
+    assert found.split(": ", 1)[1].removeprefix("components.lambda").lstrip(".: ") == expected
 
 
 @pytest.mark.parametrize(
@@ -252,15 +252,15 @@ def test_a_component_s_mistake_names_its_field_alone(component: str, expected: s
     ],
 )
 def test_a_function_that_lambda_would_refuse_is_refused(more: str, expected: str) -> None:
-    (told,) = mistakes(LAMBDA % more)
+    (found,) = mistakes(LAMBDA % more)
 
-    assert told.endswith(f": {expected}")
+    assert found.endswith(f": {expected}")
 
 
 def test_penstocks_own_functions_cannot_be_deployed_over() -> None:
-    (told,) = mistakes((LAMBDA % "").replace("shop", "Penstock-build"))
+    (found,) = mistakes((LAMBDA % "").replace("shop", "Penstock-build"))
 
-    assert told == (
+    assert found == (
         "penstock.yml:3: components.app.deploy.function: names that begin with penstock- are "
         "Penstock's own functions"
     )
@@ -350,10 +350,10 @@ def test_thousands_of_mistakes_are_told_in_part_and_at_once() -> None:
 
 
 def test_what_the_file_says_cannot_write_to_a_terminal() -> None:
-    (told,) = mistakes('version: 1\ncomponents: {app: {"\\e[2J": 1}}\n')
+    (found,) = mistakes('version: 1\ncomponents: {app: {"\\e[2J": 1}}\n')
 
-    assert "\x1b" not in told
-    assert "components.app.\\x1b[2J" in told
+    assert "\x1b" not in found
+    assert "components.app.\\x1b[2J" in found
 
 
 def test_broken_yaml_names_the_line() -> None:

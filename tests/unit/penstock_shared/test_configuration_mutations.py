@@ -83,7 +83,7 @@ def mutated(chance: random.Random) -> bytes:
     return bytes(text)
 
 
-def told_of(text: bytes) -> str:
+def mistakes_in(text: bytes) -> str:
     """What reading says; nothing where there is nothing to say."""
     try:
         read_configuration(text)
@@ -93,7 +93,7 @@ def told_of(text: bytes) -> str:
 
 
 def test_the_file_before_the_accidents_is_good() -> None:
-    assert told_of(GOOD) == ""
+    assert mistakes_in(GOOD) == ""
 
 
 def test_any_bytes_are_a_configuration_or_a_mistake_in_words() -> None:
@@ -102,9 +102,9 @@ def test_any_bytes_are_a_configuration_or_a_mistake_in_words() -> None:
     for number in range(COUNT):
         text = mutated(chance)
         began = time.perf_counter()
-        told = told_of(text)
+        found = mistakes_in(text)
         assert time.perf_counter() - began < 1, (number, text)
-        assert told.replace("\n", "").isprintable(), (number, text)
-        assert len(told) < 10_000, (number, text)
-        refused += bool(told)
+        assert found.replace("\n", "").isprintable(), (number, text)
+        assert len(found) < 10_000, (number, text)
+        refused += bool(found)
     assert COUNT // 2 < refused < COUNT

@@ -1,4 +1,4 @@
-"""What an environment runs, told in one message however many components it has."""
+"""What an environment runs, in one message however many components it has."""
 
 import json
 
@@ -45,17 +45,17 @@ def test_a_thousand_components_fit_into_a_message_whatever_is_said_of_each() -> 
 
 
 def test_reasons_are_cut_and_the_rarest_share_one() -> None:
-    told = [component(number, f"{number}: " + "x" * 5000) for number in range(MOST_REASONS + 2)]
-    reasons = [group.reason for group in outcomes_of(told)]
+    given = [component(number, f"{number}: " + "x" * 5000) for number in range(MOST_REASONS + 2)]
+    reasons = [group.reason for group in outcomes_of(given)]
     assert len(reasons) == MOST_REASONS + 1
     assert {len(reason) for reason in reasons[:-1]} == {LONGEST_REASON}
     assert reasons[-1] == OTHER_REASON
 
 
-def test_every_component_comes_back_as_it_was_told() -> None:
-    told = {component(1), component(2, "for the first time")}
-    read = decode(message(*told)).data
-    assert set(read.components) == told  # type: ignore[attr-defined]  # a DeployDone
+def test_every_component_comes_back_as_it_was_given() -> None:
+    given = {component(1), component(2, "for the first time")}
+    read = decode(message(*given)).data
+    assert set(read.components) == given  # type: ignore[attr-defined]  # a DeployDone
 
 
 def v1(components: object) -> str:

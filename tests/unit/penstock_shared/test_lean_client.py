@@ -27,7 +27,7 @@ OK: Answer = (200, {"Item": {"id": {"S": "1"}}})
 
 @dataclass
 class Cloud:
-    """Answers as it is told to, and remembers what it was asked by whom."""
+    """Answers as it is configured, and remembers what it was asked by whom."""
 
     address: str = ""
     answers: list[Answer] = field(default_factory=list)
@@ -211,7 +211,7 @@ def test_objects_of_aws_have_their_bucket_in_the_host_s_name() -> None:
 
 @pytest.mark.parametrize("operation", ["put_object", "get_object"])
 def test_a_presigned_address_is_boto3_s(operation: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = an_origin(AWS_SESSION_TOKEN="a token/", AWS_ENDPOINT_URL="http://localhost:1")
+    origin = an_origin(AWS_SESSION_TOKEN="a token/", AWS_ENDPOINT_URL="http://localhost:1")
     usual = boto3.client(
         "s3",
         "us-east-1",
@@ -226,7 +226,7 @@ def test_a_presigned_address_is_boto3_s(operation: str, monkeypatch: pytest.Monk
     (moment,) = parse_qs(theirs.query)["X-Amz-Date"]
     monkeypatch.setattr(signature, "_now", lambda: moment)
 
-    lean = LeanClient("s3", told, pytest.fail, Wire)
+    lean = LeanClient("s3", origin, pytest.fail, Wire)
     ours = urlsplit(lean.generate_presigned_url(operation, Params=place, ExpiresIn=60))
 
     assert ours[:3] == theirs[:3]
