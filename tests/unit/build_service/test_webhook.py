@@ -10,18 +10,23 @@ import pytest
 
 from build_service import bootstrap
 from build_service.adapters.forges import FORGES
+from build_service.domain import build
 from build_service.domain.build import Build, BuildState
 from build_service.domain.errors import WebhookError
 from build_service.domain.push import Ignored
+from build_service.domain.repository import Repository, plan_flow, repository_key
 from build_service.handlers import webhook
 from build_service.use_cases.receive_push import ReceivedPush, ReceivePush
 from build_service.use_cases.stop_build import StopBuild
+from penstock_shared.contracts.change import Forge
 from penstock_shared.contracts.events import BuildRequested, FlowAborted
+from penstock_shared.decisions import Decision, already_done
 from penstock_shared.github import commit_object, delivery_headers, push_event, signature_of
+from penstock_shared.identifiers import retry_id_for
 from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.testing.fakes import FakeClock, RecordingPublisher, fake_records
-from tests.support.builders import BEFORE, SHA, a_cause, an_event
+from tests.support.builders import BEFORE, SHA, a_cause, a_change, an_event
 
 SECRET = "it's a secret"  # of this test
 
@@ -43,8 +48,13 @@ def records() -> Records[Build]:
 
 
 @pytest.fixture
-def receive(records: Records[Build]) -> ReceivePush:
-    return ReceivePush(records, FORGES, FakeClock())
+def repositories() -> Records[Repository]:
+    return fake_records()
+
+
+@pytest.fixture
+def receive(records: Records[Build], repositories: Records[Repository]) -> ReceivePush:
+    return ReceivePush(records, repositories, FORGES, FakeClock())
 
 
 def send(receive: ReceivePush, push: Any, **headers: str) -> ReceivedPush | Ignored:
@@ -57,9 +67,9 @@ def test_a_push_starts_a_flow(receive: ReceivePush, records: Records[Build]) -> 
 
     assert isinstance(received, ReceivedPush)
     assert received.started
-    build = records.get(received.flow_id)
-    assert build
-    assert build.state is BuildState.REQUESTED
+    known = records.get(received.flow_id)
+    assert known
+    assert known.state is BuildState.REQUESTED
     assert isinstance(records.publisher, RecordingPublisher)
     requested = records.publisher.only(BuildRequested)[0]
     assert requested.change.sha == SHA
@@ -84,6 +94,63 @@ def test_two_webhooks_of_one_push_are_one_flow(receive: ReceivePush) -> None:
 
     assert isinstance(first, ReceivedPush)
     assert second == ReceivedPush(first.flow_id, started=False)
+
+
+def planned(
+    records: Records[Build], repositories: Records[Repository], flow_id: str, head: str
+) -> None:
+    """The flow has ended, and the branch's newest planned head is this commit."""
+    records.change(flow_id, a_cause(flow_id), failed)
+    change, key = a_change(sha=head), repository_key(Forge.GITHUB, "acme/shop")
+    repositories.change(key, a_cause(), lambda known: plan_flow(known, head[:20], change, head))
+
+
+def failed(known: Build | None) -> Decision[Build]:
+    assert known
+    if known.state is BuildState.FAILED:
+        return already_done("it has ended")
+    return build.fail(known, "a gate")
+
+
+def again(receive: ReceivePush, delivery: str) -> ReceivedPush:
+    received = send(receive, a_push(), **{"x-github-delivery": delivery})
+    assert isinstance(received, ReceivedPush)
+    return received
+
+
+def test_a_branch_that_was_put_back_and_moves_forward_again_flows_again(
+    receive: ReceivePush, records: Records[Build], repositories: Records[Repository]
+) -> None:
+    first = again(receive, "d-1")
+    planned(records, repositories, first.flow_id, SHA)
+    planned(records, repositories, first.flow_id, BEFORE)
+
+    second = again(receive, "d-2")
+    twice = again(receive, "d-3")
+
+    assert second == ReceivedPush(retry_id_for(first.flow_id, 2), started=True)
+    assert twice == ReceivedPush(second.flow_id, started=False)
+    planned(records, repositories, second.flow_id, BEFORE)
+    assert again(receive, "d-2") == ReceivedPush(second.flow_id, started=False)
+    assert again(receive, "d-4") == ReceivedPush(retry_id_for(second.flow_id, 3), started=True)
+
+
+def test_a_delivery_that_is_repeated_moves_nothing_though_the_branch_was_put_back(
+    receive: ReceivePush, records: Records[Build], repositories: Records[Repository]
+) -> None:
+    first = again(receive, "d-1")
+    planned(records, repositories, first.flow_id, BEFORE)
+
+    assert again(receive, "d-1") == ReceivedPush(first.flow_id, started=False)
+
+
+def test_a_second_webhook_of_a_branch_that_stayed_is_the_same_flow(
+    receive: ReceivePush, records: Records[Build], repositories: Records[Repository]
+) -> None:
+    first = again(receive, "d-1")
+    planned(records, repositories, first.flow_id, SHA)
+
+    assert again(receive, "d-2") == ReceivedPush(first.flow_id, started=False)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +231,7 @@ def test_json_that_is_no_push_is_422_and_names_the_field(
 def test_a_flow_that_was_aborted_before_its_push_is_seen_and_stays_stopped(
     receive: ReceivePush, records: Records[Build]
 ) -> None:
-    expected = send(ReceivePush(fake_records(), FORGES, FakeClock()), a_push())
+    expected = send(ReceivePush(fake_records(), fake_records(), FORGES, FakeClock()), a_push())
     assert isinstance(expected, ReceivedPush)
     flow_id = expected.flow_id
     stopped = an_event(FlowAborted(reason="not today", by="grace"), flow_id)

@@ -306,6 +306,24 @@ def test_pushes_that_may_be_forgotten_are_told_again_in_their_order(
     ]
 
 
+def test_a_push_that_was_taken_back_is_not_told_again(
+    home: Home, clone: Path, listener: Listener
+) -> None:
+    first = git("-C", str(clone), "rev-parse", "HEAD").strip()
+    push(clone, "main")
+    second = commit(clone, "Second")
+    push(clone, "main")
+    push(clone, "--force", f"{first}:refs/heads/main")
+    listener.bodies.clear()
+
+    redeliver_pushes_since(home, time.time() - 60, Report())
+
+    assert [change_in(body) for body in listener.bodies] == [
+        ("refs/heads/main", NO_COMMIT, first),
+        ("refs/heads/main", second, first),
+    ]
+
+
 def change_in(body: bytes) -> tuple[str, str, str]:
     """The ref and the two commits in a webhook."""
     event = json.loads(body)

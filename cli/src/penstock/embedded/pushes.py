@@ -66,11 +66,15 @@ def pushes_since(home: Home, moment: float) -> list[Push]:
 def _pushes_in(log: Path, name: str, folder: Path) -> Iterator[Push]:
     ref = f"refs/heads/{log.relative_to(folder / _HEADS).as_posix()}"
     lines = log.read_bytes().splitlines()
+    head = _parts(lines[-1])[1] if lines else ""
     for number, line in enumerate(lines, start=1):
         before, after, moment = _parts(line)
         # GIT_COMMITTER_DATE changes the date in the line, but not that of the file.
         is_last = number == len(lines)
         written_at = int(log.stat().st_mtime) if is_last else moment
+        # A branch that was put back would be moved again by what moved it before.
+        if before == head:
+            continue
         yield Push(written_at, folder, name, ref, before, after)
 
 

@@ -47,7 +47,7 @@ def webhook_secret() -> str:
 @cache
 def receive_push() -> ReceivePush:
     """The use case behind the webhook."""
-    return ReceivePush(records(), FORGES, utc_now)
+    return ReceivePush(records(), repositories(), FORGES, utc_now)
 
 
 @cache

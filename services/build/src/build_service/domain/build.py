@@ -133,6 +133,17 @@ def why_not_again(build: Build | None, flow_id: str, attempt: int) -> str:
     return ""
 
 
+def is_another_push(newest: Build, change: Change) -> bool:
+    """Whether a push that makes the same change as this flow is another than the flow's own.
+
+    A delivery that is repeated keeps its id. One under another id, by a second webhook, comes
+    before the flow has its plan.
+    """
+    if newest.change is None or newest.state is BuildState.REQUESTED:
+        return False
+    return newest.change.delivery_id != change.delivery_id
+
+
 def begin(build: Build, plan: Plan, stored: ObjectRef, now: datetime) -> Write[Build]:
     """The plan is made, and `stored`: request its build jobs, or complete at once if there are
     none.

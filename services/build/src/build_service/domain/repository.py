@@ -100,3 +100,9 @@ def order_of(repository: Repository | None, flow_id: str, change: Change) -> dat
     """The moment that orders a flow among those of its branch."""
     head = repository.heads.get(change.ref) if repository else None
     return head.newest if head and head.flow_id == flow_id else change.pushed_at
+
+
+def was_put_back(repository: Repository | None, change: Change) -> bool:
+    """Whether the branch's newest planned head is the commit that the push begins at."""
+    head = repository.heads.get(change.ref) if repository else None
+    return head is not None and head.sha == change.before

@@ -7,10 +7,11 @@ from build_service.domain import build
 from build_service.domain.build import Build
 from build_service.domain.errors import WebhookError
 from build_service.domain.push import ForgeWebhook, Ignored
+from build_service.domain.repository import Repository, repository_key, was_put_back
 from penstock_shared.clock import Clock
 from penstock_shared.contracts.change import Change
-from penstock_shared.decisions import Cause
-from penstock_shared.identifiers import flow_id_for
+from penstock_shared.decisions import Cause, Outcome
+from penstock_shared.identifiers import flow_id_for, retry_id_for
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.tracing import new_traceparent
 
@@ -32,6 +33,7 @@ class ReceivePush:
     """Verifies a delivery and starts its flow."""
 
     records: Records[Build]
+    repositories: Records[Repository]
     forges: Sequence[ForgeWebhook]
     clock: Clock
 
@@ -58,13 +60,37 @@ class ReceivePush:
         flow_id = flow_id_for(
             change.forge, change.repository, change.ref, change.before, change.sha
         )
+        outcome = self._ask_for(flow_id, change)
+        known = outcome.record
+        stopped = known.stopped_early if known else ""
+        if known and not outcome.applied and not stopped:
+            return self._start_again(known, change)
+        return ReceivedPush(flow_id, outcome.applied and not stopped, stopped)
+
+    def _start_again(self, known: Build, change: Change) -> ReceivedPush:
+        """The branch moved like this before: a push of its own, if it was put back in between."""
+        key = repository_key(change.forge, change.repository)
+        if not was_put_back(self.repositories.get(key), change):
+            return ReceivedPush(known.flow_id, started=False)
+        newest = newest_attempt(self.records, known)
+        if not build.is_another_push(newest, change):
+            return ReceivedPush(newest.flow_id, started=False)
+        attempt = newest.attempt + 1
+        flow_id = retry_id_for(newest.flow_id, attempt)
+        return ReceivedPush(flow_id, self._ask_for(flow_id, change, attempt).applied)
+
+    def _ask_for(self, flow_id: str, change: Change, attempt: int = 1) -> Outcome[Build]:
         now = self.clock()
-        cause = Cause(flow_id, new_traceparent(flow_id, now))
-        outcome = self.records.change(
+        return self.records.change(
             flow_id,
-            cause,
-            lambda known: build.receive(flow_id, known, change, now),
+            Cause(flow_id, new_traceparent(flow_id, now)),
+            lambda known: build.receive(flow_id, known, change, now, attempt),
             expect_new=True,
         )
-        stopped = outcome.record.stopped_early if outcome.record else ""
-        return ReceivedPush(flow_id, outcome.applied and not stopped, stopped)
+
+
+def newest_attempt(records: Records[Build], known: Build) -> Build:
+    """The attempt of this flow that was started last."""
+    while following := records.get(retry_id_for(known.flow_id, known.attempt + 1)):
+        known = following
+    return known
