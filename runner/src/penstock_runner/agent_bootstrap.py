@@ -18,6 +18,7 @@ from penstock_runner.adapters.job_log import ShippedLog
 from penstock_runner.adapters.linux import refuse_inspection
 from penstock_runner.adapters.log_stream import CloudWatchStream
 from penstock_runner.adapters.queue import LONGEST_POLL, SqsJobQueue
+from penstock_runner.adapters.rooms import FreshRooms, Rooms
 from penstock_runner.adapters.shell import PosixShell
 from penstock_runner.adapters.transfer import Transfer
 from penstock_runner.adapters.workshop import FolderWorkshop, own_folder
@@ -27,8 +28,11 @@ from penstock_runner.domain.environment import Host
 from penstock_runner.domain.interruption import Shutdown
 from penstock_runner.domain.job_run import JobRun
 from penstock_runner.domain.ports import OpenLog
+from penstock_runner.sandbox.bubblewrap import Bubblewrap
+from penstock_runner.sandbox.cell import Sandbox
 from penstock_runner.sandbox.network import job_variables
 from penstock_runner.sandbox.probe import Found
+from penstock_runner.sandbox.warm import WarmRooms
 from penstock_runner.sandbox_bootstrap import sandbox_of
 from penstock_runner.settings import RunnerSettings, passed_on, runner_settings
 from penstock_runner.use_cases.handle_request import HandleRequest
@@ -82,21 +86,49 @@ def running_agent() -> Iterator[Agent]:
     settings = runner_settings()
     refuse_inspection()
     clients = Clients.of(settings)
-    with own_folder(settings.penstock_runner_workdir) as folder:
-        yield _agent(settings, clients, folder)
-
-
-def _agent(settings: RunnerSettings, clients: Clients, folder: Path) -> Agent:
-    shutdown = Shutdown()
-    queue = _queue(settings, clients)
     guard = ProcessGuard.on_duty()
     found = sandbox_of(settings, guard)
     SERVICE.telemetry.logger.info("sandbox", made_by=found.name, missing=found.missing)
+    with (
+        own_folder(settings.penstock_runner_workdir) as folder,
+        _places(settings, found, guard, folder) as places,
+    ):
+        yield _agent(settings, clients, folder, Placed(guard, found, *places))
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where jobs run: their rooms, and the sandboxes that know these."""
+
+    guard: ProcessGuard
+    found: Found
+    rooms: Rooms
+    sandbox: Sandbox
+
+
+@contextmanager
+def _places(
+    settings: RunnerSettings, found: Found, guard: ProcessGuard, folder: Path
+) -> Iterator[tuple[Rooms, Sandbox]]:
+    if not isinstance(found.sandbox, Bubblewrap):
+        yield FreshRooms(folder), found.sandbox
+        return
+    warm = WarmRooms(folder, found.sandbox, guard, settings.penstock_runner_slots)
+    warm.open()
+    try:
+        yield warm, warm
+    finally:
+        warm.close()
+
+
+def _agent(settings: RunnerSettings, clients: Clients, folder: Path, placed: Placed) -> Agent:
+    shutdown = Shutdown()
+    queue = _queue(settings, clients)
     run_job = RunJob(
-        workshop=_workshop(settings, clients, folder),
-        shell=PosixShell(guard, found.sandbox),
+        workshop=_workshop(settings, clients, folder, placed.rooms),
+        shell=PosixShell(placed.guard, placed.sandbox),
         open_log=_log_opener(settings, clients),
-        host=_host(settings, found),
+        host=_host(settings, placed.found),
         clock=utc_now,
     )
     handle = _handler(settings, clients, queue, run_job, shutdown)
@@ -140,7 +172,9 @@ def _handler(
     )
 
 
-def _workshop(settings: RunnerSettings, clients: Clients, folder: Path) -> FolderWorkshop:
+def _workshop(
+    settings: RunnerSettings, clients: Clients, folder: Path, rooms: Rooms
+) -> FolderWorkshop:
     slots = settings.penstock_runner_slots
     transfer = Transfer(Connections(_TRANSFER, slots, ca_bundle=settings.aws_ca_bundle))
     bucket = Bucket(ObjectStore(clients.s3, settings.artifact_bucket), transfer)
@@ -148,7 +182,7 @@ def _workshop(settings: RunnerSettings, clients: Clients, folder: Path) -> Folde
     cache = DownloadCache(shared, folder, settings.penstock_runner_cache_bytes, bucket)
     interpreter = Interpreter.on(settings.penstock_runner_path)
     limit = settings.penstock_runner_output_bytes
-    return FolderWorkshop(folder, cache, bucket, limit, interpreter)
+    return FolderWorkshop(rooms, cache, bucket, limit, interpreter)
 
 
 def _log_opener(settings: RunnerSettings, clients: Clients) -> OpenLog:

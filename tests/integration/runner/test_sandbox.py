@@ -12,11 +12,13 @@ from uuid import uuid4
 
 import pytest
 
+from penstock_runner.sandbox.limits import descendants
 from penstock_runner.sandbox.probe import failure_of
 from penstock_runner.sandbox.unshare import Unshare
 from penstock_shared.contracts.jobs import JobResult, JobState
 from tests.integration.runner.conftest import StartRunner
 from tests.integration.runner.runner_stage import Runner, RunnerStage, eventually
+from tests.unit.penstock_runner.test_shell import is_gone
 
 pytestmark = pytest.mark.integration
 
@@ -102,6 +104,28 @@ def test_a_daemon_ends_with_its_job(sandboxed: Sandboxed) -> None:
 
     assert result.state is JobState.SUCCEEDED
     eventually(lambda: not is_mentioned(marker), "the daemon is gone")
+
+
+@pytest.mark.parametrize("prefix", USERS)
+def test_sandboxes_that_wait_for_jobs_end_with_their_runner(
+    stage: RunnerStage, start_runner: StartRunner, prefix: tuple[str, ...]
+) -> None:
+    runner = start_runner(stage, prefix=prefix, PENSTOCK_RUNNER_SLOTS="2", **LIMITS)
+    job = stage.job("true")
+    stage.request(job)
+    stage.result(job)
+    waiting = eventually(lambda: waiting_below(runner.process.pid, 2), "two sandboxes wait")
+
+    runner.kill()
+
+    assert all(is_gone(pid) for pid in waiting)
+
+
+def waiting_below(runner: int, count: int) -> list[int] | None:
+    """The shells that so many sandboxes of this runner hold ready, if all are there."""
+    names = {pid: Path(f"/proc/{pid}/comm") for pid in descendants(runner)}
+    shells = [pid for pid, name in names.items() if name.exists() and name.read_text() == "sh\n"]
+    return shells if len(shells) == count else None
 
 
 def test_who_forks_without_end_is_ended(sandboxed: Sandboxed) -> None:

@@ -21,6 +21,7 @@ from penstock_runner.adapters.bucket import MARGIN, Bucket
 from penstock_runner.adapters.download_cache import DownloadCache
 from penstock_runner.adapters.http import Connections
 from penstock_runner.adapters.paths import inside, remove_tree
+from penstock_runner.adapters.rooms import FreshRooms
 from penstock_runner.adapters.transfer import Transfer
 from penstock_runner.adapters.workshop import FolderWorkshop, own_folder
 from penstock_runner.domain.interruption import StopCause, StopSignal
@@ -124,9 +125,16 @@ def cache(tmp_path: Path, bucket: Bucket) -> DownloadCache:
 
 
 @pytest.fixture
-def workshop(tmp_path: Path, cache: DownloadCache, bucket: Bucket) -> FolderWorkshop:
-    (tmp_path / "jobs").mkdir()
-    return FolderWorkshop(tmp_path / "jobs", cache, bucket, output_limit=1000)
+def jobs(tmp_path: Path) -> Path:
+    """Where jobs have their folders."""
+    folder = tmp_path / "jobs"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def workshop(jobs: Path, cache: DownloadCache, bucket: Bucket) -> FolderWorkshop:
+    return FolderWorkshop(FreshRooms(jobs), cache, bucket, output_limit=1000)
 
 
 def a_file(name: str, content: bytes = b"content", mode: int = 0o644) -> Member:
@@ -415,7 +423,9 @@ def test_a_stopped_job_waits_for_no_server(cache: DownloadCache, store: Store) -
         pass
 
 
-def test_a_job_gets_fresh_folders_that_vanish(workshop: FolderWorkshop, store: Store) -> None:
+def test_a_job_gets_fresh_folders_that_vanish(
+    workshop: FolderWorkshop, store: Store, jobs: Path
+) -> None:
     source = store.source(a_tar(a_file("services/orders/handler.py")))
     job = a_job(source=source, workdir="services/orders")
 
@@ -425,7 +435,7 @@ def test_a_job_gets_fresh_folders_that_vanish(workshop: FolderWorkshop, store: S
         assert list(site.home.iterdir()) == list(site.temporary.iterdir()) == []
         (site.home / "a file").touch()
 
-    assert list(workshop.folder.iterdir()) == []
+    assert list(jobs.iterdir()) == []
 
 
 def test_inputs_are_stored_or_unpacked(workshop: FolderWorkshop, store: Store) -> None:
@@ -463,6 +473,7 @@ def test_a_job_that_cannot_be_furnished_says_why_and_leaves_nothing(
     reason: str,
     workshop: FolderWorkshop,
     store: Store,
+    jobs: Path,
 ) -> None:
     source = store.source(a_tar(a_file("README")))
     values: dict[str, Any] = {"source": source, **given(store)}
@@ -472,7 +483,7 @@ def test_a_job_that_cannot_be_furnished_says_why_and_leaves_nothing(
         pass
 
     assert str(raised.value).startswith(reason)
-    assert list(workshop.folder.iterdir()) == []
+    assert list(jobs.iterdir()) == []
 
 
 def test_a_source_that_is_no_archive_fails_the_job(workshop: FolderWorkshop, store: Store) -> None:

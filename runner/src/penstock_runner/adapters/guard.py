@@ -125,6 +125,7 @@ class ProcessGuard:
         with self._lock:
             led = start()
             self._leaders.add(led.process.pid)
+            self.helpers.discard(led.process.pid)
         try:
             with self._watching(led.process.pid, stop):
                 yield led
@@ -133,6 +134,18 @@ class ProcessGuard:
                 self._leaders.remove(led.process.pid)
                 if self.watchman:
                     self._end_orphans(mark.encode())
+
+    def hire(self, start: Callable[[], L]) -> L:
+        """Start a helper: a child that is no job's until it is guarded, and ends by itself."""
+        with self._lock:
+            led = start()
+            self.helpers.add(led.process.pid)
+        return led
+
+    def dismiss(self, led: HasLeader) -> None:
+        """Forget a helper that has ended."""
+        with self._lock:
+            self.helpers.discard(led.process.pid)
 
     @contextmanager
     def _watching(self, group: int, stop: StopSignal) -> Iterator[None]:

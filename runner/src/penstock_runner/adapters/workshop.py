@@ -20,6 +20,7 @@ from penstock_runner.adapters.download_cache import DownloadCache
 from penstock_runner.adapters.interpreter import Interpreter
 from penstock_runner.adapters.outputs import keep_outputs
 from penstock_runner.adapters.paths import inside, remove_tree
+from penstock_runner.adapters.rooms import Room, Rooms
 from penstock_runner.domain.interruption import StopSignal
 from penstock_runner.domain.ports import Kept, Site
 from penstock_runner.errors import JobError
@@ -32,9 +33,9 @@ _LAYER = ".python"
 
 @dataclass(frozen=True)
 class FolderWorkshop:
-    """Makes a folder per job in `folder`, and removes it afterwards. `output_limit` in bytes."""
+    """Furnishes a room for each job. `output_limit` in bytes."""
 
-    folder: Path
+    rooms: Rooms
     cache: DownloadCache
     bucket: Bucket
     output_limit: int
@@ -42,24 +43,19 @@ class FolderWorkshop:
 
     @contextmanager
     def site(self, job: Job, stop: StopSignal) -> Iterator[Site]:
-        """New folders with the job's source and inputs. Raises JobError."""
-        self.folder.mkdir(
-            parents=True, exist_ok=True
-        )  # a cleaner of temporary files may have removed it
-        root = Path(tempfile.mkdtemp(dir=self.folder, prefix=f"{job.name}-"))
+        """Fresh folders with the job's source and inputs in place. Raises JobError."""
+        room = self.rooms.take()
         try:
-            yield self._furnished(root, job, stop)
+            yield self._furnished(room, job, stop)
         finally:
-            remove_tree(root)
+            self.rooms.give_back(room)
 
     def keep(self, job: Job, site: Site, stop: StopSignal) -> Kept:
         """Upload the job's outputs that exist."""
         return keep_outputs(job, site, self.bucket, self.output_limit, stop)
 
-    def _furnished(self, root: Path, job: Job, stop: StopSignal) -> Site:
-        source, home, temporary = root / "source", root / "home", root / "tmp"
-        for folder in (source, home, temporary):
-            folder.mkdir()
+    def _furnished(self, room: Room, job: Job, stop: StopSignal) -> Site:
+        source, home, temporary = room.folders
         self._unpack(_download_of(job.source), job, source, stop, "source")
         for download in job.inputs:
             self._bring(download, job, source, stop)

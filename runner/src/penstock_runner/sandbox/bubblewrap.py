@@ -8,8 +8,8 @@ on its PATH, read-only, and its own folders, and no others.
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +32,36 @@ _SHARED_MEMORY = 256 << 20
 _TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108  # each job has its own
 _BEGIN_PATIENCE = 10.0
 
+Inode = tuple[int, int]
+"""Device and number."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A sandbox whose shell waits for a script. `binds` are the folders that it was made with, by
+    path and the identity of their files.
+    """
+
+    cell: Namespace
+    identity: Identity
+    binds: Mapping[Path, Inode]
+
+    @property
+    def process(self) -> Process:
+        """The process that ends with the sandbox."""
+        return self.cell.process
+
+    def is_sound(self) -> bool:
+        """Whether it lives, and what it sees is what lies at these paths by now."""
+        return self.process.poll() is None and _inodes(list(self.binds)) == self.binds
+
+    def end(self) -> None:
+        """End it unused."""
+        self.cell.kill()
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream:
+                stream.close()
+
 
 @dataclass(frozen=True)
 class Bubblewrap:
@@ -49,25 +79,41 @@ class Bubblewrap:
         """A sandbox in which the command waits to begin. Raises JobError."""
         if not command.folder.is_dir():
             raise JobError(f"the command could not be started: there is no {command.folder}")
-        script = script_of(command, self.limits)
+        script_of(command, self.limits)  # refuses what no sandbox needs to be made for
+        temporary = command.site.temporary if command.site else None
+        return self.assign(self.prepare(command.writable, temporary), command)
+
+    def assign(self, waiting: Waiting, command: Command) -> Cell:
+        """Give a waiting sandbox its command, which still waits to begin. Raises JobError."""
+        cell = waiting.cell
+        cell.script = script_of(command, self.limits)
+        cell.deploys = command.deploys
+        cell.meter = Meter(cell.init, self.limits, command.writable)
+        waiting.identity.own(command.writable)
+        return cell
+
+    def prepare(self, writable: Sequence[Path], temporary: Path | None) -> Waiting:
+        """A sandbox around these folders that waits for its command, with all doors that a
+        command may have. `temporary` is its /tmp. Raises JobError.
+        """
         identity = Identity.new()
-        identity.own(command.writable)
+        binds = _inodes([*self.folders, *writable])
         status, writing = os.pipe()
         try:
-            process = self._started(command, identity, writing)
+            process = self._started(self._arguments(writable, temporary), identity, writing)
         except OSError as error:
             os.close(status)
             raise JobError(f"the sandbox could not be started: {error}") from error
         finally:
             os.close(writing)
-        return self._cell(process, status, command, script)
+        return Waiting(self._cell(process, status, writable), identity, binds)
 
-    def _started(self, command: Command, identity: Identity, status: int) -> Process:
+    def _started(self, arguments: Sequence[str], identity: Identity, status: int) -> Process:
         with _in_memory(identity.account) as account:
             binds = ["--ro-bind-data", str(account), "/etc/passwd"] if identity.account else []
-            arguments = [*self._arguments(command, identity), *binds]
-            arguments += ["--json-status-fd", str(status)]
-            with _in_memory(_joined(arguments)) as listed:
+            all_of_them = [*_PRIVATE, *identity.arguments, *arguments, *binds]
+            all_of_them += ["--json-status-fd", str(status)]
+            with _in_memory(_joined(all_of_them)) as listed:
                 return subprocess.Popen(
                     [str(self.bwrap), "--args", str(listed), "--", *identity.entry, "/bin/sh"],
                     env={},
@@ -80,33 +126,38 @@ class Bubblewrap:
                     start_new_session=True,
                 )
 
-    def _arguments(self, command: Command, identity: Identity) -> list[str]:
-        site = command.site
+    def _arguments(self, writable: Sequence[Path], own_tmp: Path | None) -> list[str]:
         shared = ["--perms", "1777", "--size", str(_SHARED_MEMORY), "--tmpfs", "/dev/shm"]  # noqa: S108
-        temporary = ["--bind", str(site.temporary)] if site else ["--tmpfs"]
+        temporary = ["--bind", str(own_tmp)] if own_tmp else ["--tmpfs"]
         return [
-            *_PRIVATE,
-            *identity.arguments,
             *system_binds(),
             *shared,
             *("--remount-ro", "/dev"),
             *parents_of(_TEMPORARY),
             *(part for name in _TEMPORARY for part in (*temporary, str(name))),
-            *parents_of([*self.folders, *command.writable]),
+            *parents_of([*self.folders, *writable]),
             *read_only(self.folders),
-            *(part for name in command.writable for part in ("--bind", str(name), str(name))),
+            *(part for name in writable for part in ("--bind", str(name), str(name))),
             *("--remount-ro", "/"),
         ]
 
-    def _cell(self, process: Process, status: int, command: Command, script: bytes) -> Cell:
+    def _cell(self, process: Process, status: int, writable: Sequence[Path]) -> Namespace:
         try:
             init = _init_of(status)
         except (OSError, ValueError) as error:
             raise unmade(process, status, error) from error
-        meter = Meter(init, self.limits, command.writable)
+        meter = Meter(init, self.limits, writable)
         died = death_of(process, init, status)
-        network, deploys = self.network, command.deploys
-        return Namespace(process, init, died, status, meter, network, script, deploys)
+        return Namespace(process, init, died, status, meter, self.network, b"", deploys=True)
+
+
+def _inodes(folders: Sequence[Path]) -> dict[Path, Inode]:
+    found: dict[Path, Inode] = {}
+    for folder in folders:
+        with suppress(OSError):
+            status = folder.stat()
+            found[folder] = status.st_dev, status.st_ino
+    return found
 
 
 def _init_of(status: int) -> int:

@@ -5,7 +5,8 @@ proxy (CONNECT and plain HTTP) that refuses the machine and the metadata service
 addresses. Each other port forwards connections to one host and port.
 
 Requests and answers are lines of JSON on the socket FD: `{"enter": PID, "doors": {"PORT":
-"HOST:PORT", or "" for the proxy}}` or `{"leave": PID}`, answered by `{"error": TEXT}`.
+"HOST:PORT", or "" for the proxy}}` or `{"leave": PID}`, answered by `{"error": TEXT}`. A second
+`enter` opens the doors that are missing and closes those that are not listed.
 """
 
 import asyncio
@@ -46,7 +47,7 @@ class Gateway:
 
     porter: socket.socket
     allowed: Collection[tuple[str, int]] = ()
-    _doors: dict[int, list[asyncio.Server]] = field(default_factory=dict)
+    _doors: dict[int, dict[str, asyncio.Server]] = field(default_factory=dict)
 
     async def serve(self, control: socket.socket) -> None:
         """Answer the runner until it closes the socket."""
@@ -63,19 +64,21 @@ class Gateway:
         if "enter" in order:
             await self._enter(order["enter"], order["doors"])
             return
-        for server in self._doors.pop(order["leave"], []):
+        for server in self._doors.pop(order["leave"], {}).values():
             server.close()
 
     async def _enter(self, pid: int, doors: dict[str, str]) -> None:
-        opened = ask_porter(self.porter, pid, [int(port) for port in doors])
-        self._doors[pid] = [
-            await asyncio.start_server(
-                partial(_pass_on, target) if target else self._proxy,
+        servers = self._doors.setdefault(pid, {})
+        for port in servers.keys() - doors.keys():
+            servers.pop(port).close()
+        missing = [port for port in doors if port not in servers]
+        opened = ask_porter(self.porter, pid, [int(port) for port in missing]) if missing else []
+        for port, listening in zip(missing, opened, strict=True):
+            servers[port] = await asyncio.start_server(
+                partial(_pass_on, doors[port]) if doors[port] else self._proxy,
                 sock=listening,
                 limit=_LONGEST_HEAD,
             )
-            for target, listening in zip(doors.values(), opened, strict=True)
-        ]
 
     async def _proxy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

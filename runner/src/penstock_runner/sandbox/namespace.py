@@ -39,12 +39,16 @@ class Namespace:
     def begin(self) -> None:
         """Open the network's doors and let the waiting shell read the script. Raises JobError."""
         try:
-            if self.network:
-                self.network.enter(self.init, deploys=self.deploys)
+            self.enter_network()
         except JobError:
             self.kill()
             raise
         let_in(self.process, self.script)
+
+    def enter_network(self) -> None:
+        """Open those of the network's doors that the command may use. Raises JobError."""
+        if self.network:
+            self.network.enter(self.init, deploys=self.deploys)
 
     def ask_to_end(self) -> None:
         """Send SIGTERM to the command's processes, but not to those of the sandbox."""

@@ -77,7 +77,7 @@ class Network:
     _lock: Lock = field(default_factory=Lock)
 
     def enter(self, pid: int, *, deploys: bool) -> None:
-        """Open the doors in the namespace of this process. Raises JobError."""
+        """Open these doors in the namespace of that process, and no others. Raises JobError."""
         self._ask({"enter": pid, "doors": self._doors(deploys=deploys)})
 
     def leave(self, pid: int) -> None:
