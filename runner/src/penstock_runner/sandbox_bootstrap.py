@@ -8,9 +8,10 @@ from pathlib import Path
 
 from penstock_runner.adapters.guard import ProcessGuard
 from penstock_runner.adapters.interpreter import Interpreter
+from penstock_runner.sandbox.addresses import is_local
 from penstock_runner.sandbox.folders import tool_folders
 from penstock_runner.sandbox.limits import Limits
-from penstock_runner.sandbox.network import Network, is_local, place_of, places_in
+from penstock_runner.sandbox.network import Network, place_of, places_in
 from penstock_runner.sandbox.probe import NO_SANDBOX, Found, Wanted, best_sandbox
 from penstock_runner.sandbox.unconfined import Unconfined
 from penstock_runner.settings import Confinement, RunnerSettings, passed_on

@@ -189,6 +189,19 @@ def test_only_a_deployment_reaches_the_emulator(sandboxed: Sandboxed) -> None:
     assert sandboxed.run(script, environment="staging").exit_code == 0
 
 
+def test_a_deployment_whose_tool_asks_the_proxy_for_everything_reaches_the_emulator(
+    sandboxed: Sandboxed,
+) -> None:
+    address = sandboxed.stage.emulator.address
+    script = f"curl -sS --fail -m 5 --noproxy nothing {address}/_localstack/health || exit 3"
+    tunnel = script.replace("--noproxy", "--proxytunnel --noproxy")
+
+    assert sandboxed.run(script).exit_code == 3
+    assert sandboxed.run(tunnel).exit_code == 3
+    assert sandboxed.run(script, environment="staging").exit_code == 0
+    assert sandboxed.run(tunnel, environment="staging").exit_code == 0
+
+
 def test_a_job_reaches_the_private_places_that_are_named(
     stage: RunnerStage, start_runner: StartRunner
 ) -> None:

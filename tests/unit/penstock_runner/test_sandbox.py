@@ -11,10 +11,10 @@ from penstock_runner.adapters.shell import PosixShell
 from penstock_runner.domain.interruption import StopSignal
 from penstock_runner.domain.ports import Command
 from penstock_runner.errors import JobError
-from penstock_runner.sandbox.addresses import host_and_port, is_refused
+from penstock_runner.sandbox.addresses import host_and_port, is_local, is_refused
 from penstock_runner.sandbox.folders import parents_of, tool_folders
 from penstock_runner.sandbox.limits import Limits, readable
-from penstock_runner.sandbox.network import is_local, places_in
+from penstock_runner.sandbox.network import places_in
 from penstock_runner.sandbox.probe import Wanted, best_sandbox
 from penstock_runner.sandbox.script import script_of
 from penstock_runner.sandbox.unconfined import Unconfined

@@ -50,3 +50,12 @@ def host_and_port(text: str, default: int | None = None) -> tuple[str, int]:
     if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
         raise ValueError(f"{text!r} is no host:port")
     return host.strip("[]").lower().rstrip("."), int(port)
+
+
+def is_local(place: str) -> bool:
+    """Whether host:port is on the machine's loopback interface."""
+    host, _ = host_and_port(place)
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -17,7 +17,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,7 +25,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from penstock_runner.sandbox.addresses import host_and_port, is_refused
+from penstock_runner.sandbox.addresses import host_and_port, is_local, is_refused
 from penstock_runner.sandbox.porter import ask_porter, fork_porter
 
 _CHUNK = 1 << 16
@@ -48,6 +48,7 @@ class Gateway:
     porter: socket.socket
     allowed: Collection[tuple[str, int]] = ()
     _doors: dict[int, dict[str, asyncio.Server]] = field(default_factory=dict)
+    _places: dict[int, dict[str, str]] = field(default_factory=dict)
 
     async def serve(self, control: socket.socket) -> None:
         """Answer the runner until it closes the socket."""
@@ -64,10 +65,12 @@ class Gateway:
         if "enter" in order:
             await self._enter(order["enter"], order["doors"])
             return
+        self._places.pop(order["leave"], None)
         for server in self._doors.pop(order["leave"], {}).values():
             server.close()
 
     async def _enter(self, pid: int, doors: dict[str, str]) -> None:
+        self._places[pid] = doors
         servers = self._doors.setdefault(pid, {})
         for port in servers.keys() - doors.keys():
             servers.pop(port).close()
@@ -75,15 +78,17 @@ class Gateway:
         opened = ask_porter(self.porter, pid, [int(port) for port in missing]) if missing else []
         for port, listening in zip(missing, opened, strict=True):
             servers[port] = await asyncio.start_server(
-                partial(_pass_on, doors[port]) if doors[port] else self._proxy,
+                partial(_pass_on, doors[port]) if doors[port] else partial(self._proxy, pid),
                 sock=listening,
                 limit=_LONGEST_HEAD,
             )
 
-    async def _proxy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _proxy(
+        self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            upstream = await self._way(head, writer)
+            upstream = await self._way(head, self._places.get(pid, {}), writer)
         except ForbiddenAddressError as error:
             await _end(writer, "403 Forbidden", str(error))
         except (TimeoutError, OSError, ValueError) as error:
@@ -93,23 +98,29 @@ class Gateway:
         else:
             await _relay((reader, writer), upstream)
 
-    async def _way(self, head: str, writer: asyncio.StreamWriter) -> Streams:
+    async def _way(
+        self, head: str, doors: Mapping[str, str], writer: asyncio.StreamWriter
+    ) -> Streams:
         """A connection to the destination in the head; the request's head is sent or answered."""
         request, *fields = head.rstrip("\r\n").split("\r\n")
         method, target, version = request.split(" ")
         if method == "CONNECT":
             host, port = host_and_port(target)
-            upstream = await self._connected(host, port, "https")
+            door = _door(doors, host, port)
+            upstream = await (_open(*door) if door else self._connected(host, port, "https"))
             writer.write(f"{version} 200 Connection established\r\n\r\n".encode())
             return upstream
         url = urlsplit(target)
         if url.scheme != "http" or not url.hostname:
             raise ValueError(f"this proxy does not understand {method} {target[:200]}")
         kept = [line for line in fields if line.partition(":")[0].lower() not in _HOP_BY_HOP]
-        via = _upstream_proxy(url.hostname, "http")
+        door = _door(doors, url.hostname, url.port or 80)
+        via = None if door else _upstream_proxy(url.hostname, "http")
         path = url._replace(scheme="", netloc="").geturl() or "/"
         lines = [f"{method} {target if via else path} {version}", *kept, "Connection: close"]
-        if via:
+        if door:
+            upstream = await _open(*door)
+        elif via:
             await self._check(url.hostname, url.port or 80, unknown_is_fine=True)
             upstream = await _open(*via[:2])
             lines += via[2]
@@ -172,6 +183,14 @@ class Gateway:
             raise ForbiddenAddressError(
                 f"no job may reach {host}:{port}, which is its runner's machine"
             )
+
+
+def _door(doors: Mapping[str, str], host: str, port: int) -> tuple[str, int] | None:
+    """Where the job's own loopback leads at that port. Some programs ask the proxy even for that,
+    whatever `no_proxy` says.
+    """
+    target = doors.get(str(port), "")
+    return host_and_port(target) if target and is_local(f"{host}:{port}") else None
 
 
 def _upstream_proxy(host: str, scheme: str) -> tuple[str, int, list[str]] | None:

@@ -8,12 +8,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from threading import Lock
 from urllib.parse import urlsplit
 
 from penstock_runner.errors import JobError
-from penstock_runner.sandbox.addresses import host_and_port
+from penstock_runner.sandbox.addresses import host_and_port, is_local
 
 PROXY_PORT = 3128
 _ANSWER_PATIENCE = 30.0
@@ -151,15 +150,6 @@ class Network:
             self._process.wait()
             self.helpers.discard(self._process.pid)
             self._process = None
-
-
-def is_local(place: str) -> bool:
-    """Whether host:port is on the machine's loopback interface."""
-    host, _ = host_and_port(place)
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _proxy_settings() -> dict[str, str]:
