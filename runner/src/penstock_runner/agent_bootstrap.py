@@ -19,6 +19,7 @@ from penstock_runner.adapters.linux import refuse_inspection
 from penstock_runner.adapters.log_stream import CloudWatchStream
 from penstock_runner.adapters.queue import LONGEST_POLL, SqsJobQueue
 from penstock_runner.adapters.rooms import FreshRooms, Rooms
+from penstock_runner.adapters.scripts import add_scripts
 from penstock_runner.adapters.shell import PosixShell
 from penstock_runner.adapters.transfer import Transfer
 from penstock_runner.adapters.workshop import FolderWorkshop, own_folder
@@ -87,13 +88,23 @@ def running_agent() -> Iterator[Agent]:
     refuse_inspection()
     clients = Clients.of(settings)
     guard = ProcessGuard.on_duty()
-    found = sandbox_of(settings, guard)
-    SERVICE.telemetry.logger.info("sandbox", made_by=found.name, missing=found.missing)
-    with (
-        own_folder(settings.penstock_runner_workdir) as folder,
-        _places(settings, found, guard, folder) as places,
-    ):
-        yield _agent(settings, clients, folder, Placed(guard, found, *places))
+    with own_folder(settings.penstock_runner_workdir) as folder:
+        settings = _with_scripts(settings, folder)
+        found = sandbox_of(settings, guard)
+        SERVICE.telemetry.logger.info("sandbox", made_by=found.name, missing=found.missing)
+        with _places(settings, found, guard, folder) as places:
+            yield _agent(settings, clients, folder, Placed(guard, found, *places))
+
+
+def _with_scripts(settings: RunnerSettings, folder: Path) -> RunnerSettings:
+    """Settings whose PATH begins with launchers of the machine's Python programs."""
+    interpreter = Interpreter.on(settings.penstock_runner_path)
+    if interpreter is None:
+        return settings
+    scripts = folder / "scripts"  # not `bin`: a sandbox also shows what lies beside a bin
+    add_scripts(scripts, interpreter)
+    path = f"{scripts}:{settings.penstock_runner_path}"
+    return settings.model_copy(update={"penstock_runner_path": path})
 
 
 @dataclass(frozen=True)

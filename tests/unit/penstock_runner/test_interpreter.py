@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from penstock_runner.adapters.interpreter import Interpreter
+from penstock_runner.adapters.scripts import add_scripts
 from penstock_runner.domain.environment import Host, environment_of
 from penstock_runner.domain.ports import Site
 from tests.support.builders import FLOW_ID
@@ -93,6 +94,39 @@ def test_a_job_finds_the_packages_of_the_machine(
     (Path(packages) / "of_the_machine.py").write_text("")
 
     assert run(interpreter, machine, home, "python -c 'import of_the_machine; print(1)'") == "1"
+
+
+def a_program(machine: Path, name: str, first_line: str) -> Path:
+    """A program of the machine's that imports what only the job has."""
+    program = machine / "bin" / name
+    program.write_text(f"{first_line}\nimport sys, greeting\nprint(greeting.HERE, *sys.argv[1:])\n")
+    program.chmod(0o755)
+    return program
+
+
+def test_a_python_program_of_the_machine_finds_what_the_job_installed(
+    interpreter: Interpreter, machine: Path, home: Path, tmp_path: Path
+) -> None:
+    a_program(machine, "checker", f"#!{interpreter.executable}")
+    wheel = a_wheel(tmp_path, "greeting")
+    scripts = tmp_path / "the scripts"
+    add_scripts(scripts, interpreter)
+
+    run(interpreter, machine, home, f"pip install --quiet --no-index '{wheel}'")
+    told = run(interpreter, machine, home, f"PATH='{scripts}':\"$PATH\" checker 'a b' c")
+
+    assert told == "True a b c"
+
+
+def test_other_programs_of_the_machine_stay_as_they_are(
+    interpreter: Interpreter, machine: Path, tmp_path: Path
+) -> None:
+    a_program(machine, "of-the-system", f"#!{interpreter.executable} -Es")
+    a_program(machine, "of-another", "#!/bin/sh")
+    scripts = tmp_path / "the scripts"
+    add_scripts(scripts, interpreter)
+
+    assert not {"of-the-system", "of-another", "python"} & {path.name for path in scripts.iterdir()}
 
 
 def test_a_machine_without_python_gives_none(tmp_path: Path) -> None:

@@ -13,12 +13,13 @@ from pathlib import Path
 from shutil import which
 
 _QUESTION = """
-import importlib.util, json, site, sys, sysconfig
+import importlib.util, json, os, site, sys, sysconfig
 pip, ensurepip = (importlib.util.find_spec(name) for name in ("pip", "ensurepip"))
 print(json.dumps({
     "executable": getattr(sys, "_base_executable", "") or sys.executable,
     "version": "%d.%d" % sys.version_info[:2],
     "packages": site.getsitepackages() if sys.prefix != sys.base_prefix else [],
+    "programs": [sysconfig.get_path("scripts"), os.path.dirname(sys.executable)],
     "wheels": [] if pip or not ensurepip else [
         ensurepip.submodule_search_locations[0] + "/_bundled",
         sysconfig.get_config_var("WHEEL_PKG_DIR") or "",
@@ -26,6 +27,8 @@ print(json.dumps({
 }))
 """
 _PATIENCE = 20.0
+LAYER = ".python"
+"""Where in its home a job's layer is."""
 _PIP = '#!/bin/sh\nexec "${0%/*}/python" -m pip "$@"\n'
 
 
@@ -34,14 +37,15 @@ class Interpreter:
     """The `python3` of a search path.
 
     `executable` is the base interpreter, outside of any virtual environment. `packages` are the
-    folders of the virtual environment on the search path, if there is one. `pip` is the wheel to
-    run pip from if pip is not installed.
+    folders of the virtual environment on the search path, if there is one. `programs` are the
+    folders of its scripts. `pip` is the wheel to run pip from if pip is not installed.
     """
 
     executable: Path
     version: str
     packages: tuple[str, ...] = ()
     pip: Path | None = None
+    programs: tuple[str, ...] = ()
 
     @classmethod
     def on(cls, path: str) -> "Interpreter | None":
@@ -63,6 +67,7 @@ class Interpreter:
             version=answer["version"],
             packages=tuple(answer["packages"]),
             pip=_newest_pip(answer["wheels"]),
+            programs=tuple(filter(os.path.isdir, dict.fromkeys(answer["programs"]))),
         )
 
     def add_layer(self, folder: Path) -> None:

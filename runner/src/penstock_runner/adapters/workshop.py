@@ -17,7 +17,7 @@ from typing import IO
 from penstock_runner.adapters.archive import unpack
 from penstock_runner.adapters.bucket import Bucket
 from penstock_runner.adapters.download_cache import DownloadCache
-from penstock_runner.adapters.interpreter import Interpreter
+from penstock_runner.adapters.interpreter import LAYER, Interpreter
 from penstock_runner.adapters.outputs import keep_outputs
 from penstock_runner.adapters.paths import inside, remove_tree
 from penstock_runner.adapters.rooms import Room, Rooms
@@ -27,8 +27,6 @@ from penstock_runner.errors import JobError
 from penstock_shared.contracts.jobs import Checkout, Download, Job
 
 _LOCK = "lock"
-_LAYER = ".python"
-"""The folder of a job's Python layer in its home."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,8 @@ class FolderWorkshop:
     def _python(self, home: Path) -> Path | None:
         if self.interpreter is None:
             return None
-        self.interpreter.add_layer(home / _LAYER)
-        return home / _LAYER
+        self.interpreter.add_layer(home / LAYER)
+        return home / LAYER
 
     def _bring(self, download: Download, job: Job, source: Path, stop: StopSignal) -> None:
         if download.path == "." or download.path.endswith("/"):
