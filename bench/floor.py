@@ -1,4 +1,4 @@
-"""The floor under W1: the time of the four stages when only a shell runs them."""
+"""The floor under W1: the time of the four phases when only a shell runs them."""
 
 import subprocess
 import time

@@ -23,7 +23,7 @@ from penstock_shared.contracts.events import (
     FlowFailed,
     JobFinished,
     JobRequested,
-    Stage,
+    Phase,
 )
 from penstock_shared.contracts.jobs import Job
 from penstock_shared.decisions import Cause, Outcome
@@ -203,7 +203,7 @@ class Service:
             self.wires.urls["build-dlq"],
             Telemetry("test"),
             routes,
-            FailFlow(publisher(self.wires), "test", Stage.BUILD) if self.ends_flows else None,
+            FailFlow(publisher(self.wires), "test", Phase.BUILD) if self.ends_flows else None,
         )
         answer = consumer({"Records": [_record(message, time) for message in messages]}, None)
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
@@ -257,7 +257,7 @@ def test_a_record_that_fails_its_fifth_try_ends_its_flow_with_what_failed_and_wh
     assert service.deliver(a_bake(), time=5) == []
 
     (failed,) = ends()
-    assert failed.stage is Stage.BUILD
+    assert failed.phase is Phase.BUILD
     assert failed.reason.startswith(
         "test gave up: ConnectionError: the table throttles (test_messaging.py:"
     )

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.e2e.test_flow import stage
+from tests.e2e.test_flow import phase
 from tests.support.product import Product, Repository, eventually
 from tests.support.repositories import commands, functions
 
@@ -55,9 +55,9 @@ def test_an_abort_in_the_middle_of_production_is_the_last_word(
     eventually(
         lambda: any(
             job["state"] == "running"
-            for stage in product.flow(flow_id).get("stages", [])
-            if stage["stage"] == "production"
-            for job in stage["jobs"]
+            for phase in product.flow(flow_id).get("phases", [])
+            if phase["phase"] == "production"
+            for job in phase["jobs"]
         ),
         "the production deployment to run",
     )
@@ -65,7 +65,7 @@ def test_an_abort_in_the_middle_of_production_is_the_last_word(
     product.say("abort-release", {"flow_id": flow_id})
 
     flow = product.await_state(flow_id, "aborted")
-    assert stage(flow, "production")["state"] != "succeeded"
+    assert phase(flow, "production")["state"] != "succeeded"
 
 
 def test_an_abort_of_what_is_done_changes_nothing(product: Product, repository: Repository) -> None:

@@ -51,7 +51,7 @@ def test_a_job_whose_runner_is_killed_runs_again_elsewhere(
     os.kill(parent_of(int(marks.read_text())), signal.SIGKILL)
 
     flow = product.await_state(flow_id, "succeeded")
-    job = next(job for stage in flow["stages"] for job in stage["jobs"] if job["name"] == "check")
+    job = next(job for phase in flow["phases"] for job in phase["jobs"] if job["name"] == "check")
     assert job["attempts"] == 2
 
 

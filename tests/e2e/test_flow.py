@@ -12,8 +12,8 @@ from tests.support.product import Product, Repository, eventually, flow_in
 from tests.support.repositories import commands, functions
 
 
-def stage(flow: dict[str, Any], name: str) -> dict[str, Any]:
-    return next(stage for stage in flow["stages"] if stage["stage"] == name)
+def phase(flow: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(phase for phase in flow["phases"] if phase["phase"] == name)
 
 
 def components(flow: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -28,7 +28,7 @@ def test_a_push_becomes_a_release(product: Product, repository: Repository) -> N
     assert flow["intent"] == "release"
     assert flow["repository"] == repository.name
     assert flow["finished_at"] > flow["started_at"]
-    states = {stage["stage"]: stage["state"] for stage in flow["stages"]}
+    states = {phase["phase"]: phase["state"] for phase in flow["phases"]}
     assert states["build"] == states["test"] == states["production"] == "succeeded"
     answer = product.function_says("shop-a-second-production")
     assert answer == {"version": "one", "environment": "production"}
@@ -59,7 +59,7 @@ def test_a_change_to_one_component_redoes_only_that(
     assert (done["shop-b-first"]["built"], done["shop-b-first"]["deployed"]) == (True, True)
     assert (done["shop-b-second"]["built"], done["shop-b-second"]["deployed"]) == (False, False)
     assert "unchanged" in done["shop-b-second"]["reason"] or done["shop-b-second"]["reason"]
-    tested = [job["component"] for job in stage(flow, "test")["jobs"]]
+    tested = [job["component"] for job in phase(flow, "test")["jobs"]]
     assert tested == ["shop-b-first"]
     assert product.function_says("shop-b-first-production")["version"] == "two"
 
@@ -69,7 +69,7 @@ def test_documents_alone_run_no_job(product: Product, repository: Repository) ->
 
     flow = product.await_state(repository.push({"README.md": "words"}), "succeeded")
 
-    assert [job for stage in flow["stages"] for job in stage["jobs"]] == []
+    assert [job for phase in flow["phases"] for job in phase["jobs"]] == []
 
 
 def test_five_deliveries_at_once_are_one_flow(product: Product, repository: Repository) -> None:
@@ -81,7 +81,7 @@ def test_five_deliveries_at_once_are_one_flow(product: Product, repository: Repo
     assert [answer.status_code for answer in answers] == [202] * 5
     assert len({answer.json()["flow_id"] for answer in answers}) == 1
     flow = product.await_state(answers[0].json()["flow_id"], "succeeded")
-    jobs = [job["name"] for stage in flow["stages"] for job in stage["jobs"]]
+    jobs = [job["name"] for phase in flow["phases"] for job in phase["jobs"]]
     assert sorted(jobs) == sorted(set(jobs)) or len(jobs) == 4
     known = product.http.get(
         f"{product.stack.api_url}/flows", params={"repository": repository.name}
@@ -128,7 +128,7 @@ def test_a_gate_that_fails_stops_the_flow_and_shows_why(
     }
     flow = product.await_state(repository.push(files), "failed")
 
-    failed = stage(flow, "test")
+    failed = phase(flow, "test")
     job = next(job for job in failed["jobs"] if job["state"] == "failed")
     assert failed["state"] == "failed"
     assert job["exit_code"] == 3

@@ -66,7 +66,7 @@ def test_only_what_failed_runs_again(
         product.say("run-flow", {"flow_id": flow_id, "attempt": 2, "by": "ada"})
     again = product.await_state(retry_id_for(flow_id, 2), "succeeded")
 
-    build, test = again["stages"][:2]
+    build, test = again["phases"][:2]
     assert again["attempt"] == 2
     assert build["jobs"] == []
     assert [job["name"] for job in test["jobs"]] == ["check"]

@@ -65,7 +65,7 @@ class Product:
         """Wait for a job of the flow to reach this state."""
 
         def look() -> dict[str, Any] | None:
-            jobs = [job for stage in self.flow(flow_id).get("stages", []) for job in stage["jobs"]]
+            jobs = [job for phase in self.flow(flow_id).get("phases", []) for job in phase["jobs"]]
             return next((job for job in jobs if (job["name"], job["state"]) == (name, state)), None)
 
         return eventually(look, f"job {name} of {flow_id} to be {state}")

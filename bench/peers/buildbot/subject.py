@@ -43,7 +43,7 @@ RECORDED = """
 
 @dataclass(frozen=True)
 class Layout:
-    """The layout of the four stages: four builders in a chain, or the steps of one build."""
+    """The layout of the four phases: four builders in a chain, or the steps of one build."""
 
     name: str
     chained: bool

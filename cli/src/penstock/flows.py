@@ -28,10 +28,10 @@ class JobJson(TypedDict):
     tail: str
 
 
-class StageJson(TypedDict):
-    """One stage of a flow."""
+class PhaseJson(TypedDict):
+    """One phase of a flow."""
 
-    stage: str
+    phase: str
     state: str
     reason: str
     started_at: str | None
@@ -77,7 +77,7 @@ class RollbackJson(TypedDict):
 
 
 class FlowJson(TypedDict):
-    """One flow. A list leaves out `components` and the `jobs` of stages."""
+    """One flow. A list leaves out `components` and the `jobs` of phases."""
 
     flow_id: str
     repository: str
@@ -89,7 +89,7 @@ class FlowJson(TypedDict):
     started_at: str
     finished_at: str | None
     release: str | None
-    stages: list[StageJson]
+    phases: list[PhaseJson]
     components: list[ComponentJson]
     author: str
     message: str
@@ -126,9 +126,9 @@ def title_of(flow: FlowJson) -> str:
 
 
 def jobs_of(flow: FlowJson) -> Iterator[JobJson]:
-    """Every job of the flow, in the order of its stages."""
-    for stage in flow["stages"]:
-        yield from stage["jobs"]
+    """Every job of the flow, in the order of its phases."""
+    for phase in flow["phases"]:
+        yield from phase["jobs"]
 
 
 def name_of(job: JobJson) -> str:
@@ -136,9 +136,9 @@ def name_of(job: JobJson) -> str:
     return f"{job['name']} ({job['component']})" if job["component"] else job["name"]
 
 
-def stage_of(flow: FlowJson, name: str) -> StageJson:
-    """The stage of this name; every flow has all stages."""
-    return next(stage for stage in flow["stages"] if stage["stage"] == name)
+def phase_of(flow: FlowJson, name: str) -> PhaseJson:
+    """The phase of this name; every flow has all phases."""
+    return next(phase for phase in flow["phases"] if phase["phase"] == name)
 
 
 def moment(text: str | None) -> datetime | None:

@@ -10,7 +10,7 @@ from rich.live import Live
 
 from penstock.api import Api
 from penstock.errors import CommandError, NotFoundError
-from penstock.flows import FINAL, FlowJson, JobJson, StageJson, jobs_of, moment, name_of
+from penstock.flows import FINAL, FlowJson, JobJson, PhaseJson, jobs_of, moment, name_of
 from penstock.rendering import flow_view
 from penstock.words import lasted, mark_of, now
 
@@ -100,24 +100,24 @@ class Follower:
 
 def lines_of(flow: FlowJson) -> Iterator[str]:
     """The flow as lines of text. Lines only get more as the flow goes on: print new ones only."""
-    for stage in flow["stages"]:
-        if stage["started_at"]:
-            yield f"● {stage['stage']}"
-        for job in stage["jobs"]:
+    for phase in flow["phases"]:
+        if phase["started_at"]:
+            yield f"● {phase['phase']}"
+        for job in phase["jobs"]:
             if job["finished_at"]:
                 yield f"    {_ended(name_of(job), job)}"
-        if stage["finished_at"]:
-            yield f"  {_ended(stage['stage'], stage)}{_because(stage)}"
+        if phase["finished_at"]:
+            yield f"  {_ended(phase['phase'], phase)}{_because(phase)}"
     for rollback in flow["rollbacks"]:
         yield f"{mark_of('rolled-back')} {rollback['environment']} was rolled back"
     if flow["state"] in FINAL:
         yield f"{mark_of(flow['state'])} {flow['state']}{_because(flow)}"
 
 
-def _ended(name: str, what: StageJson | JobJson) -> str:
+def _ended(name: str, what: PhaseJson | JobJson) -> str:
     took = lasted(what["started_at"], what["finished_at"], now())
     return f"{mark_of(what['state'])} {name} {what['state']} {took}".rstrip()
 
 
-def _because(what: StageJson | FlowJson) -> str:
+def _because(what: PhaseJson | FlowJson) -> str:
     return f": {what['reason']}" if what["reason"] not in {"", what["state"]} else ""

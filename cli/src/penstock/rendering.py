@@ -13,7 +13,7 @@ from penstock.flows import (
     ComponentJson,
     FlowJson,
     JobJson,
-    StageJson,
+    PhaseJson,
     VersionJson,
     branch_of,
     jobs_of,
@@ -24,7 +24,7 @@ from penstock.words import ago, clock_time, colour_of, lasted, mark_of
 
 TAIL_LINES = 20
 MOST_JOBS = 40
-"""Jobs of a stage that are all shown; of more jobs, only those that run or failed are."""
+"""Jobs of a phase that are all shown; of more jobs, only those that run or failed are."""
 MOST_COMPONENTS = 20
 """Components that are all shown; of more, only those that the flow changed are."""
 
@@ -54,13 +54,13 @@ def flow_table(flows: Sequence[FlowJson], now: datetime) -> Table:
 
 
 def flow_view(flow: FlowJson, now: datetime) -> Group:
-    """One flow: its heading, stages and jobs, what failed, its components."""
+    """One flow: its heading, phases and jobs, what failed, its components."""
     return Group(*_parts_of(flow, now))
 
 
 def _parts_of(flow: FlowJson, now: datetime) -> Iterator[RenderableType]:
     yield _heading(flow, now)
-    yield _stage_table(flow["stages"], now)
+    yield _phase_table(flow["phases"], now)
     yield from _end_of(flow)
     if flow["components"]:
         yield Text()
@@ -84,23 +84,23 @@ def _heading(flow: FlowJson, now: datetime) -> Text:
     return text
 
 
-def _stage_table(stages: Sequence[StageJson], now: datetime) -> Table:
+def _phase_table(phases: Sequence[PhaseJson], now: datetime) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column()
-    for stage in stages:
-        took = lasted(stage["started_at"], stage["finished_at"], now)
-        named = _named(stage["stage"], stage["state"], "")
-        table.add_row(named, stage["state"], took, _reason_of(stage))
-        shown, folded = folded_jobs(stage["jobs"])
+    for phase in phases:
+        took = lasted(phase["started_at"], phase["finished_at"], now)
+        named = _named(phase["phase"], phase["state"], "")
+        table.add_row(named, phase["state"], took, _reason_of(phase))
+        shown, folded = folded_jobs(phase["jobs"])
         for job in shown:
             table.add_row(*_job_row(job, now), style="dim" if not job["started_at"] else "")
         if folded:
             table.add_row(Text("  – more", "bright_black"), "", "", folded)
-        if stage["reused"]:
-            table.add_row(Text("  – known", "bright_black"), "", "", _known(stage["reused"]))
+        if phase["reused"]:
+            table.add_row(Text("  – known", "bright_black"), "", "", _known(phase["reused"]))
     return table
 
 
@@ -119,8 +119,8 @@ def _known(reused: Sequence[str]) -> str:
     return ", ".join(reused) if len(reused) <= MOST_JOBS else f"{len(reused):,} known already"
 
 
-def _reason_of(stage: StageJson) -> Text:
-    return Text(stage["reason"] if stage["reason"] != stage["state"] else "")
+def _reason_of(phase: PhaseJson) -> Text:
+    return Text(phase["reason"] if phase["reason"] != phase["state"] else "")
 
 
 def _job_row(job: JobJson, now: datetime) -> tuple[Text, str, str, Text]:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from penstock_shared import aws
-from penstock_shared.contracts.events import Stage
+from penstock_shared.contracts.events import Phase
 from penstock_shared.decisions import Record
 from penstock_shared.messaging.consumer import Consumer, GiveUp
 from penstock_shared.messaging.giving_up import FailFlow
@@ -32,15 +32,15 @@ EntryPoint = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Service(Generic[S]):
-    """One service, for example `Service("build", BuildSettings, Stage.BUILD)`.
+    """One service, for example `Service("build", BuildSettings, Phase.BUILD)`.
 
-    If this service gives up a message, people see its flow fail in `stage`; None if the service
-    has several stages. A service that no flow waits for has `ends_flows=False`.
+    If this service gives up a message, people see its flow fail in `phase`; None if the service
+    has several phases. A service that no flow waits for has `ends_flows=False`.
     """
 
     name: str
     settings_model: type[S]
-    stage: Stage | None = None
+    phase: Phase | None = None
     ends_flows: bool = True
 
     @cached_property
@@ -77,7 +77,7 @@ class Service(Generic[S]):
     @property
     def fail_flow(self) -> FailFlow:
         """Fails the flow of a message that cannot be handled."""
-        return FailFlow(self.publisher, self.name, self.stage)
+        return FailFlow(self.publisher, self.name, self.phase)
 
     def records(
         self, record_type: type[R], *, lasting: bool = False, remembering: bool = False

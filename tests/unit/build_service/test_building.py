@@ -23,7 +23,7 @@ from penstock_shared.contracts.events import (
     FlowSuperseded,
     JobFinished,
     JobRequested,
-    Stage,
+    Phase,
 )
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.contracts.plan import Plan
@@ -206,7 +206,7 @@ def test_a_broken_file_fails_the_flow_with_line_and_field(fake: FakeBuild) -> No
     fake.start()
 
     failed = fake.said.only(FlowFailed)[0]
-    assert failed.stage is Stage.BUILD
+    assert failed.phase is Phase.BUILD
     assert failed.reason.startswith("penstock.yml:3: components.app.pth: is not a known key")
 
 

@@ -8,7 +8,7 @@ from penstock_shared.contracts.events import (
     EnvironmentRole,
     FlowFailed,
     JobRequested,
-    Stage,
+    Phase,
     TestsPassed,
 )
 from penstock_shared.contracts.plan import ObjectRef
@@ -245,7 +245,7 @@ def test_a_failed_deployment_stops_its_flow_and_says_which_component_and_job() -
     world.run_jobs()
 
     [failed] = world.publisher.only(FlowFailed)
-    assert failed.stage is Stage.STAGING
+    assert failed.phase is Phase.STAGING
     assert failed.reason == ("orders could not be deployed to staging: failed with exit code 2")
     assert failed.job
     assert failed.job.component == "orders"
@@ -262,7 +262,7 @@ def test_a_failed_production_deployment_fails_in_the_stage_production() -> None:
     world.settle()
 
     [failed] = world.publisher.only(FlowFailed)
-    assert failed.stage is Stage.PRODUCTION
+    assert failed.phase is Phase.PRODUCTION
     assert world.running.of("production") == {}
     assert world.running.of("staging") == {}, "staging goes back too: its flow failed"
 

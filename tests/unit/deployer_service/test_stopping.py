@@ -10,8 +10,8 @@ from penstock_shared.contracts.events import (
     FlowFailed,
     FlowSuperseded,
     JobRequested,
+    Phase,
     RolledBack,
-    Stage,
 )
 from penstock_shared.contracts.jobs import JobState
 from penstock_shared.decisions import Result
@@ -42,7 +42,7 @@ def test_a_flow_that_was_stopped_before_it_came_here_is_never_deployed() -> None
 def test_a_flow_that_failed_at_its_gates_leaves_a_mark_that_stops_it_here() -> None:
     world = World()
     flow = world.flow(1)
-    world.deliver(flow.event(FlowFailed(stage=Stage.TEST, reason="unit failed")))
+    world.deliver(flow.event(FlowFailed(phase=Phase.TEST, reason="unit failed")))
 
     world.pass_tests(flow)
 
@@ -469,7 +469,7 @@ def test_a_superseded_flow_says_which_one_is_newer() -> None:
     world.take_in()
 
     [superseded] = world.publisher.only(FlowSuperseded)
-    assert superseded.stage is Stage.STAGING
+    assert superseded.phase is Phase.STAGING
     assert third.flow_id in superseded.reason
     assert world.state(second) is DeploymentState.SUPERSEDED
 

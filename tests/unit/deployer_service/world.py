@@ -37,9 +37,9 @@ from penstock_shared.contracts.events import (
     FlowSuperseded,
     JobFinished,
     JobRequested,
+    Phase,
     ReleasePromoted,
     RolledBack,
-    Stage,
     TestsPassed,
 )
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
@@ -324,8 +324,8 @@ class World:
         read_plan = partial(load_plan, self.objects)
         record = RecordResults(ledger)
         use_cases: dict[type[EventData], Callable[[Any, Cause], Any]] = {
-            TestsPassed: StartDeployment(ledger, read_plan, Stage.STAGING),
-            ReleasePromoted: StartDeployment(ledger, read_plan, Stage.PRODUCTION),
+            TestsPassed: StartDeployment(ledger, read_plan, Phase.STAGING),
+            ReleasePromoted: StartDeployment(ledger, read_plan, Phase.PRODUCTION),
             JobFinished: lambda event, cause: RecordJobs(record)([event], cause),
             FlowStopped: StopFlow(ledger),
             DeploymentCalled: CallDeployment(ledger),

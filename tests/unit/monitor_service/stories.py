@@ -16,9 +16,9 @@ from penstock_shared.contracts.events import (
     FlowStopped,
     JobFinished,
     JobStarted,
+    Phase,
     ReleasePromoted,
     RolledBack,
-    Stage,
     TestsPassed,
     outcomes_of,
 )
@@ -204,4 +204,4 @@ def with_a_failing_gate() -> Story:
     )
     story.says(JobFinished(result=failed))
     reason = f"gate unit (orders) {failed.how_it_ended()}"
-    return story.stopped(FlowFailed, reason, stage=Stage.TEST, job=failed)
+    return story.stopped(FlowFailed, reason, phase=Phase.TEST, job=failed)

@@ -8,7 +8,7 @@ import pytest
 from monitor_service.domain.facts import FLOW, facts_of
 from monitor_service.domain.folding import fold
 from monitor_service.domain.jobs import MOST_TAILS
-from monitor_service.domain.view import FlowState, FlowView, JobView, StageState
+from monitor_service.domain.view import FlowState, FlowView, JobView, PhaseState
 from monitor_service.use_cases.record_event import RecordEvent
 from penstock_shared.contracts.change import Intent
 from penstock_shared.contracts.event import Event, EventData
@@ -18,7 +18,7 @@ from penstock_shared.contracts.events import (
     FlowFailed,
     FlowSuperseded,
     JobFinished,
-    Stage,
+    Phase,
 )
 from penstock_shared.contracts.jobs import JobState
 from penstock_shared.contracts.plan import Plan
@@ -50,20 +50,20 @@ def seen(story: Story, plan: Plan | None = None) -> FlowView:
 
 
 def states(view: FlowView) -> dict[str, str]:
-    return {stage.stage.value: stage.state.value for stage in view.stages}
+    return {phase.phase.value: phase.state.value for phase in view.phases}
 
 
-def jobs(view: FlowView, stage: Stage) -> dict[str, JobView]:
-    return {job.title: job for job in view.stage(stage).jobs}
+def jobs(view: FlowView, phase: Phase) -> dict[str, JobView]:
+    return {job.title: job for job in view.phase(phase).jobs}
 
 
 def aborted_while_baking() -> Story:
-    story = to_staging().wait(5).stopped(FlowAborted, "wrong price", stage=Stage.BAKE, by="grace")
+    story = to_staging().wait(5).stopped(FlowAborted, "wrong price", phase=Phase.BAKE, by="grace")
     return story.rolled_back("staging", there(version="2"))
 
 
 def aborted_in_production() -> Story:
-    story = to_production().stopped(FlowAborted, "no", stage=Stage.PRODUCTION)
+    story = to_production().stopped(FlowAborted, "no", phase=Phase.PRODUCTION)
     return story.rolled_back("production", there(version="1"))
 
 
@@ -126,7 +126,7 @@ def test_a_release_bakes_until_its_deadline() -> None:
     story = to_staging()
     view = seen(story)
     assert view.state is FlowState.BAKING
-    assert view.bakes_until == view.stage(Stage.BAKE).deadline
+    assert view.bakes_until == view.phase(Phase.BAKE).deadline
     assert view.release == VERSION
     assert states(view) == {
         "build": "succeeded",
@@ -140,8 +140,8 @@ def test_a_release_bakes_until_its_deadline() -> None:
 def test_a_promoted_release_no_longer_bakes() -> None:
     view = seen(to_staging().promoted(by="grace"))
     assert (view.state, view.bakes_until, view.promoted_by) == (FlowState.RUNNING, None, "grace")
-    assert view.stage(Stage.PRODUCTION).state is StageState.RUNNING
-    assert view.stage(Stage.BAKE).reason == "promoted by grace"
+    assert view.phase(Phase.PRODUCTION).state is PhaseState.RUNNING
+    assert view.phase(Phase.BAKE).reason == "promoted by grace"
 
 
 def test_a_release_has_succeeded_when_production_runs_it() -> None:
@@ -155,7 +155,7 @@ def test_a_release_has_succeeded_when_production_runs_it() -> None:
 def test_stages_tell_their_jobs_and_times() -> None:
     plan = a_plan(gates=(a_gate("lint"), a_gate("unit"), a_gate("types")))
     view = seen(to_production(), plan)
-    build, test = view.stage(Stage.BUILD), view.stage(Stage.TEST)
+    build, test = view.phase(Phase.BUILD), view.phase(Phase.TEST)
     assert (build.started_at, build.finished_at) == (at(0), at(2))
     assert [job.title for job in build.jobs] == ["build (orders)"]
     assert [job.title for job in test.jobs] == ["lint (orders)", "unit (orders)"]
@@ -173,7 +173,7 @@ def test_a_check_has_succeeded_when_its_gates_have_passed() -> None:
         "bake": "skipped",
         "production": "skipped",
     }
-    assert view.stage(Stage.STAGING).reason == "a check ends with its gates"
+    assert view.phase(Phase.STAGING).reason == "a check ends with its gates"
 
 
 def test_a_preview_has_succeeded_when_its_environment_runs_it() -> None:
@@ -209,7 +209,7 @@ def test_a_failing_gate_tells_command_exit_code_and_the_end_of_its_log() -> None
     (job,) = view.failed_jobs
     assert (job.state, job.exit_code, job.command) == ("failed", 1, "pytest -q")
     assert job.tail.endswith("1 failed")
-    assert view.stage(Stage.PRODUCTION).reason == "the flow failed earlier"
+    assert view.phase(Phase.PRODUCTION).reason == "the flow failed earlier"
 
 
 def test_the_job_that_a_flow_failed_of_is_known_before_its_own_facts() -> None:
@@ -222,7 +222,7 @@ def test_the_job_that_a_flow_failed_of_is_known_before_its_own_facts() -> None:
 def test_a_flow_that_fails_without_a_stage_failed_where_it_was() -> None:
     view = seen(Story().requested().stopped(FlowFailed, "penstock.yml, line 3: no such field"))
     assert states(view)["build"] == "failed"
-    assert view.stage(Stage.BUILD).reason == "penstock.yml, line 3: no such field"
+    assert view.phase(Phase.BUILD).reason == "penstock.yml, line 3: no such field"
 
 
 def test_an_aborted_release_says_who_and_where_staging_is_back() -> None:
@@ -235,7 +235,7 @@ def test_an_aborted_release_says_who_and_where_staging_is_back() -> None:
         "bake": "aborted",
         "production": "skipped",
     }
-    assert view.stage(Stage.STAGING).reason == "staging is back on orders 2"
+    assert view.phase(Phase.STAGING).reason == "staging is back on orders 2"
     (rollback,) = view.rollbacks
     assert (rollback.environment, rollback.role) == ("staging", EnvironmentRole.STAGING)
     assert rollback.components[0].version == "2"
@@ -244,36 +244,36 @@ def test_an_aborted_release_says_who_and_where_staging_is_back() -> None:
 def test_a_component_that_was_new_is_gone_after_its_roll_back() -> None:
     story = to_staging().stopped(FlowAborted, "no").rolled_back("staging", there(version=""))
     view = seen(story)
-    assert view.stage(Stage.STAGING).reason == "staging is back on no orders"
+    assert view.phase(Phase.STAGING).reason == "staging is back on no orders"
 
 
 def test_only_what_had_to_be_put_back_is_told() -> None:
-    story = to_staging().stopped(FlowAborted, "no", stage=Stage.BAKE)
+    story = to_staging().stopped(FlowAborted, "no", phase=Phase.BAKE)
     story.rolled_back("staging", there(version="2"), there("catalog", deployed=False))
     view = seen(story)
-    assert view.stage(Stage.STAGING).reason == "staging is back on orders 2"
+    assert view.phase(Phase.STAGING).reason == "staging is back on orders 2"
     assert [one.name for one in view.rollbacks[0].components] == ["orders"]
 
 
 def test_an_environment_that_was_as_it_should_be_is_not_rolled_back() -> None:
-    story = to_staging().stopped(FlowAborted, "no", stage=Stage.BAKE)
+    story = to_staging().stopped(FlowAborted, "no", phase=Phase.BAKE)
     view = seen(story.rolled_back("staging", there(deployed=False)))
-    assert view.stage(Stage.STAGING).state is StageState.SUCCEEDED
+    assert view.phase(Phase.STAGING).state is PhaseState.SUCCEEDED
     assert view.rollbacks == ()
 
 
 def test_a_roll_back_that_got_stuck_says_so() -> None:
-    story = to_staging().stopped(FlowAborted, "no", stage=Stage.BAKE)
+    story = to_staging().stopped(FlowAborted, "no", phase=Phase.BAKE)
     story.rolled_back("staging", there(version="2"), reason="no; could not roll back catalog")
-    assert seen(story).stage(Stage.STAGING).reason.endswith("; no; could not roll back catalog")
+    assert seen(story).phase(Phase.STAGING).reason.endswith("; no; could not roll back catalog")
 
 
 def test_a_failed_deployment_keeps_its_reason_beside_the_roll_back() -> None:
     story = Story().requested().built().tested()
-    story.stopped(FlowFailed, "no permission", stage=Stage.STAGING).rolled_back("staging", there())
-    stage = seen(story).stage(Stage.STAGING)
-    assert stage.state is StageState.FAILED
-    assert stage.reason == "no permission; rolled back: staging is back on orders 3"
+    story.stopped(FlowFailed, "no permission", phase=Phase.STAGING).rolled_back("staging", there())
+    phase = seen(story).phase(Phase.STAGING)
+    assert phase.state is PhaseState.FAILED
+    assert phase.reason == "no permission; rolled back: staging is back on orders 3"
 
 
 def test_an_abort_outweighs_an_arrival_in_production() -> None:
@@ -299,15 +299,15 @@ def test_the_earliest_end_is_the_end() -> None:
 
 def test_a_stage_that_still_ran_ends_with_the_flow() -> None:
     story = Story().requested().built().tested().bakes()
-    story.stopped(FlowAborted, "no", stage=Stage.BAKE)
-    staging = seen(story).stage(Stage.STAGING)
-    assert (staging.state, staging.finished_at) == (StageState.ABORTED, story.events[-1].time)
+    story.stopped(FlowAborted, "no", phase=Phase.BAKE)
+    staging = seen(story).phase(Phase.STAGING)
+    assert (staging.state, staging.finished_at) == (PhaseState.ABORTED, story.events[-1].time)
 
 
 def test_a_running_job_is_shown_with_its_newest_attempt() -> None:
     story = Story().requested().built().job_begins("test-runner", "unit")
     story.wait(30).job_begins("test-runner", "unit", attempt=2)
-    job = jobs(seen(story), Stage.TEST)["unit (orders)"]
+    job = jobs(seen(story), Phase.TEST)["unit (orders)"]
     assert (job.state, job.attempts, job.started_at) == ("running", 2, story.events[-1].time)
     assert job.log_stream.endswith("/2")
 
@@ -315,20 +315,20 @@ def test_a_running_job_is_shown_with_its_newest_attempt() -> None:
 def test_the_end_of_a_job_outweighs_its_beginning_of_the_same_attempt() -> None:
     story = Story().requested().built().job("test-runner", "unit", state=JobState.SUCCEEDED)
     story.job_begins("test-runner", "unit")
-    assert jobs(seen(story), Stage.TEST)["unit (orders)"].state == "succeeded"
+    assert jobs(seen(story), Phase.TEST)["unit (orders)"].state == "succeeded"
 
 
 def test_planned_gates_wait_until_they_begin() -> None:
     plan = a_plan(gates=(a_gate("lint"), a_gate("unit"), a_gate("audit", None)))
     story = Story().requested().built().job("test-runner", "lint")
-    found = jobs(seen(story, plan), Stage.TEST)
+    found = jobs(seen(story, plan), Phase.TEST)
     assert {title: job.state for title, job in found.items()} == {
         "lint (orders)": "succeeded",
         "audit": "waiting",
         "unit (orders)": "waiting",
     }
     assert found["unit (orders)"].job_id is None
-    assert list(jobs(seen(story.tested(), plan), Stage.TEST)) == ["lint (orders)"]
+    assert list(jobs(seen(story.tested(), plan), Phase.TEST)) == ["lint (orders)"]
 
 
 def test_a_deployers_jobs_stand_where_they_ran() -> None:
@@ -337,8 +337,8 @@ def test_a_deployers_jobs_stand_where_they_ran() -> None:
     # What staging says comes late: only its name tells where it ran.
     story.bakes(1).promoted().job("deployer", "deploy-first", environment="staging")
     view = seen(story)
-    assert list(jobs(view, Stage.STAGING)) == ["deploy-first (orders)"]
-    assert list(jobs(view, Stage.PRODUCTION)) == ["deploy (orders)"]
+    assert list(jobs(view, Phase.STAGING)) == ["deploy-first (orders)"]
+    assert list(jobs(view, Phase.PRODUCTION)) == ["deploy (orders)"]
 
 
 def test_a_plan_tells_which_environment_is_production_before_it_is_reached() -> None:
@@ -346,7 +346,7 @@ def test_a_plan_tells_which_environment_is_production_before_it_is_reached() -> 
     production = plan.release.production.name if plan.release else ""
     story = Story().requested().built().tested()
     story.job("deployer", "deploy", environment=production)
-    assert list(jobs(seen(story, plan), Stage.PRODUCTION)) == ["deploy (orders)"]
+    assert list(jobs(seen(story, plan), Phase.PRODUCTION)) == ["deploy (orders)"]
 
 
 @pytest.mark.parametrize("how", [FlowFailed, FlowAborted, FlowSuperseded])
@@ -356,7 +356,7 @@ def test_in_a_flow_that_was_stopped_no_job_runs_or_waits(
     plan = a_plan(gates=(a_gate("lint"), a_gate("unit"), a_gate("types")))
     story = Story().requested().built().job("test-runner", "lint").job_begins("test-runner", "unit")
     view = seen(story.stopped(how, "no"), plan)
-    found = jobs(view, Stage.TEST)
+    found = jobs(view, Phase.TEST)
     assert {title: job.state for title, job in found.items()} == {
         "lint (orders)": "succeeded",
         "unit (orders)": "cancelled",
@@ -366,18 +366,18 @@ def test_in_a_flow_that_was_stopped_no_job_runs_or_waits(
 
 
 def test_a_command_that_undoes_a_stopped_flow_runs_on() -> None:
-    story = to_staging().stopped(FlowAborted, "no", stage=Stage.BAKE)
+    story = to_staging().stopped(FlowAborted, "no", phase=Phase.BAKE)
     story.says(story.started("deployer", "rollback", environment="staging"))
-    assert jobs(seen(story), Stage.STAGING)["rollback (orders)"].state == "running"
+    assert jobs(seen(story), Phase.STAGING)["rollback (orders)"].state == "running"
 
 
 def test_a_deployment_of_a_stopped_flow_runs_until_its_environment_is_put_back() -> None:
     story = Story().requested().built().tested()
     story.says(story.started("deployer", "deploy", environment="staging"))
-    story.stopped(FlowAborted, "no", stage=Stage.STAGING)
-    assert jobs(seen(story), Stage.STAGING)["deploy (orders)"].state == "running"
+    story.stopped(FlowAborted, "no", phase=Phase.STAGING)
+    assert jobs(seen(story), Phase.STAGING)["deploy (orders)"].state == "running"
     story.rolled_back("staging", there(version="2"))
-    assert jobs(seen(story), Stage.STAGING)["deploy (orders)"].state == "cancelled"
+    assert jobs(seen(story), Phase.STAGING)["deploy (orders)"].state == "cancelled"
 
 
 def test_tries_of_a_gate_are_told_apart() -> None:
@@ -385,7 +385,7 @@ def test_tries_of_a_gate_are_told_apart() -> None:
     story = Story().requested().built().job("test-runner", "lint")
     story.job("test-runner", "unit", state=JobState.FAILED, tried=1)
     story.job("test-runner", "unit", tried=2)
-    found = seen(story, plan).stage(Stage.TEST).jobs
+    found = seen(story, plan).phase(Phase.TEST).jobs
     assert [(job.name, job.tried, job.tries) for job in found] == [
         ("lint", 1, 1),
         ("unit", 1, 3),
@@ -413,17 +413,17 @@ def test_an_environment_of_many_components_is_told_like_one_of_few() -> None:
     many = [there(f"component-{number:04}") for number in range(500)]
     story = Story().requested().built().tested().deployed("staging", *many).bakes()
     before = [there(one.name, "2") for one in many]
-    story.stopped(FlowAborted, "no", stage=Stage.BAKE).rolled_back("staging", *before)
+    story.stopped(FlowAborted, "no", phase=Phase.BAKE).rolled_back("staging", *before)
     view = seen(story)
     assert len(view.components) == 500
     assert {(one.version, one.deployed) for one in view.components} == {("2", False)}
     reason = "staging is back on what it ran before: 500 components"
-    assert view.stage(Stage.STAGING).reason == reason
+    assert view.phase(Phase.STAGING).reason == reason
 
 
 def test_a_list_knows_how_a_flow_of_many_components_went_without_reading_them() -> None:
     many = [there(f"component-{number:04}") for number in range(500)]
-    story = to_staging().stopped(FlowAborted, "no", stage=Stage.BAKE).rolled_back("staging", *many)
+    story = to_staging().stopped(FlowAborted, "no", phase=Phase.BAKE).rolled_back("staging", *many)
     store = kept(story.events)
     view = fold(facts_of(FLOW_ID, store.facts_of_part(FLOW_ID, FLOW)))
     assert view is not None
@@ -463,7 +463,7 @@ def test_without_a_plan_components_are_those_of_the_deployments() -> None:
 
 def test_a_plan_without_gates_is_told() -> None:
     view = seen(Story().requested().built().tested(), a_plan(gates=()))
-    assert view.stage(Stage.TEST).reason == "there was no gate to run"
+    assert view.phase(Phase.TEST).reason == "there was no gate to run"
 
 
 def test_facts_that_do_not_tell_what_the_flow_is_about_make_no_view() -> None:
@@ -485,7 +485,7 @@ def test_a_fact_of_a_newer_version_is_left_aside() -> None:
 
 
 def test_a_flow_is_undoing_until_each_environment_it_reached_is_told_to_be_back() -> None:
-    story = to_staging().stopped(FlowAborted, "no", stage=Stage.BAKE)
+    story = to_staging().stopped(FlowAborted, "no", phase=Phase.BAKE)
     assert seen(story).undoing
     assert not seen(story.rolled_back("staging", there(deployed=False))).undoing
     assert not seen(with_a_failing_gate()).undoing

@@ -20,7 +20,7 @@ from monitor_service.web.requests import root
 from monitor_service.web.terminal import segments
 from penstock_shared.contracts.change import Intent
 from penstock_shared.contracts.commands import AbortRelease
-from penstock_shared.contracts.events import FlowAborted, FlowFailed, Stage
+from penstock_shared.contracts.events import FlowAborted, FlowFailed, Phase
 from penstock_shared.contracts.jobs import JobState
 from penstock_shared.decisions import Cause
 from penstock_shared.observability import Telemetry
@@ -93,15 +93,15 @@ def test_one_flow_has_the_shape_that_programs_rely_on(world: World) -> None:
     flow = world.json(f"/api/flows/{FLOW_ID}")
     assert flow.keys() >= {
         "flow_id", "repository", "ref", "sha", "intent", "state", "reason", "started_at",
-        "finished_at", "release", "stages", "components",
+        "finished_at", "release", "phases", "components",
     }  # fmt: skip
     assert flow["started_at"] == "2026-01-02T03:04:05.000Z"
-    stage = flow["stages"][0]
-    assert stage.keys() >= {"stage", "state", "reason", "started_at", "finished_at", "jobs"}
-    assert [stage["stage"] for stage in flow["stages"]] == [
+    phase = flow["phases"][0]
+    assert phase.keys() >= {"phase", "state", "reason", "started_at", "finished_at", "jobs"}
+    assert [phase["phase"] for phase in flow["phases"]] == [
         "build", "test", "staging", "bake", "production",
     ]  # fmt: skip
-    assert stage["jobs"][0].keys() >= {
+    assert phase["jobs"][0].keys() >= {
         "job_id", "name", "component", "state", "exit_code", "attempts", "started_at",
         "finished_at", "command", "tail", "reason", "log_stream",
     }  # fmt: skip
@@ -123,7 +123,7 @@ def test_a_listed_flow_leaves_out_what_the_list_did_not_read(world: World) -> No
     world.tell(to_production())
     (flow,) = world.json("/api/flows")["flows"]
     assert "components" not in flow
-    assert all("jobs" not in stage for stage in flow["stages"])
+    assert all("jobs" not in phase for phase in flow["phases"])
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_log_is_read_piece_by_piece(world: World) -> None:
     assert (rest["lines"], rest["more"]) == ([], False)
 
 
-def test_the_list_shows_each_flow_with_its_stages(world: World) -> None:
+def test_the_list_shows_each_flow_with_its_phases(world: World) -> None:
     world.tell(to_staging())
     page = world.page("/")
     assert f'href="./flows/{FLOW_ID}"' in page
@@ -203,7 +203,7 @@ def test_a_failed_flow_shows_what_broke(world: World) -> None:
 
 
 def test_an_aborted_flow_shows_who_why_and_where_staging_is(world: World) -> None:
-    story = to_staging().stopped(FlowAborted, "wrong price", stage=Stage.BAKE, by="grace")
+    story = to_staging().stopped(FlowAborted, "wrong price", phase=Phase.BAKE, by="grace")
     world.tell(story.rolled_back("staging", there(version="2")))
     RecordRequest(world.facts)(AbortRelease(flow_id=FLOW_ID, by="grace"), a_cause())
     page = words(world.page(f"/flows/{FLOW_ID}"))
@@ -237,7 +237,7 @@ def a_big_flow() -> tuple[Story, Any]:
     for name, component in gates:
         state = JobState.FAILED if component == components[7] else JobState.SUCCEEDED
         story.job("test-runner", name, component, state=state, tail="the end of its log")
-    return story.stopped(FlowFailed, "3 gates failed", stage=Stage.TEST), plan
+    return story.stopped(FlowFailed, "3 gates failed", phase=Phase.TEST), plan
 
 
 def test_a_big_flow_shows_what_failed_and_counts_the_rest(world: World) -> None:
@@ -260,11 +260,11 @@ def test_the_json_of_a_big_flow_stays_below_a_megabyte(world: World) -> None:
     world.tell(story)
     body = world.client.get(f"/api/flows/{FLOW_ID}").data
     assert len(body) < 1_000_000
-    assert len(json.loads(body)["stages"][1]["jobs"]) == 1500
+    assert len(json.loads(body)["phases"][1]["jobs"]) == 1500
 
 
 def test_a_component_that_was_put_back_is_not_shown_as_deployed(world: World) -> None:
-    story = to_staging().stopped(FlowAborted, "no", stage=Stage.BAKE)
+    story = to_staging().stopped(FlowAborted, "no", phase=Phase.BAKE)
     world.tell(story.rolled_back("staging", there(version="2")))
     assert "orders no staging rolled back 2" in words(world.page(f"/flows/{FLOW_ID}"))
 
@@ -315,7 +315,7 @@ def test_what_a_log_or_a_commit_says_never_becomes_markup(world: World) -> None:
         tail=EVIL,
         reason=EVIL,
     )
-    world.tell(story.stopped(FlowFailed, EVIL, stage=Stage.TEST, by=EVIL, job=failed))
+    world.tell(story.stopped(FlowFailed, EVIL, phase=Phase.TEST, by=EVIL, job=failed))
     world.logs.streams[failed.log_stream] = [
         PrintedLine(NOW, EVIL),
         PrintedLine(NOW, f"\x1b[31m{EVIL}"),
@@ -449,7 +449,7 @@ class TestLambda:
             "rawPath": path,
             "rawQueryString": "",
             "headers": {"host": "abc.execute-api.us-east-1.amazonaws.com"},
-            "requestContext": {"http": {"method": "GET", "path": path}, "stage": "$default"},
+            "requestContext": {"http": {"method": "GET", "path": path}, "phase": "$default"},
             "isBase64Encoded": False,
             **given,
         }

@@ -17,8 +17,8 @@ from penstock_shared.contracts.events import (
     FlowAborted,
     FlowFailed,
     FlowSuperseded,
+    Phase,
     ReleasePromoted,
-    Stage,
 )
 from penstock_shared.contracts.plan import EnvironmentMode
 from penstock_shared.decisions import Outcome, Result
@@ -177,7 +177,7 @@ def test_an_abort_during_the_bake_stops_it(fake: FakeRelease) -> None:
     fake.command(AbortRelease)
 
     aborted = fake.said.only(FlowAborted)[0]
-    assert (aborted.stage, aborted.reason, aborted.by) == (Stage.BAKE, "it smells", "ada")
+    assert (aborted.phase, aborted.reason, aborted.by) == (Phase.BAKE, "it smells", "ada")
     fake.clock.advance(seconds=60)
     assert fake.end_bake().result is Result.ALREADY_DONE
     assert fake.said.only(ReleasePromoted) == []
@@ -196,7 +196,7 @@ def test_an_abort_during_production_wins(fake: FakeRelease) -> None:
     fake.staged(bake=0)
     fake.command(AbortRelease)
 
-    assert fake.said.only(FlowAborted)[0].stage is Stage.PRODUCTION
+    assert fake.said.only(FlowAborted)[0].phase is Phase.PRODUCTION
     assert fake.produced().result is Result.ALREADY_DONE
     assert fake.state() is ReleaseState.ABORTED
 

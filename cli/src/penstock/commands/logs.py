@@ -103,7 +103,7 @@ class _Reader:
 
 def _nothing(flow: FlowJson) -> str:
     """Why there is no log."""
-    known = sum(len(stage["reused"]) for stage in flow["stages"])
+    known = sum(len(phase["reused"]) for phase in flow["phases"])
     if known:
         return f"No job ran: everything was known already, {known:,} verdicts of gates among it."
     if flow["state"] in FINAL:

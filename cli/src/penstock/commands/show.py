@@ -31,7 +31,7 @@ def show(
     profile: ProfileOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Show one flow: its stages, jobs, times and reasons, and what broke."""
+    """Show one flow: its phases, jobs, times and reasons, and what broke."""
     connection = connect(stage, profile, home)
     api = connection.api
     found = api.find(flow)

@@ -12,7 +12,7 @@ from penstock.connection import Connection
 from penstock.demo.answers import COMPONENT, Answer, ask
 from penstock.demo.errors import DemoError, expect
 from penstock.demo.shop import SHOP, ShopTree
-from penstock.flows import FlowJson, jobs_of, stage_of, title_of
+from penstock.flows import FlowJson, jobs_of, phase_of, title_of
 from penstock.following import Follower, Reached, final
 from penstock.messages import command_message
 from penstock.rendering import flow_view, state_of
@@ -89,7 +89,7 @@ class Story:
         done = {
             "built": {one["name"] for one in flow["components"] if one["built"]},
             "deployed": {one["name"] for one in flow["components"] if one["deployed"]},
-            "tested": {job["component"] for job in stage_of(flow, "test")["jobs"]},
+            "tested": {job["component"] for job in phase_of(flow, "test")["jobs"]},
             "worked on": {job["component"] for job in jobs_of(flow)},
         }
         for what, names in done.items():
@@ -137,7 +137,7 @@ def _baking(flow: FlowJson) -> bool:
 
 def _put_back(flow: FlowJson) -> bool:
     """Whether the flow has ended, and staging is rolled back if the flow was aborted."""
-    back = stage_of(flow, "staging")["state"] == "rolled-back"
+    back = phase_of(flow, "staging")["state"] == "rolled-back"
     return final(flow) and (back or flow["state"] != "aborted")
 
 

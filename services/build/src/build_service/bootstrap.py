@@ -14,13 +14,13 @@ from build_service.use_cases.start_flow import StartFlow
 from build_service.use_cases.stop_build import StopBuild
 from penstock_shared import aws
 from penstock_shared.clock import utc_now
-from penstock_shared.contracts.events import Stage
+from penstock_shared.contracts.events import Phase
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.persistence.sweep import Sweep
 from penstock_shared.plans import Plans
 from penstock_shared.service import Service
 
-SERVICE = Service("build", BuildSettings, Stage.BUILD)
+SERVICE = Service("build", BuildSettings, Phase.BUILD)
 
 
 @cache

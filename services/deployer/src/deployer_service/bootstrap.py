@@ -16,7 +16,7 @@ from deployer_service.use_cases.stop_flow import StopFlow
 from deployer_service.use_cases.sweep import SweepOverdue
 from penstock_shared import aws
 from penstock_shared.clock import utc_now
-from penstock_shared.contracts.events import Stage
+from penstock_shared.contracts.events import Phase
 from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.plans import load_plan
 from penstock_shared.service import Service
@@ -41,13 +41,13 @@ def ledger() -> Ledger:
 @cache
 def deploy_tested() -> StartDeployment:
     """The use case behind `tests-passed`."""
-    return StartDeployment(ledger(), _plan, Stage.STAGING)
+    return StartDeployment(ledger(), _plan, Phase.STAGING)
 
 
 @cache
 def deploy_promoted() -> StartDeployment:
     """The use case behind `release-promoted`."""
-    return StartDeployment(ledger(), _plan, Stage.PRODUCTION)
+    return StartDeployment(ledger(), _plan, Phase.PRODUCTION)
 
 
 @cache

@@ -4,7 +4,7 @@ from functools import cache
 
 from penstock_shared import aws
 from penstock_shared.clock import utc_now
-from penstock_shared.contracts.events import Stage
+from penstock_shared.contracts.events import Phase
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.persistence.sweep import Sweep
 from penstock_shared.service import Service
@@ -19,7 +19,7 @@ from release_service.use_cases.judge_command import JudgeCommand
 from release_service.use_cases.stop_release import StopRelease
 from release_service.use_cases.sweep_releases import SweepReleases
 
-SERVICE = Service("release", ReleaseSettings, Stage.BAKE)
+SERVICE = Service("release", ReleaseSettings, Phase.BAKE)
 
 
 @cache

@@ -3,7 +3,7 @@
 from functools import cache
 
 from penstock_shared.clock import utc_now
-from penstock_shared.contracts.events import Stage
+from penstock_shared.contracts.events import Phase
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.persistence.sweep import Sweep
 from penstock_shared.plans import Plans
@@ -14,7 +14,7 @@ from test_runner_service.use_cases.record_job import RecordGateJob
 from test_runner_service.use_cases.start_run import StartRun
 from test_runner_service.use_cases.stop_run import StopRun
 
-SERVICE = Service("test-runner", Settings, Stage.TEST)
+SERVICE = Service("test-runner", Settings, Phase.TEST)
 
 
 @cache

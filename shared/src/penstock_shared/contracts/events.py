@@ -15,7 +15,7 @@ from penstock_shared.errors import RefusedMessageError
 
 
 class FlowRef(Contract):
-    """What every stage needs to know of its flow, small enough to travel with each event."""
+    """What every service needs to know of its flow, small enough to travel with each event."""
 
     forge: Forge = Forge.GITHUB
     repository: str
@@ -209,8 +209,8 @@ class ReleasePromoted(EventData):
     reason: Text = ""
 
 
-class Stage(StrEnum):
-    """The stages of a flow, as people see them."""
+class Phase(StrEnum):
+    """The phases of a flow, as people see them."""
 
     BUILD = "build"
     TEST = "test"
@@ -224,10 +224,16 @@ class FlowStopped(EventData):
 
     channel: ClassVar = Topic("flow-stopped")
     advances: ClassVar = False
-    stage: Stage | None = None
+    phase: Phase | None = None
     reason: Text
     by: Text = ""
     job: JobResult | None = None
+
+    @classmethod
+    def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Version 1 called the phase a stage."""
+        data = super().upcast(data)
+        return {"phase" if name == "stage" else name: value for name, value in data.items()}
 
     def strands(self, flow_id: str) -> str | None:
         """The flow has ended already."""

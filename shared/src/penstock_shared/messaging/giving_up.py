@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from penstock_shared.clock import Clock, utc_now
 from penstock_shared.contracts.event import decode, known_event_types, make_event, read_envelope
-from penstock_shared.contracts.events import FlowFailed, FlowStopped, Stage
+from penstock_shared.contracts.events import FlowFailed, FlowStopped, Phase
 from penstock_shared.decisions import Cause
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.persistence.outbox import Publisher
@@ -15,13 +15,13 @@ from penstock_shared.tracing import new_traceparent
 class FailFlow:
     """Publishes `flow-failed` for the flow of a message that cannot be handled.
 
-    Every service then frees what the flow holds. `stage` is where people see the flow fail; None
+    Every service then frees what the flow holds. `phase` is where people see the flow fail; None
     if the service has several.
     """
 
     publisher: Publisher
     service: str
-    stage: Stage | None = None
+    phase: Phase | None = None
     clock: Clock = utc_now
 
     def __call__(self, body: str, reason: str) -> None:
@@ -30,7 +30,7 @@ class FailFlow:
         if cause is None:
             return
         failed = make_event(
-            FlowFailed(stage=self.stage, reason=f"{self.service} gave up: {reason}"),
+            FlowFailed(phase=self.phase, reason=f"{self.service} gave up: {reason}"),
             flow_id=cause.flow_id,
             source=f"penstock/{self.service}",
             time=self.clock(),

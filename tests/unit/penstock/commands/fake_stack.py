@@ -110,8 +110,8 @@ def result_of(action: str, body: str) -> str:
 
 def without_jobs(flow: Json) -> Json:
     """A flow as it is in a list."""
-    stages = [{k: v for k, v in stage.items() if k != "jobs"} for stage in flow["stages"]]
-    return {**{k: v for k, v in flow.items() if k != "components"}, "stages": stages}
+    phases = [{k: v for k, v in phase.items() if k != "jobs"} for phase in flow["phases"]]
+    return {**{k: v for k, v in flow.items() if k != "components"}, "phases": phases}
 
 
 @contextmanager
@@ -186,11 +186,11 @@ def a_job(name: str = "unit", component: str | None = "orders", **given: Any) ->
     }
 
 
-def a_stage(name: str, state: str = "waiting", *jobs: Json, **given: Any) -> Json:
+def a_phase(name: str, state: str = "waiting", *jobs: Json, **given: Any) -> Json:
     began = state not in {"waiting", "skipped"}
     ended = began and state != "running"
     return {
-        "stage": name,
+        "phase": name,
         "state": state,
         "reason": "",
         "started_at": "2026-01-02T03:04:05.000Z" if began else None,
@@ -215,10 +215,10 @@ def a_flow(flow_id: str = "a" * 20, state: str = "running", **given: Any) -> Jso
         "started_at": "2026-01-02T03:04:05.000Z",
         "finished_at": "2026-01-02T03:04:15.000Z" if ended else None,
         "release": "2026.01.02-ccccccc",
-        "stages": [
-            a_stage("build", "succeeded", a_job("build")),
-            a_stage("test", "running"),
-            *(a_stage(name) for name in ("staging", "bake", "production")),
+        "phases": [
+            a_phase("build", "succeeded", a_job("build")),
+            a_phase("test", "running"),
+            *(a_phase(name) for name in ("staging", "bake", "production")),
         ],
         "components": [],
         "author": "Ada",

@@ -15,7 +15,7 @@ from penstock.demo.answers import Answer, ask
 from penstock.demo.errors import DemoError
 from penstock.demo.shop import CATALOG, SHOP, ShopTree
 from penstock.demo.story import Story, _function_in
-from tests.unit.penstock.commands.fake_stack import Json, a_flow, a_job, a_stage
+from tests.unit.penstock.commands.fake_stack import Json, a_flow, a_job, a_phase
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def a_story() -> Story:
 def test_a_second_flow_that_touches_only_the_change_is_good() -> None:
     flow: Any = a_flow(
         components=[a_component("catalog", touched=True), a_component("orders", touched=False)],
-        stages=[a_stage(name, "succeeded", a_job("x", "catalog")) for name in ("build", "test")],
+        phases=[a_phase(name, "succeeded", a_job("x", "catalog")) for name in ("build", "test")],
     )
     a_story()._check_only_the_change(flow)
 
@@ -133,7 +133,7 @@ def test_a_second_flow_that_touches_only_the_change_is_good() -> None:
 def test_a_second_flow_that_touches_more_is_not() -> None:
     flow: Any = a_flow(
         components=[a_component("catalog", touched=True), a_component("orders", touched=True)],
-        stages=[a_stage("test", "succeeded", a_job("x", "catalog"))],
+        phases=[a_phase("test", "succeeded", a_job("x", "catalog"))],
     )
     with pytest.raises(DemoError, match="only catalog should be built, not catalog, orders"):
         a_story()._check_only_the_change(flow)

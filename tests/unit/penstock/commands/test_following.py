@@ -10,7 +10,7 @@ from rich.console import Console
 from penstock.connection import embedded
 from penstock.following import Follower, PatienceError, settled
 from penstock.words import ago, colour_of, lasted, mark_of, span
-from tests.unit.penstock.commands.fake_stack import FakeStack, a_flow, a_job, a_stage
+from tests.unit.penstock.commands.fake_stack import FakeStack, a_flow, a_job, a_phase
 
 A = "a" * 20
 
@@ -70,8 +70,8 @@ def test_a_stopped_flow_is_followed_until_its_environments_are_back(
 def test_an_environment_of_which_nothing_is_heard_is_waited_for_no_longer() -> None:
     silent: Any = a_flow(A, "failed", undoing=True)  # it ended long ago
     assert settled(silent)
-    running = a_stage("staging", "failed", a_job(state="running"))
-    at_work: Any = a_flow(A, "failed", undoing=True, stages=[running])
+    running = a_phase("staging", "failed", a_job(state="running"))
+    at_work: Any = a_flow(A, "failed", undoing=True, phases=[running])
     assert not settled(at_work)
 
 

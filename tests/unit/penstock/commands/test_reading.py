@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.unit.penstock.commands.conftest import Run
-from tests.unit.penstock.commands.fake_stack import FakeStack, a_flow, a_job, a_stage
+from tests.unit.penstock.commands.fake_stack import FakeStack, a_flow, a_job, a_phase
 
 A, B = "a1b2" + "0" * 16, "a1c3" + "0" * 16
 
@@ -87,14 +87,14 @@ def a_failed_flow() -> dict[str, Any]:
         tail="E assert 1 == 2\n1 failed",
         attempts=2,
     )
-    stages = [
-        a_stage("build", "succeeded"),
-        a_stage("test", "failed", a_job("lint"), broken, reason="gate unit (orders) failed"),
-        a_stage("staging", "skipped", reason="the flow failed earlier"),
-        a_stage("bake", "skipped"),
-        a_stage("production", "skipped"),
+    phases = [
+        a_phase("build", "succeeded"),
+        a_phase("test", "failed", a_job("lint"), broken, reason="gate unit (orders) failed"),
+        a_phase("staging", "skipped", reason="the flow failed earlier"),
+        a_phase("bake", "skipped"),
+        a_phase("production", "skipped"),
     ]
-    return a_flow(A, "failed", reason="gate unit (orders) failed", stages=stages)
+    return a_flow(A, "failed", reason="gate unit (orders) failed", phases=phases)
 
 
 def test_a_failed_flow_shows_command_exit_code_and_the_end_of_the_log(
@@ -135,7 +135,7 @@ def test_a_flow_shows_what_was_reused_deployed_and_put_back(run: Run, stack: Fak
         components=[component, untouched],
         rollbacks=[back, gone],
     )
-    flow["stages"][1]["reused"] = ["types (orders)"]
+    flow["phases"][1]["reused"] = ["types (orders)"]
     stack.flows = {A: flow}
     said = run("show", A).stdout
     for text in (
@@ -194,8 +194,8 @@ def a_flow_with_logs(stack: FakeStack, state: str = "succeeded") -> None:
     waiting = a_job("types", job_id=None)
     waiting["job_id"] = None
     flow = a_flow(A, state)
-    flow["stages"][1]["jobs"] = [unit, lint, waiting]
-    flow["stages"][0]["jobs"] = []
+    flow["phases"][1]["jobs"] = [unit, lint, waiting]
+    flow["phases"][0]["jobs"] = []
     stack.flows = {A: flow}
     stack.logs = {unit["job_id"]: ["one", "two", "\x1b[31mthree\x1b[0m"], lint["job_id"]: ["clean"]}
 
@@ -289,18 +289,18 @@ def test_commands_that_name_a_flow_print_its_address(run: Run, stack: FakeStack)
 
 
 def test_the_log_of_a_flow_in_which_no_job_ran_says_so(run: Run, stack: FakeStack) -> None:
-    known = [a_stage("test", "succeeded", reused=["unit (orders)", "lint (orders)"])]
-    stack.flows = {A: a_flow(A, "succeeded", stages=known)}
+    known = [a_phase("test", "succeeded", reused=["unit (orders)", "lint (orders)"])]
+    stack.flows = {A: a_flow(A, "succeeded", phases=known)}
     assert "2 verdicts of gates" in run("logs", A).stdout
-    stack.flows = {A: a_flow(A, "failed", reason="no penstock.yml", stages=[a_stage("build")])}
+    stack.flows = {A: a_flow(A, "failed", reason="no penstock.yml", phases=[a_phase("build")])}
     assert "The flow failed: no penstock.yml" in run("logs", A).stdout
-    stack.flows = {A: a_flow(A, stages=[a_stage("build")])}
+    stack.flows = {A: a_flow(A, phases=[a_phase("build")])}
     assert "No job has begun yet" in run("logs", A).stdout
 
 
 def test_tries_of_a_gate_are_told_apart(run: Run, stack: FakeStack) -> None:
     jobs = [a_job(job_id=f"{n:020}", tried=n, tries=3) for n in (1, 2)]
-    stack.flows = {A: a_flow(A, stages=[a_stage("test", "running", *jobs)])}
+    stack.flows = {A: a_flow(A, phases=[a_phase("test", "running", *jobs)])}
     said = run("show", A).stdout
     assert "try 1 of 3" in said
     assert "try 2 of 3" in said
@@ -315,8 +315,8 @@ def test_of_many_jobs_and_components_those_that_matter_are_shown(
     moved = {"environment": "staging", "version": "8", "deployed": True, "reason": ""}
     components = [{**quiet, "name": f"component-{n}"} for n in range(500)]
     components.append({**quiet, "name": "changed", "built": True, "deployments": [moved]})
-    stages = [a_stage("test", "failed", *passed, broken, reused=[f"g{n}" for n in range(99)])]
-    stack.flows = {A: a_flow(A, "failed", stages=stages, components=components)}
+    phases = [a_phase("test", "failed", *passed, broken, reused=[f"g{n}" for n in range(99)])]
+    stack.flows = {A: a_flow(A, "failed", phases=phases, components=components)}
     said = run("show", A).stdout
     for text in ("✗ broken (orders)", "1,500 succeeded", "99 known already", "500 more, not shown"):
         assert text in said

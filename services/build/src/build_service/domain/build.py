@@ -14,7 +14,7 @@ from penstock_shared.contracts.events import (
     FlowStopped,
     FlowSuperseded,
     JobRequested,
-    Stage,
+    Phase,
 )
 from penstock_shared.contracts.jobs import JobResult, JobState
 from penstock_shared.contracts.plan import ObjectRef, Plan
@@ -116,7 +116,7 @@ def refuse(flow_id: str, build: Build | None, change: Change, reason: str) -> De
         return already_done(f"the build is {build.state}")
     failed = Build(flow_id=flow_id, state=BuildState.FAILED, change=change, reason=reason)
     return Write(
-        failed, [BuildRequested(change=change), FlowFailed(stage=Stage.BUILD, reason=reason)]
+        failed, [BuildRequested(change=change), FlowFailed(phase=Phase.BUILD, reason=reason)]
     )
 
 
@@ -167,7 +167,7 @@ def begin(build: Build, plan: Plan, stored: ObjectRef, now: datetime) -> Write[B
 def fail(build: Build, reason: str) -> Write[Build]:
     """The change cannot be built: fail the flow."""
     return Write(
-        build.finished(BuildState.FAILED, reason), [FlowFailed(stage=Stage.BUILD, reason=reason)]
+        build.finished(BuildState.FAILED, reason), [FlowFailed(phase=Phase.BUILD, reason=reason)]
     )
 
 
@@ -175,7 +175,7 @@ def overtake(build: Build, reason: str) -> Write[Build]:
     """A newer commit of the branch is ahead: end the flow as superseded."""
     return Write(
         build.finished(BuildState.STOPPED, reason),
-        [FlowSuperseded(stage=Stage.BUILD, reason=reason)],
+        [FlowSuperseded(phase=Phase.BUILD, reason=reason)],
     )
 
 
@@ -252,7 +252,7 @@ def _succeeded(results: Sequence[JobResult]) -> Iterable[int]:
 def _fail_with(build: Build, result: JobResult) -> Write[Build]:
     reason = f"building {result.component} {result.how_it_ended()}"
     failed = build.finished(BuildState.FAILED, reason)
-    return Write(failed, [FlowFailed(stage=Stage.BUILD, reason=reason, job=result)])
+    return Write(failed, [FlowFailed(phase=Phase.BUILD, reason=reason, job=result)])
 
 
 def _deadline(plan: Plan, now: datetime) -> datetime:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
-from penstock_shared.contracts.events import EnvironmentRole, FlowFailed, FlowRef, Stage
+from penstock_shared.contracts.events import EnvironmentRole, FlowFailed, FlowRef, Phase
 from penstock_shared.contracts.model import Contract
 from penstock_shared.contracts.plan import Plan, PlannedEnvironment
 from penstock_shared.decisions import Decision, Record, Refusal, Result, Write, already_done
@@ -98,10 +98,10 @@ def stopped(known: Flow | None) -> Decision[Flow]:
 
 
 def refuse_plan(
-    known: Flow | None, flow_id: str, stage: Stage, reason: str, now: datetime
+    known: Flow | None, flow_id: str, phase: Phase, reason: str, now: datetime
 ) -> Decision[Flow]:
     """The flow's plan cannot be used: it fails here, before anything is deployed."""
     decision = stop(known, flow_id, reason, now)
     if isinstance(decision, Refusal):
         return decision
-    return Write(decision.record, [FlowFailed(stage=stage, reason=reason)])
+    return Write(decision.record, [FlowFailed(phase=phase, reason=reason)])

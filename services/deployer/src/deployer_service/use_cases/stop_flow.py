@@ -8,10 +8,10 @@ from deployer_service.domain.deployment.making import tombstone
 from deployer_service.domain.flow import Destination, Flow, FlowPermit, flow_key
 from deployer_service.use_cases.ledger import Ledger
 from penstock_shared.contracts.event import Event
-from penstock_shared.contracts.events import FlowStopped, Stage
+from penstock_shared.contracts.events import FlowStopped, Phase
 from penstock_shared.decisions import Cause, Outcome
 
-BEFORE_US = frozenset({Stage.BUILD, Stage.TEST})
+BEFORE_US = frozenset({Phase.BUILD, Phase.TEST})
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class StopFlow:
             flow_key(flow_id),
             cause,
             lambda known: flows.stop(known, flow_id, stopped.reason, self.ledger.clock()),
-            expect_new=stopped.stage in BEFORE_US,
+            expect_new=stopped.phase in BEFORE_US,
         )
         if outcome.record:
             self.finish(outcome.record, cause)

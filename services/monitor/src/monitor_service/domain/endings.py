@@ -7,7 +7,7 @@ from datetime import datetime
 from monitor_service.domain.facts import AbortedFact, FailedFact, FlowFacts, Stopped, SupersededFact
 from monitor_service.domain.view import FlowState
 from penstock_shared.contracts.change import Intent
-from penstock_shared.contracts.events import EnvironmentRole, Stage
+from penstock_shared.contracts.events import EnvironmentRole, Phase
 
 STOPS: Mapping[type[Stopped], FlowState] = {
     FailedFact: FlowState.FAILED,
@@ -40,9 +40,9 @@ class FlowEnding:
         return self.stop.by if self.stop else ""
 
     @property
-    def stage(self) -> Stage | None:
-        """The stage that the flow was stopped in, if the one who stopped it said so."""
-        return self.stop.stage if self.stop else None
+    def phase(self) -> Phase | None:
+        """The phase that the flow was stopped in, if the one who stopped it said so."""
+        return self.stop.phase if self.stop else None
 
 
 def ending_of(facts: FlowFacts) -> FlowEnding | None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, ConfigDict, PlainSerializer, model_validator
 
 from penstock_shared.contracts.change import Forge, Intent
-from penstock_shared.contracts.events import DeploymentOutcome, EnvironmentRole, Stage
+from penstock_shared.contracts.events import DeploymentOutcome, EnvironmentRole, Phase
 from penstock_shared.contracts.jobs import JobState
 from penstock_shared.contracts.model import Moment
 from penstock_shared.contracts.plan import ObjectRef
@@ -70,7 +70,7 @@ class RequestedFact(FactBody):
 
 
 class AboutFlow(FactBody):
-    """A fact whose event carried what every stage needs to know of its flow."""
+    """A fact whose event carried what every service needs to know of its flow."""
 
     forge: Forge = Forge.GITHUB
     repository: str
@@ -179,10 +179,18 @@ class StoppingJob(BaseModel):
 class Stopped(FactBody):
     """The flow ended before its goal. The subclass says how."""
 
-    stage: Stage | None = None
+    phase: Phase | None = None
     reason: str = ""
     by: str = ""
     job: StoppingJob | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _earlier_name(cls, kept: Any) -> Any:
+        """Facts of earlier versions call the phase a stage."""
+        if isinstance(kept, dict) and "stage" in kept:
+            return {"phase" if name == "stage" else name: value for name, value in kept.items()}
+        return kept
 
 
 class FailedFact(Stopped):

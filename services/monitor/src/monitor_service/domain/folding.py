@@ -10,7 +10,7 @@ from datetime import datetime
 from monitor_service.domain.components import components_of
 from monitor_service.domain.endings import FlowEnding, ending_of
 from monitor_service.domain.facts import AboutFlow, FlowFacts, RequestedFact, RolledBackFact
-from monitor_service.domain.stages import stages_of
+from monitor_service.domain.phases import phases_of
 from monitor_service.domain.view import (
     AbortRequestView,
     FlowState,
@@ -19,12 +19,12 @@ from monitor_service.domain.view import (
     VersionView,
 )
 from penstock_shared.contracts.change import Intent
-from penstock_shared.contracts.events import EnvironmentRole, Stage
+from penstock_shared.contracts.events import EnvironmentRole, Phase
 from penstock_shared.contracts.plan import Plan
 
-STAGE_ROLES: Mapping[Stage | None, EnvironmentRole] = {
-    Stage.STAGING: EnvironmentRole.STAGING,
-    Stage.PRODUCTION: EnvironmentRole.PRODUCTION,
+PHASE_ROLES: Mapping[Phase | None, EnvironmentRole] = {
+    Phase.STAGING: EnvironmentRole.STAGING,
+    Phase.PRODUCTION: EnvironmentRole.PRODUCTION,
 }
 
 
@@ -57,7 +57,7 @@ def fold(facts: FlowFacts, plan: Plan | None = None) -> FlowView | None:
         started_at=origin.started_at,
         finished_at=ending.at if ending else None,
         release=_release_of(facts, plan),
-        stages=stages_of(facts, plan, ending),
+        phases=phases_of(facts, plan, ending),
         components=components_of(facts, plan),
         author=requested.author if requested else "",
         message=requested.message if requested else "",
@@ -93,7 +93,7 @@ def _undoing(facts: FlowFacts, ending: FlowEnding | None) -> bool:
     if ending is None or ending.state not in {FlowState.FAILED, FlowState.ABORTED}:
         return False
     back = {fact.role for fact in facts.rolled_back}
-    touched = {STAGE_ROLES[ending.stage]} if ending.stage in STAGE_ROLES else set()
+    touched = {PHASE_ROLES[ending.phase]} if ending.phase in PHASE_ROLES else set()
     if ending.state is FlowState.ABORTED:
         touched |= {fact.role for fact in facts.deployed}
     return not touched <= back

@@ -1,4 +1,4 @@
-"""The jobs of a flow: which stage each belongs to, and what is known of it."""
+"""The jobs of a flow: which phase each belongs to, and what is known of it."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,12 +8,12 @@ from datetime import datetime
 from monitor_service.domain.endings import FlowEnding
 from monitor_service.domain.facts import FlowFacts, JobEnded, JobFacts, StoppingJob
 from monitor_service.domain.view import NOT_RUN, JobView
-from penstock_shared.contracts.events import EnvironmentRole, Stage
+from penstock_shared.contracts.events import EnvironmentRole, Phase
 from penstock_shared.contracts.jobs import JobState
 from penstock_shared.contracts.plan import Plan
 
 BUILD, TEST = "build", "test-runner"
-STAGES_BY_OWNER: Mapping[str, Stage] = {BUILD: Stage.BUILD, TEST: Stage.TEST}
+STAGES_BY_OWNER: Mapping[str, Phase] = {BUILD: Phase.BUILD, TEST: Phase.TEST}
 FLOW_ENDED = "the flow ended"
 MOST_TAILS = 20
 """Failed jobs that are shown with the end of their log, 4,000 characters each."""
@@ -33,18 +33,18 @@ class _Told:
         return self.ending if self.ending and self.ending.stop else None
 
 
-def jobs_by_stage(
+def jobs_by_phase(
     facts: FlowFacts, plan: Plan | None, ending: FlowEnding | None
-) -> dict[Stage, tuple[JobView, ...]]:
+) -> dict[Phase, tuple[JobView, ...]]:
     """The jobs that ran or run, as they began, and after them the gates that have not run."""
     told = _Told(facts, plan, ending)
-    found: dict[Stage, list[JobView]] = {stage: [] for stage in Stage}
+    found: dict[Phase, list[JobView]] = {phase: [] for phase in Phase}
     for job in _known(facts):
-        found[_stage_of(job, told)].append(_settled(_view_of(job), job, told))
+        found[_phase_of(job, told)].append(_settled(_view_of(job), job, told))
     if plan and not facts.tested and (ending is None or told.stopped):
-        found[Stage.TEST].extend(_not_begun(plan, found[Stage.TEST], told))
-    found[Stage.TEST] = _tries(found[Stage.TEST], plan)
-    return {stage: _few_tails(sorted(jobs, key=_order)) for stage, jobs in found.items()}
+        found[Phase.TEST].extend(_not_begun(plan, found[Phase.TEST], told))
+    found[Phase.TEST] = _tries(found[Phase.TEST], plan)
+    return {phase: _few_tails(sorted(jobs, key=_order)) for phase, jobs in found.items()}
 
 
 def every_job(facts: FlowFacts) -> tuple[JobView, ...]:
@@ -67,12 +67,12 @@ def _ended(job: StoppingJob) -> JobEnded:
     return JobEnded(at=job.finished_at, began_at=job.started_at, **told)
 
 
-def _stage_of(job: JobFacts, told: _Told) -> Stage:
+def _phase_of(job: JobFacts, told: _Told) -> Phase:
     newest = job.newest
     if newest.owner in STAGES_BY_OWNER:
         return STAGES_BY_OWNER[newest.owner]
     in_production = newest.environment in _production_of(told)
-    return Stage.PRODUCTION if in_production else Stage.STAGING
+    return Phase.PRODUCTION if in_production else Phase.STAGING
 
 
 def _production_of(told: _Told) -> set[str | None]:

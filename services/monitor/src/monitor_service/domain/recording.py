@@ -143,7 +143,7 @@ def _stopped(event: Event[Any]) -> Recording:
     data: FlowStopped = event.data
     body = STOPS[type(data)](
         at=event.time,
-        stage=data.stage,
+        phase=data.phase,
         reason=data.reason[:LONGEST_REASON],
         by=data.by,
         job=facts.StoppingJob(**data.job.model_dump()) if data.job else None,

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from penstock_shared.contracts.change import Intent
-from penstock_shared.contracts.events import EnvironmentRole, Stage
+from penstock_shared.contracts.events import EnvironmentRole, Phase
 
 
 def _iso(moment: datetime) -> str:
@@ -39,8 +39,8 @@ class FlowState(StrEnum):
         return self not in {FlowState.RUNNING, FlowState.BAKING}
 
 
-class StageState(StrEnum):
-    """How a stage of a flow stands."""
+class PhaseState(StrEnum):
+    """How a phase of a flow stands."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -95,11 +95,11 @@ class JobView(View):
         return f"{self.name} ({self.component})" if self.component else self.name
 
 
-class StageView(View):
-    """One stage. `reused` names the gates whose verdict was known already."""
+class PhaseView(View):
+    """One phase. `reused` names the gates whose verdict was known already."""
 
-    stage: Stage
-    state: StageState
+    phase: Phase
+    state: PhaseState
     reason: str = ""
     started_at: When | None = None
     finished_at: When | None = None
@@ -170,7 +170,7 @@ class FlowView(View):
     started_at: When
     finished_at: When | None
     release: str | None
-    stages: tuple[StageView, ...]
+    phases: tuple[PhaseView, ...]
     components: tuple[ComponentView, ...]
     author: str = ""
     message: str = ""
@@ -182,9 +182,9 @@ class FlowView(View):
     rollbacks: tuple[RollbackView, ...] = ()
     abort_requests: tuple[AbortRequestView, ...] = ()
 
-    def stage(self, stage: Stage) -> StageView:
-        """The stage of that name; every flow has all of them."""
-        return next(view for view in self.stages if view.stage is stage)
+    def phase(self, phase: Phase) -> PhaseView:
+        """The phase of that name; every flow has all of them."""
+        return next(view for view in self.phases if view.phase is phase)
 
     @property
     def branch(self) -> str:
@@ -198,8 +198,8 @@ class FlowView(View):
 
     @property
     def failed_jobs(self) -> tuple[JobView, ...]:
-        """The jobs that ran and did not end well, in the order of their stages."""
-        return tuple(job for stage in self.stages for job in stage.jobs if job.failed)
+        """The jobs that ran and did not end well, in the order of their phases."""
+        return tuple(job for phase in self.phases for job in phase.jobs if job.failed)
 
     @property
     def stoppable(self) -> bool:

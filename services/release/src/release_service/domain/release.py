@@ -18,8 +18,8 @@ from penstock_shared.contracts.events import (
     FlowRef,
     FlowStopped,
     FlowSuperseded,
+    Phase,
     ReleasePromoted,
-    Stage,
 )
 from penstock_shared.contracts.plan import EnvironmentMode, PlannedRelease
 from penstock_shared.decisions import Decision, Record, Write, already_done, stale
@@ -121,7 +121,7 @@ def promote(release: Release | None, command: ReleaseCommand, now: datetime) -> 
 def abort(release: Release | None, command: ReleaseCommand) -> Decision[Release]:
     """Somebody aborts the flow. A release that does not exist yet is marked, so that it stops."""
     aborted = FlowAborted(
-        stage=_stage_of(release), reason=command.reason or "aborted", by=command.by
+        phase=_phase_of(release), reason=command.reason or "aborted", by=command.by
     )
     if release is None:
         mark = Release(flow_id=command.flow_id, state=ReleaseState.ABORTED)
@@ -147,7 +147,7 @@ def supersede(release: Release | None, newer: str) -> Decision[Release]:
     reason = f"flow {newer} reached staging while this release baked there"
     return Write(
         release.finished(ReleaseState.STOPPED, reason),
-        [FlowSuperseded(stage=Stage.BAKE, reason=reason)],
+        [FlowSuperseded(phase=Phase.BAKE, reason=reason)],
     )
 
 
@@ -156,7 +156,7 @@ def never_baked(flow_id: str, newer: str) -> Write[Release]:
     reason = f"flow {newer} took its place in staging"
     return Write(
         Release(flow_id=flow_id, state=ReleaseState.STOPPED, reason=reason),
-        [FlowSuperseded(stage=Stage.BAKE, reason=reason)],
+        [FlowSuperseded(phase=Phase.BAKE, reason=reason)],
     )
 
 
@@ -180,7 +180,7 @@ def overdue(release: Release | None, now: datetime) -> Decision[Release]:
     reason = f"production did not answer within {PRODUCTION_PATIENCE}"
     return Write(
         release.finished(ReleaseState.STOPPED, reason),
-        [FlowFailed(stage=Stage.PRODUCTION, reason=reason)],
+        [FlowFailed(phase=Phase.PRODUCTION, reason=reason)],
     )
 
 
@@ -194,10 +194,10 @@ def _promote(release: Release, now: datetime, by: str = "", reason: str = "") ->
     return Write(promoting, [promoted])
 
 
-def _stage_of(release: Release | None) -> Stage | None:
+def _phase_of(release: Release | None) -> Phase | None:
     if release is None:
         return None
-    return Stage.BAKE if release.state is ReleaseState.BAKING else Stage.PRODUCTION
+    return Phase.BAKE if release.state is ReleaseState.BAKING else Phase.PRODUCTION
 
 
 def _seconds(count: int) -> timedelta:

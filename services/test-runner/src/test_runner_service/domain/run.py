@@ -10,7 +10,7 @@ from penstock_shared.contracts.events import (
     FlowFailed,
     FlowRef,
     JobRequested,
-    Stage,
+    Phase,
     TestsPassed,
 )
 from penstock_shared.contracts.jobs import JobResult, JobState
@@ -130,7 +130,7 @@ def overdue(
     waited_for = _names(run, plan_at(run.flow.plan))
     reason = f"gave up waiting for {waited_for} at {now:%Y-%m-%d %H:%M:%S} UTC"
     return Write(
-        run.finished(RunState.FAILED, reason), [FlowFailed(stage=Stage.TEST, reason=reason)]
+        run.finished(RunState.FAILED, reason), [FlowFailed(phase=Phase.TEST, reason=reason)]
     )
 
 
@@ -174,7 +174,7 @@ def _retry(run: TestRun, plan: Plan, position: int) -> Write[TestRun]:
 def _fail(run: TestRun, plan: Plan, result: JobResult) -> Write[TestRun]:
     reason = f"gate {plan.gates[result.position].label} {result.how_it_ended()}"
     failed = run.finished(RunState.FAILED, reason)
-    return Write(failed, [FlowFailed(stage=Stage.TEST, reason=reason, job=result)])
+    return Write(failed, [FlowFailed(phase=Phase.TEST, reason=reason, job=result)])
 
 
 def _pass(run: TestRun, says: list[EventData]) -> Write[TestRun]:

@@ -56,7 +56,7 @@ def _gave_up(deployment: Deployment) -> Write[Deployment]:
         f"waited for the environment {deployment.environment.name} since "
         f"{deployment.started_at:%Y-%m-%d %H:%M:%S} UTC, and gave up"
     )
-    failed = FlowFailed(stage=deployment.stage, reason=reason)
+    failed = FlowFailed(phase=deployment.phase, reason=reason)
     return Write(deployment.becomes(DeploymentState.FAILED, reason=reason), [failed])
 
 

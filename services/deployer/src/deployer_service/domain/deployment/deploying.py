@@ -38,7 +38,7 @@ def supersede(deployment: Deployment, by: str) -> Write[Deployment]:
     """A newer flow took the environment, or the place in the line for it."""
     reason = f"flow {by} is newer, and {deployment.environment.name} takes the newest only"
     superseded = deployment.becomes(DeploymentState.SUPERSEDED, reason=reason)
-    return Write(superseded, [FlowSuperseded(stage=deployment.stage, reason=reason)])
+    return Write(superseded, [FlowSuperseded(phase=deployment.phase, reason=reason)])
 
 
 def arrived(
@@ -63,7 +63,7 @@ def fail(
     deployment: Deployment, reason: str, context: DecisionContext, job: JobResult | None = None
 ) -> Write[Deployment]:
     """Nothing new starts; what runs finishes; then all that was changed goes back."""
-    failed = FlowFailed(stage=deployment.stage, reason=reason, job=job)
+    failed = FlowFailed(phase=deployment.phase, reason=reason, job=job)
     stopping = deployment.becomes(DeploymentState.STOPPING, reason=reason)
     change = wind_down(stopping, context)
     return Write(change.record, [failed, *change.says])

@@ -8,7 +8,7 @@ from typing import ClassVar
 from deployer_service.domain.deployment.step import Step
 from deployer_service.domain.environment.history import Deployed
 from deployer_service.domain.environment.model import Claim, environment_key
-from penstock_shared.contracts.events import EnvironmentRole, FlowRef, Stage
+from penstock_shared.contracts.events import EnvironmentRole, FlowRef, Phase
 from penstock_shared.contracts.jobs import Checkout
 from penstock_shared.contracts.model import Moment
 from penstock_shared.contracts.plan import EnvironmentMode, PlannedEnvironment, PlannedRelease
@@ -126,10 +126,10 @@ class Deployment(Record):
         return self.flow.sha[:VERSION_DIGITS]
 
     @property
-    def stage(self) -> Stage:
-        """The stage of the flow that this is."""
+    def phase(self) -> Phase:
+        """The phase of the flow that this is."""
         production = self.role is EnvironmentRole.PRODUCTION
-        return Stage.PRODUCTION if production else Stage.STAGING
+        return Phase.PRODUCTION if production else Phase.STAGING
 
     @property
     def exclusive(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from monitor_service.domain.view import ComponentView, JobView
 
 MOST_JOBS = 40
-"""Jobs of a stage, or known gates, that are shown one by one."""
+"""Jobs of a phase, or known gates, that are shown one by one."""
 MOST_COMPONENTS = 20
 """Components that are shown whether or not anything happened to them."""
 

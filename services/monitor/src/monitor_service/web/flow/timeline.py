@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor_service.domain.view import FlowView, JobView, StageView
+from monitor_service.domain.view import FlowView, JobView, PhaseView
 from monitor_service.web.words import span
 
 NARROWEST = 0.7
@@ -69,15 +69,15 @@ def axis_of(flow: FlowView, now: datetime) -> Axis:
     return Axis(flow.started_at, max((last - flow.started_at).total_seconds(), 0.1))
 
 
-def bar_of(axis: Axis, what: StageView | JobView, now: datetime) -> Bar | None:
-    """The bar of a stage or a job; one that still runs reaches to now."""
+def bar_of(axis: Axis, what: PhaseView | JobView, now: datetime) -> Bar | None:
+    """The bar of a phase or a job; one that still runs reaches to now."""
     state = str(what.state)
     return axis.bar(what.started_at, what.finished_at or now, state)
 
 
 def _ends(flow: FlowView, now: datetime) -> Iterator[datetime]:
     yield flow.finished_at or now
-    for stage in flow.stages:
-        yield stage.finished_at or flow.started_at
-        yield from (job.finished_at or flow.started_at for job in stage.jobs)
+    for phase in flow.phases:
+        yield phase.finished_at or flow.started_at
+        yield from (job.finished_at or flow.started_at for job in phase.jobs)
     yield from (rollback.at for rollback in flow.rollbacks)

@@ -32,5 +32,5 @@ def create_flows(reader: Reader) -> Blueprint:
 def _summary_of(flow: FlowView) -> dict[str, Any]:
     """A flow without what the list does not read: its jobs, its plan."""
     return flow.model_dump(
-        mode="json", exclude={"components": True, "stages": {"__all__": {"jobs"}}}
+        mode="json", exclude={"components": True, "phases": {"__all__": {"jobs"}}}
     )

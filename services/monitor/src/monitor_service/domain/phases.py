@@ -1,4 +1,4 @@
-"""The five stages of a flow: how each stands, since when, and why."""
+"""The five phases of a flow: how each stands, since when, and why."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,17 +6,17 @@ from datetime import datetime
 
 from monitor_service.domain.endings import FlowEnding
 from monitor_service.domain.facts import DeployedFact, FactBody, FlowFacts, RolledBackFact
-from monitor_service.domain.jobs import jobs_by_stage
-from monitor_service.domain.view import FlowState, StageState, StageView
+from monitor_service.domain.jobs import jobs_by_phase
+from monitor_service.domain.view import FlowState, PhaseState, PhaseView
 from penstock_shared.contracts.change import Intent
-from penstock_shared.contracts.events import EnvironmentRole, Stage
+from penstock_shared.contracts.events import EnvironmentRole, Phase
 from penstock_shared.contracts.plan import Plan
 
-ENVIRONMENTS: Mapping[Stage, tuple[EnvironmentRole, ...]] = {
-    Stage.STAGING: (EnvironmentRole.STAGING, EnvironmentRole.PREVIEW),
-    Stage.PRODUCTION: (EnvironmentRole.PRODUCTION,),
+ENVIRONMENTS: Mapping[Phase, tuple[EnvironmentRole, ...]] = {
+    Phase.STAGING: (EnvironmentRole.STAGING, EnvironmentRole.PREVIEW),
+    Phase.PRODUCTION: (EnvironmentRole.PRODUCTION,),
 }
-"""The environments that each stage deploys to; a preview's stands where staging stands."""
+"""The environments that each phase deploys to; a preview's stands where staging stands."""
 
 
 MOST_NAMED = 10
@@ -25,46 +25,46 @@ MOST_NAMED = 10
 
 @dataclass(frozen=True)
 class _Course:
-    """How a stage went: when it began and was done, as far as facts tell."""
+    """How a phase went: when it began and was done, as far as facts tell."""
 
-    stage: Stage
-    state: StageState
+    phase: Phase
+    state: PhaseState
     began: datetime | None = None
     done: datetime | None = None
     reason: str = ""
 
 
-def stages_of(
+def phases_of(
     facts: FlowFacts, plan: Plan | None, ending: FlowEnding | None
-) -> tuple[StageView, ...]:
-    """Every stage in the order of a flow."""
-    courses = [_course_of(stage, facts, plan) for stage in Stage]
+) -> tuple[PhaseView, ...]:
+    """Every phase in the order of a flow."""
+    courses = [_course_of(phase, facts, plan) for phase in Phase]
     if ending and ending.stop:
         courses = _stop(courses, ending)
-    jobs = jobs_by_stage(facts, plan, ending)
+    jobs = jobs_by_phase(facts, plan, ending)
     return tuple(
-        StageView(
-            stage=course.stage,
+        PhaseView(
+            phase=course.phase,
             state=course.state,
             reason=course.reason,
             started_at=course.began,
             finished_at=course.done,
-            jobs=jobs[course.stage],
-            reused=_reused(facts, plan) if course.stage is Stage.TEST else (),
-            deadline=facts.baking.deadline if facts.baking and course.stage is Stage.BAKE else None,
+            jobs=jobs[course.phase],
+            reused=_reused(facts, plan) if course.phase is Phase.TEST else (),
+            deadline=facts.baking.deadline if facts.baking and course.phase is Phase.BAKE else None,
         )
         for course in (_roll_back(course, facts) for course in courses)
     )
 
 
-def _course_of(stage: Stage, facts: FlowFacts, plan: Plan | None) -> _Course:
-    began, done = _SPANS[stage](facts, plan)
+def _course_of(phase: Phase, facts: FlowFacts, plan: Plan | None) -> _Course:
+    began, done = _SPANS[phase](facts, plan)
     if done:
-        return _Course(stage, StageState.SUCCEEDED, began, done, _remark(stage, facts, plan))
-    skipped = _why_skipped(stage, facts, plan)
+        return _Course(phase, PhaseState.SUCCEEDED, began, done, _remark(phase, facts, plan))
+    skipped = _why_skipped(phase, facts, plan)
     if skipped:
-        return _Course(stage, StageState.SKIPPED, reason=skipped)
-    return _Course(stage, StageState.RUNNING if began else StageState.WAITING, began)
+        return _Course(phase, PhaseState.SKIPPED, reason=skipped)
+    return _Course(phase, PhaseState.RUNNING if began else PhaseState.WAITING, began)
 
 
 def _reused(facts: FlowFacts, plan: Plan | None) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ def _test(facts: FlowFacts, _plan: Plan | None) -> _Span:
 
 
 def _staging(facts: FlowFacts, _plan: Plan | None) -> _Span:
-    deployed = _deployed(Stage.STAGING, facts)
+    deployed = _deployed(Phase.STAGING, facts)
     return (deployed.begun_at if deployed else _at(facts.tested)), _at(deployed)
 
 
@@ -97,19 +97,19 @@ def _bake(facts: FlowFacts, _plan: Plan | None) -> _Span:
 
 
 def _production(facts: FlowFacts, plan: Plan | None) -> _Span:
-    deployed = _deployed(Stage.PRODUCTION, facts)
+    deployed = _deployed(Phase.PRODUCTION, facts)
     if deployed:
         return deployed.begun_at, deployed.at
     straight = _goes_straight(facts, plan)
     return _at(facts.promoted) or (_at(facts.tested) if straight else None), None
 
 
-_SPANS: Mapping[Stage, Callable[[FlowFacts, Plan | None], _Span]] = {
-    Stage.BUILD: _build,
-    Stage.TEST: _test,
-    Stage.STAGING: _staging,
-    Stage.BAKE: _bake,
-    Stage.PRODUCTION: _production,
+_SPANS: Mapping[Phase, Callable[[FlowFacts, Plan | None], _Span]] = {
+    Phase.BUILD: _build,
+    Phase.TEST: _test,
+    Phase.STAGING: _staging,
+    Phase.BAKE: _bake,
+    Phase.PRODUCTION: _production,
 }
 
 
@@ -117,8 +117,8 @@ def _at(fact: FactBody | None) -> datetime | None:
     return fact.at if fact else None
 
 
-def _deployed(stage: Stage, facts: FlowFacts) -> DeployedFact | None:
-    found = (facts.deployment(role) for role in ENVIRONMENTS[stage])
+def _deployed(phase: Phase, facts: FlowFacts) -> DeployedFact | None:
+    found = (facts.deployment(role) for role in ENVIRONMENTS[phase])
     return next((fact for fact in found if fact), None)
 
 
@@ -126,52 +126,52 @@ def _goes_straight(facts: FlowFacts, plan: Plan | None) -> bool:
     """Whether the release has no staging: by its plan, or else by where it has arrived."""
     if plan and plan.release:
         return plan.release.staging is None
-    arrived = _deployed(Stage.PRODUCTION, facts) is not None
-    return arrived and not facts.baking and _deployed(Stage.STAGING, facts) is None
+    arrived = _deployed(Phase.PRODUCTION, facts) is not None
+    return arrived and not facts.baking and _deployed(Phase.STAGING, facts) is None
 
 
-def _why_skipped(stage: Stage, facts: FlowFacts, plan: Plan | None) -> str:
+def _why_skipped(phase: Phase, facts: FlowFacts, plan: Plan | None) -> str:
     intent = facts.about.intent if facts.about else None
-    if intent is Intent.CHECK and stage not in {Stage.BUILD, Stage.TEST}:
+    if intent is Intent.CHECK and phase not in {Phase.BUILD, Phase.TEST}:
         return "a check ends with its gates"
-    if intent is Intent.PREVIEW and stage in {Stage.BAKE, Stage.PRODUCTION}:
+    if intent is Intent.PREVIEW and phase in {Phase.BAKE, Phase.PRODUCTION}:
         return "a preview does not go to production"
-    if stage in {Stage.STAGING, Stage.BAKE} and _goes_straight(facts, plan):
+    if phase in {Phase.STAGING, Phase.BAKE} and _goes_straight(facts, plan):
         return "the release has no staging environment"
     return ""
 
 
-def _remark(stage: Stage, facts: FlowFacts, plan: Plan | None) -> str:
-    if stage is Stage.TEST and plan and not plan.gates:
+def _remark(phase: Phase, facts: FlowFacts, plan: Plan | None) -> str:
+    if phase is Phase.TEST and plan and not plan.gates:
         return "there was no gate to run"
-    if stage is Stage.BAKE and facts.promoted and facts.promoted.by:
+    if phase is Phase.BAKE and facts.promoted and facts.promoted.by:
         return f"promoted by {facts.promoted.by}"
     return ""
 
 
 def _stop(courses: Sequence[_Course], ending: FlowEnding) -> list[_Course]:
-    """The stages of a flow that was stopped: one of them bears the reason, none goes on."""
-    where = ending.stage or _where(courses)
-    return [_stopped(course, ending, here=course.stage is where) for course in courses]
+    """The phases of a flow that was stopped: one of them bears the reason, none goes on."""
+    where = ending.phase or _where(courses)
+    return [_stopped(course, ending, here=course.phase is where) for course in courses]
 
 
-def _where(courses: Sequence[_Course]) -> Stage:
-    """The stage that a flow was in: the first that runs, or else the first that waits."""
-    for state in (StageState.RUNNING, StageState.WAITING):
+def _where(courses: Sequence[_Course]) -> Phase:
+    """The phase that a flow was in: the first that runs, or else the first that waits."""
+    for state in (PhaseState.RUNNING, PhaseState.WAITING):
         for course in courses:
             if course.state is state:
-                return course.stage
-    return courses[-1].stage
+                return course.phase
+    return courses[-1].phase
 
 
 def _stopped(course: _Course, ending: FlowEnding, *, here: bool) -> _Course:
-    state = StageState(ending.state)
+    state = PhaseState(ending.state)
     if here:
         return replace(course, state=state, done=ending.at, reason=ending.reason)
-    if course.state is StageState.RUNNING:
+    if course.state is PhaseState.RUNNING:
         return replace(course, state=state, done=ending.at)
-    if course.state is StageState.WAITING:
-        return replace(course, state=StageState.SKIPPED, reason=_BEFORE[ending.state])
+    if course.state is PhaseState.WAITING:
+        return replace(course, state=PhaseState.SKIPPED, reason=_BEFORE[ending.state])
     return course
 
 
@@ -183,15 +183,15 @@ _BEFORE: Mapping[FlowState, str] = {
 
 
 def _roll_back(course: _Course, facts: FlowFacts) -> _Course:
-    found = (facts.roll_back(role) for role in ENVIRONMENTS.get(course.stage, ()))
+    found = (facts.roll_back(role) for role in ENVIRONMENTS.get(course.phase, ()))
     fact = next((fact for fact in found if fact), None)
     if fact is None or not fact.changed:
         return course
     reason = "; ".join((_back_on(fact), *_trouble(fact, facts)))
-    if course.state is StageState.FAILED:
+    if course.state is PhaseState.FAILED:
         return replace(course, reason=f"{course.reason}; rolled back: {reason}")
     done = course.done or fact.at
-    return replace(course, state=StageState.ROLLED_BACK, done=done, reason=reason)
+    return replace(course, state=PhaseState.ROLLED_BACK, done=done, reason=reason)
 
 
 def _back_on(fact: RolledBackFact) -> str:
