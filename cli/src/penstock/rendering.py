@@ -175,6 +175,9 @@ def _broken(job: JobJson) -> Text:
     text = Text.assemble("\n", (name_of(job), "bold"), f" {job['state']}{code}\n")
     if job["command"]:
         text.append(f"$ {job['command']}\n", "bold")
+    if not job["tail"].strip():
+        text.append(f"  {job['reason']}\n")
+        return text
     for line in job["tail"].rstrip().split("\n")[-TAIL_LINES:]:
         text.append(f"  {line}\n", "dim")
     return text

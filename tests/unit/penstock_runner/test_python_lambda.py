@@ -120,6 +120,18 @@ def test_what_cannot_be_made_is_explained(
     assert not (component / "x.zip").exists()
 
 
+def test_dependencies_that_only_a_pyproject_names_are_not_left_out_in_silence(
+    component: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (component / "pyproject.toml").write_text('[project]\nname = "x"\ndependencies = ["six"]\n')
+    assert make() == 0
+
+    (component / "requirements.txt").unlink()
+
+    assert make() == 1
+    assert "depends on six, and there is no requirements.txt" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("installer", ["uv", "pip"])
 def test_requirements_are_vendored(
     installer: str, component: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -257,8 +257,9 @@ def test_a_function_that_lambda_would_refuse_is_refused(more: str, expected: str
     assert found.endswith(f": {expected}")
 
 
-def test_penstocks_own_functions_cannot_be_deployed_over() -> None:
-    (found,) = mistakes((LAMBDA % "").replace("shop", "Penstock-build"))
+@pytest.mark.parametrize("function", ["Penstock-build", "penstock"])
+def test_penstocks_own_functions_cannot_be_deployed_over(function: str) -> None:
+    (found,) = mistakes((LAMBDA % "").replace("shop", function))
 
     assert found == (
         "penstock.yml:3: components.app.deploy.function: names that begin with penstock- are "

@@ -10,6 +10,7 @@ included folders, and the component's own files. Equal inputs make equal bytes.
 import argparse
 import sys
 import tempfile
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -43,6 +44,8 @@ def make(source: Path, include: Sequence[Path], output: Path, machine: Machine) 
         requirements = source / "requirements.txt"
         if has_entries(requirements):
             vendor(requirements, packages, machine)
+        elif not requirements.is_file():
+            _check_dependencies(source)
         folders = [component_files(folder) for folder in (*include, source)]
         files = merge(vendored_files(packages), *folders)
         _check_code(files, source)
@@ -59,6 +62,22 @@ def _check_code(files: Mapping[str, Path], source: Path) -> None:
         "`path` at the folder that holds the handler, name folders of libraries in `include`, and "
         "packages in requirements.txt; a pyproject.toml is not read"
     )
+
+
+def _check_dependencies(source: Path) -> None:
+    """Refuse a zip that would lack what the component's pyproject.toml depends on."""
+    try:
+        with (source / "pyproject.toml").open("rb") as file:
+            project = tomllib.load(file).get("project")
+    except FileNotFoundError:
+        return
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PresetError(f"{file.name} cannot be read: {error}") from error
+    if isinstance(project, dict) and (needed := project.get("dependencies")):
+        raise PresetError(
+            f"{file.name} depends on {needed[0]}, and there is no requirements.txt: write one that "
+            "names what goes into the zip, an empty one for nothing"
+        )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -40,7 +40,7 @@ class LambdaDeploySection(LambdaDeploy, DeploySection):
 
     def broken_rules(self, stages: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Names that Penstock reserves, and names longer than Lambda allows."""
-        if self.function.lower().startswith(_OWN):
+        if f"{self.function.lower()}-".startswith(_OWN):
             yield "function", f"names that begin with {_OWN} are Penstock's own functions"
         for stage in stages:
             name = self.deployed_name(stage)
