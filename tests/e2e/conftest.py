@@ -34,12 +34,20 @@ def start(home: Path, options: StackOptions | None = None) -> Stack:
 
 
 @pytest.fixture(scope="session")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of programs that the jobs of `product` find: what a test may show to its jobs."""
+    folder = tmp_path_factory.mktemp("tools")
+    folder.chmod(0o755)  # jobs have a user of their own
+    return folder
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory, tools: Path) -> Iterator[Product]:
     """The stack that most tests share; each test has its own repository in it."""
     home = tmp_path_factory.mktemp("home")
     try:
         with httpx.Client(timeout=30, trust_env=False) as http:
-            yield Product(start(home), http)
+            yield Product(start(home, StackOptions(tools=(tools,))), http)
     finally:
         down(home)
 

@@ -3,12 +3,14 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
 from penstock.embedded import StackOptions, down, find_home
+from penstock_runner.sandbox.limits import descendants
 from tests.e2e.conftest import start
 from tests.support.emulator import wait_for_a_save
 from tests.support.git import WorkTree
@@ -41,23 +43,29 @@ def repository(product: Product, tmp_path: Path) -> Repository:
 
 
 def test_a_job_whose_runner_is_killed_runs_again_elsewhere(
-    product: Product, repository: Repository, tmp_path: Path
+    product: Product, repository: Repository
 ) -> None:
-    marks = tmp_path / "attempts"
-    gate = f"echo $$ >> {marks}; test $(wc -l < {marks}) -gt 1 || sleep 600"
+    gate = "test $PENSTOCK_ATTEMPT -gt 1 || sleep 600.125"
     flow_id = repository.push(commands(gate=gate))
     product.await_job(flow_id, "check", "running")
 
-    os.kill(parent_of(int(marks.read_text())), signal.SIGKILL)
+    os.kill(runner_that_runs(product, "sleep 600.125"), signal.SIGKILL)
 
     flow = product.await_state(flow_id, "succeeded")
     job = next(job for phase in flow["phases"] for job in phase["jobs"] if job["name"] == "check")
     assert job["attempts"] == 2
 
 
-def parent_of(pid: int) -> int:
-    """The parent of a process. Format: proc(5), /proc/pid/stat."""
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+def runner_that_runs(product: Product, command: str) -> int:
+    """The process of the runner below which this command runs."""
+    runners = [pid for name, pid in product.stack.processes.items() if name.startswith("runner-")]
+    return next(pid for pid in runners if command in map(command_of, descendants(pid)))
+
+
+def command_of(pid: int) -> str:
+    with suppress(OSError):  # it has ended meanwhile
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+    return ""
 
 
 def test_a_flow_survives_the_death_of_the_emulator(
