@@ -54,9 +54,7 @@ def test_a_branch_that_is_put_back_to_an_earlier_commit_flows_again(
     product.await_state(deliver(product, back), "succeeded")
 
 
-def test_only_what_failed_runs_again(
-    product: Product, repository: Repository, tools: Path
-) -> None:
+def test_only_what_failed_runs_again(product: Product, repository: Repository, tools: Path) -> None:
     repaired = tools / "repaired"
     flow_id = repository.push(commands(gate="repaired"))
     product.await_state(flow_id, "failed")
