@@ -139,11 +139,13 @@ def test_who_forks_without_end_is_ended(sandboxed: Sandboxed) -> None:
 # The kernel counts an unprivileged user's processes too, but not where a test of root only plays
 # such a user: there a bomb would take the whole machine before the runner looks.
 @pytest.mark.parametrize("sandboxed", USERS[1:], indirect=True)
-def test_a_fork_bomb_is_held_by_the_kernel_and_ended_by_the_runner(sandboxed: Sandboxed) -> None:
-    result = sandboxed.run("f() { f | f & }; f 2>/dev/null; sleep 60")
+def test_a_fork_bomb_leaves_the_machine_to_the_next_job(sandboxed: Sandboxed) -> None:
+    # The kernel refuses its forks; whether it dies of that or the runner ends it is a race.
+    sandboxed.run("f() { f | f & }; f 2>/dev/null; sleep 2")
 
-    assert result.state is JobState.FAILED
-    assert "processes and threads, the limit is 100" in result.reason
+    assert sandboxed.run("echo as ever").tail == "as ever"
+    runner = sandboxed.runner.process.pid
+    eventually(lambda: len(list(descendants(runner))) < 30, "the bomb is gone")
 
 
 def test_who_takes_all_memory_is_ended(sandboxed: Sandboxed) -> None:
