@@ -9,6 +9,7 @@ import pytest
 from penstock.embedded.home import Home
 from penstock.project import EMULATOR_PYTHON
 from tests.integration.deployer.cloud import ROLE, Cloud
+from tests.integration.deployer.service import Service, forget_everything
 from tests.support.emulator import OwnEmulator
 
 
@@ -44,3 +45,13 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnEmulator]:
 @pytest.fixture
 def cloud(emulator: OwnEmulator) -> Cloud:
     return Cloud(emulator)
+
+
+@pytest.fixture
+def service(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    running = Service(cloud)
+    running.start(monkeypatch)
+    yield running
+    forget_everything()

@@ -1,8 +1,5 @@
 """Lines of components through the deployer's own functions, on real tables and queues."""
 
-import os
-from collections.abc import Iterator
-
 import pytest
 
 from deployer_service import bootstrap
@@ -16,22 +13,11 @@ from penstock_shared.contracts.events import (
     TestsPassed,
 )
 from penstock_shared.contracts.plan import PlannedComponent
-from tests.integration.deployer.cloud import Cloud
-from tests.integration.deployer.service import Service, forget_everything
+from tests.integration.deployer.service import Service
 from tests.support.builders import a_component
 
 ENVIRONMENTS = ("staging", "production")
 LENGTHS = (7, 16)
-
-
-@pytest.fixture
-def service(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    running = Service(cloud)
-    running.start(monkeypatch)
-    yield running
-    forget_everything()
 
 
 def a_line(length: int, content: str) -> list[PlannedComponent]:

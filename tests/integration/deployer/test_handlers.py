@@ -1,8 +1,5 @@
 """The deployer's functions as they are deployed, on real tables, topics, queues and functions."""
 
-import os
-from collections.abc import Iterator
-
 import pytest
 from botocore.exceptions import ClientError
 
@@ -20,19 +17,8 @@ from penstock_shared.contracts.events import (
 )
 from penstock_shared.contracts.plan import EnvironmentMode
 from penstock_shared.messaging.consumer import TRIES
-from tests.integration.deployer.cloud import Cloud
-from tests.integration.deployer.service import Service, forget_everything
+from tests.integration.deployer.service import Service
 from tests.support.builders import NOW, a_component
-
-
-@pytest.fixture
-def service(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    running = Service(cloud)
-    running.start(monkeypatch)
-    yield running
-    forget_everything()
 
 
 def test_a_function_goes_to_staging_and_production_and_a_bad_one_back(service: Service) -> None:
