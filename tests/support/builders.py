@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from penstock_shared.contracts.change import Change, Forge, Intent
+from penstock_shared.contracts.change import Change, Forge, Intent, Trust
 from penstock_shared.contracts.event import Event, EventData, make_event
 from penstock_shared.contracts.events import DeployDone, EnvironmentRole, FlowRef
 from penstock_shared.contracts.jobs import Checkout, JobOutput, JobResult, JobState
@@ -55,6 +55,7 @@ def a_flow_ref(**given: Any) -> FlowRef:
             "repository": "acme/shop",
             "ref": "refs/heads/main",
             "sha": SHA,
+            "trust": Trust.RELEASE,
             "intent": Intent.RELEASE,
             "started_at": NOW,
             "plan": ObjectRef(key="plans/x.json", sha256="0" * 64),
@@ -111,6 +112,7 @@ def a_plan(flow_id: str = FLOW_ID, **given: Any) -> Plan:
         **{
             "flow_id": flow_id,
             "change": a_change(),
+            "trust": Trust.RELEASE,
             "intent": Intent.RELEASE,
             "started_at": NOW,
             "snapshot": SNAPSHOT,
@@ -128,6 +130,7 @@ def a_result(job_id: str = "1" * 20, **given: Any) -> JobResult:
     return JobResult(
         **{
             "job_id": job_id,
+            "trust": Trust.RELEASE,
             "owner": "build",
             "record": FLOW_ID,
             "name": "build",

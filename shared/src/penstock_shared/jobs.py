@@ -3,6 +3,7 @@
 import posixpath
 from dataclasses import dataclass
 
+from penstock_shared.contracts.change import Trust
 from penstock_shared.contracts.jobs import Checkout, Download, Job, Upload
 from penstock_shared.contracts.plan import ObjectRef, Plan, PlannedComponent, PlannedGate
 from penstock_shared.identifiers import job_id_for
@@ -45,6 +46,7 @@ def build_job(plan: Plan, position: int) -> Job:
         raise ValueError(f"{component.name} has nothing to build")
     return Job(
         job_id=build_job_id(plan, position),
+        trust=plan.trust,
         owner=BUILD_SERVICE,
         record=plan.flow_id,
         position=position,
@@ -70,6 +72,7 @@ def gate_job(plan: Plan, position: int, tried: int = 1) -> Job:
     job_id = gate_job_id(plan, position, tried)
     return Job(
         job_id=job_id,
+        trust=plan.trust,
         owner=TEST_SERVICE,
         record=plan.flow_id,
         position=position,
@@ -97,6 +100,7 @@ class DeploymentCommand:
     """
 
     flow_id: str
+    trust: Trust
     deployment_id: str
     component: PlannedComponent
     position: int
@@ -119,6 +123,7 @@ def deployment_job(command: DeploymentCommand) -> Job:
         job_id=job_id_for(
             command.flow_id, DEPLOY_SERVICE, record, component.name, command.direction
         ),
+        trust=command.trust,
         owner=DEPLOY_SERVICE,
         record=record,
         position=command.position,

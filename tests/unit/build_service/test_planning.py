@@ -5,8 +5,9 @@ import pytest
 from build_service.domain.errors import BuildError
 from build_service.domain.planning import Planner, artifact_memo_key, with_known_artifacts
 from build_service.domain.source import SourceTree
+from build_service.domain.trust import trust_of
 from penstock_shared.configuration import read_configuration
-from penstock_shared.contracts.change import Change, Intent
+from penstock_shared.contracts.change import Change, Intent, Trust
 from penstock_shared.contracts.plan import Plan, PlannedComponent
 from tests.support.builders import FLOW_ID, NOW, SNAPSHOT, a_change
 from tests.unit.build_service.sources import a_tree
@@ -47,7 +48,7 @@ def plan(
 
 
 def plan_of(tree: SourceTree, configuration: str, change: Change) -> Plan:
-    planner = Planner(change, read_configuration(configuration), tree, SNAPSHOT)
+    planner = Planner(change, trust_of(change), read_configuration(configuration), tree, SNAPSHOT)
     return planner.plan(FLOW_ID, NOW)
 
 
@@ -107,7 +108,9 @@ def test_what_is_made_of_commits_and_tags_changes_with_them(history: str, moves:
     configuration = read_configuration(f"{CONFIGURATION}history: {history}\n")
 
     before, after = (
-        Planner(a_change(), configuration, a_tree(FILES), snapshot).plan(FLOW_ID, NOW)
+        Planner(a_change(), Trust.RELEASE, configuration, a_tree(FILES), snapshot).plan(
+            FLOW_ID, NOW
+        )
         for snapshot in (SNAPSHOT, tagged)
     )
 

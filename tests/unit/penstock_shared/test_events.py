@@ -4,8 +4,9 @@ import json
 from typing import Any, ClassVar
 
 import pytest
+from pydantic import ValidationError
 
-from penstock_shared.contracts.change import Forge
+from penstock_shared.contracts.change import Forge, Intent, Trust, readable_by
 from penstock_shared.contracts.event import EventData, Queue, decode, encode, make_event
 from penstock_shared.contracts.events import (
     BuildRequested,
@@ -23,6 +24,7 @@ from tests.support.builders import (
     a_cause,
     a_change,
     a_flow_ref,
+    a_plan,
     a_result,
 )
 
@@ -137,20 +139,39 @@ def test_a_flow_is_known_by_what_changed_and_not_by_its_delivery() -> None:
     assert len({flow(), *others}) == 1 + len(others)
 
 
-def test_what_version_1_said_is_read_without_what_it_did_not_know() -> None:
-    raw = an_event(TestsPassed(flow=a_flow_ref(), reused=(0, 2)))
-    raw["dataversion"] = 1
-    raw["data"]["reused"] = ["lint (orders)"]
-    del raw["data"]["flow"]["forge"]
+def test_a_flow_of_the_version_before_trust_counts_as_a_check() -> None:
+    raw = an_event(TestsPassed(flow=a_flow_ref()))
+    raw["dataversion"] = 2
+    del raw["data"]["flow"]["trust"]
 
     event = decode(json.dumps(raw))
 
-    assert event.data == TestsPassed(flow=a_flow_ref())
+    assert event.data == TestsPassed(flow=a_flow_ref(trust=Trust.CHECK))
 
 
-def test_a_job_of_version_1_is_refused_since_nothing_says_what_its_source_must_be() -> None:
+@pytest.mark.parametrize(
+    ("reader", "sources"),
+    [
+        (Trust.RELEASE, (Trust.RELEASE,)),
+        (Trust.CHECK, (Trust.RELEASE, Trust.CHECK)),
+        (Trust.FORK, (Trust.RELEASE, Trust.CHECK, Trust.FORK)),
+    ],
+)
+def test_a_trust_reads_its_own_results_and_higher_ones(
+    reader: Trust, sources: tuple[Trust, ...]
+) -> None:
+    assert readable_by(reader) == sources
+    assert [writer for writer in Trust if reader.may_read(writer)] == list(sources)
+
+
+def test_a_plan_of_lower_trust_cannot_release() -> None:
+    with pytest.raises(ValidationError, match="a flow of trust check cannot release"):
+        a_plan(trust=Trust.CHECK, intent=Intent.RELEASE)
+
+
+def test_a_job_of_the_version_before_is_refused_since_no_result_of_it_is_believed() -> None:
     raw = an_event(FlowFailed(reason="x"))
-    raw |= {"type": "job-requested", "dataversion": 1}
+    raw |= {"type": "job-requested", "dataversion": 2}
 
     with pytest.raises(RefusedMessageError, match="older version of Penstock"):
         decode(json.dumps(raw))

@@ -64,6 +64,7 @@ def result_of(
     """The result for the service that requested the job."""
     return JobResult(
         job_id=job.job_id,
+        trust=job.trust,
         owner=job.owner,
         record=job.record,
         position=job.position,

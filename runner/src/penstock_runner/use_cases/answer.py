@@ -11,7 +11,7 @@ from penstock_shared.contracts.events import JobFinished
 from penstock_shared.contracts.jobs import JobResult, JobState
 
 SOURCE = "penstock/runner"
-IDENTITY = ("job_id", "owner", "record", "position", "name", "component")
+IDENTITY = ("job_id", "trust", "owner", "record", "position", "name", "component")
 """The fields that a request and its result share."""
 
 

@@ -6,6 +6,7 @@ from penstock_shared.configuration.reader import (
     FILE_NAME,
     InvalidConfigurationError,
     Problem,
+    problem_at,
     read_configuration,
 )
 
@@ -15,5 +16,6 @@ __all__ = [
     "Configuration",
     "InvalidConfigurationError",
     "Problem",
+    "problem_at",
     "read_configuration",
 ]

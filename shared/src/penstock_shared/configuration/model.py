@@ -142,12 +142,20 @@ class Configuration(Section):
             return {} if value is None else value
         return {name: {} if section is None else section for name, section in value.items()}
 
+    @property
+    def says_branches(self) -> bool:
+        """Whether the file sets the branches itself."""
+        return "branches" in self.model_fields_set
+
+    def rule_for(self, branch: str) -> tuple[str, Intent]:
+        """The first pattern that matches the branch, and its intent; without one, a check."""
+        rules = self.branches.items()
+        return next((rule for rule in rules if glob_matcher(rule[0])(branch)), ("", Intent.CHECK))
+
     def intent_of(self, branch: str) -> Intent:
         """The intent of a push to this branch, by the first pattern that matches; else a check.
 
         Without a `release` section every push is a check, since it has no target.
         """
-        for pattern, intent in self.branches.items():
-            if glob_matcher(pattern)(branch):
-                return intent if self.release else Intent.CHECK
-        return Intent.CHECK
+        _, intent = self.rule_for(branch)
+        return intent if self.release else Intent.CHECK

@@ -67,6 +67,12 @@ def read_configuration(text: str | bytes) -> Configuration:
     return configuration
 
 
+def problem_at(text: str | bytes, path: Path, message: str) -> InvalidConfigurationError:
+    """The mistake at a place of a valid `penstock.yml` that only its surroundings make one."""
+    line = read_document(text).line_of(path)
+    return InvalidConfigurationError([Problem(line, _dotted(path), message)])
+
+
 def _follow_the_rules(document: Document, configuration: Configuration) -> None:
     broken = broken_rules(configuration)
     problems = [

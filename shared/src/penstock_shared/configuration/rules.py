@@ -128,14 +128,9 @@ def _branches(configuration: Configuration) -> Broken:
         if pattern.startswith("refs/"):
             name = shown(pattern.removeprefix("refs/heads/"))
             yield path, f"patterns are of a branch's name alone: write {name!r}"
-        if intent is Intent.RELEASE and not configuration.release and _says(configuration):
+        if intent is Intent.RELEASE and not configuration.release and configuration.says_branches:
             yield path, "is for `release`, but there is no `release` section"
         everything = everything or (pattern if pattern == "**" else "")
-
-
-def _says(configuration: Configuration) -> bool:
-    """Whether the file sets the branches itself."""
-    return "branches" in configuration.model_fields_set
 
 
 def _unknown_environments(configuration: Configuration) -> Broken:

@@ -25,6 +25,29 @@ class Intent(StrEnum):
     RELEASE = "release"
 
 
+class Trust(StrEnum):
+    """Whose code a flow runs, from the highest trust to the lowest.
+
+    `release` is a protected ref of a registered repository, `check` another ref or a pull request
+    of the repository itself, `fork` a pull request from another repository. What a flow remembers,
+    stores or queues is kept apart by its trust.
+    """
+
+    RELEASE = "release"
+    CHECK = "check"
+    FORK = "fork"
+
+    def may_read(self, writer: "Trust") -> bool:
+        """Whether a flow of this trust may use what a flow of trust `writer` left behind."""
+        return writer in readable_by(self)
+
+
+def readable_by(reader: Trust) -> tuple[Trust, ...]:
+    """The trusts whose results that one may use, the highest first: its own and all above it."""
+    order = tuple(Trust)
+    return order[: order.index(reader) + 1]
+
+
 class Change(Contract):
     """What was pushed, as its forge reports it."""
 
@@ -40,6 +63,9 @@ class Change(Contract):
     delivery_id: str = ""
     pushed_at: Moment
     pull_request: int | None = Field(default=None, ge=1)
+    fork: str = Field(
+        default="", max_length=200, description="the other repository that a pull request is from"
+    )
 
     @property
     def branch(self) -> str:

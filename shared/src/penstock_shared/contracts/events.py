@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from penstock_shared.contracts.change import Change, Forge, Intent
+from penstock_shared.contracts.change import Change, Forge, Intent, Trust
 from penstock_shared.contracts.event import EventData, Queue, Topic
 from penstock_shared.contracts.jobs import Job, JobResult
-from penstock_shared.contracts.model import Contract, Moment, Name, Text
+from penstock_shared.contracts.model import Contract, Moment, Name, Proof, Text
 from penstock_shared.contracts.plan import ObjectRef, PlannedRelease
 from penstock_shared.errors import RefusedMessageError
 
@@ -21,6 +21,8 @@ class FlowRef(Contract):
     repository: str
     ref: str
     sha: str
+    # Documents from before there was trust count as a lower one.
+    trust: Trust = Trust.CHECK
     intent: Intent
     started_at: Moment
     plan: ObjectRef
@@ -30,7 +32,7 @@ class BuildRequested(EventData):
     """A change should flow."""
 
     type: ClassVar = "build-requested"
-    data_version: ClassVar = 2
+    data_version: ClassVar = 3
     channel: ClassVar = Topic("build-requested")
     change: Change
     attempt: int = 1
@@ -40,7 +42,7 @@ class BuildCompleted(EventData):
     """The plan and its artifacts are ready."""
 
     type: ClassVar = "build-completed"
-    data_version: ClassVar = 2
+    data_version: ClassVar = 3
     channel: ClassVar = Topic("build-completed")
     flow: FlowRef
 
@@ -53,15 +55,10 @@ class TestsPassed(EventData):
 
     __test__: ClassVar = False  # pytest would take it for a test class by its name
     type: ClassVar = "tests-passed"
-    data_version: ClassVar = 2
+    data_version: ClassVar = 3
     channel: ClassVar = Topic("tests-passed")
     flow: FlowRef
     reused: tuple[int, ...] = ()
-
-    @classmethod
-    def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """Version 1 named the reused gates; only the plan knows their positions."""
-        return {name: value for name, value in data.items() if name != "reused"}
 
 
 class EnvironmentRole(StrEnum):
@@ -132,7 +129,6 @@ def _without(values: Mapping[str, Any], name: str) -> dict[str, Any]:
 class DeploymentEvent(EventData):
     """What an environment runs once a deployment or a rollback is over."""
 
-    data_version: ClassVar = 2
     channel: ClassVar = Topic("deploy-done")
     deployment_id: str
     environment: Name
@@ -159,15 +155,6 @@ class DeploymentEvent(EventData):
         """There is one outcome for each deployment."""
         return self.deployment_id
 
-    @classmethod
-    def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """Version 1 listed its components one by one, each with its key."""
-        listed = [
-            DeployedComponent.model_validate(_without(one, "key"))
-            for one in data.get("components", ())
-        ]
-        return {**_without(data, "components"), "outcomes": outcomes_of(listed)}
-
 
 class DeployDone(DeploymentEvent):
     """An environment runs this release now. `token` orders the deployments of one environment.
@@ -177,6 +164,7 @@ class DeployDone(DeploymentEvent):
     """
 
     type: ClassVar = "deploy-done"
+    data_version: ClassVar = 3
     flow: FlowRef
     token: int
     started_at: Moment
@@ -201,7 +189,7 @@ class ReleasePromoted(EventData):
     """The bake is over, or there is nothing to bake: go to production."""
 
     type: ClassVar = "release-promoted"
-    data_version: ClassVar = 2
+    data_version: ClassVar = 3
     channel: ClassVar = Topic("release-promoted")
     flow: FlowRef
     version: str
@@ -229,12 +217,6 @@ class FlowStopped(EventData):
     by: Text = ""
     job: JobResult | None = None
 
-    @classmethod
-    def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """Version 1 called the phase a stage."""
-        data = super().upcast(data)
-        return {"phase" if name == "stage" else name: value for name, value in data.items()}
-
     def strands(self, flow_id: str) -> str | None:
         """The flow has ended already."""
         return None
@@ -244,39 +226,54 @@ class FlowFailed(FlowStopped):
     """Something in the flow did not pass."""
 
     type: ClassVar = "flow-failed"
-    data_version: ClassVar = 2
+    data_version: ClassVar = 3
 
 
 class FlowAborted(FlowStopped):
     """Somebody, or an alarm, stopped the release."""
 
     type: ClassVar = "flow-aborted"
-    data_version: ClassVar = 2
+    data_version: ClassVar = 3
 
 
 class FlowSuperseded(FlowStopped):
     """A newer change overtook this one."""
 
     type: ClassVar = "flow-superseded"
-    data_version: ClassVar = 2
+    data_version: ClassVar = 3
 
 
 class RolledBack(DeploymentEvent):
     """An environment is back on the last good versions of what a stopped flow had changed."""
 
     type: ClassVar = "rolled-back"
+    data_version: ClassVar = 2
     advances: ClassVar = False
     reason: Text = ""
 
+    @classmethod
+    def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Version 1 listed its components one by one, each with its key."""
+        listed = [
+            DeployedComponent.model_validate(_without(one, "key"))
+            for one in data.get("components", ())
+        ]
+        return {**_without(data, "components"), "outcomes": outcomes_of(listed)}
+
 
 class JobRequested(EventData):
-    """Run this job. Goes directly to the runners' queue."""
+    """Run this job. Goes directly to the queue of the runners of its trust.
+
+    `proof` comes back with the result. Only the service that asked can make it, so only a runner
+    that was given the job has it.
+    """
 
     type: ClassVar = "job-requested"
-    data_version: ClassVar = 2
+    data_version: ClassVar = 3
     channel: ClassVar = Queue("jobs")
     advances: ClassVar = False
     job: Job
+    proof: Proof | None = None
 
     def identity(self) -> str:
         """There is one request for each job."""
@@ -284,10 +281,10 @@ class JobRequested(EventData):
 
     @classmethod
     def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """Version 1 carried presigned addresses, and no digest of its source to verify."""
+        """Version 2 had no proof, without which no result of the job is believed."""
         raise RefusedMessageError(
-            "this job was requested by an older version of Penstock, which named its source by an "
-            "address; push again, and its flow starts anew"
+            "this job was requested by an older version of Penstock, without the proof that its "
+            "result needs; run its flow again"
         )
 
 
@@ -314,13 +311,17 @@ class JobStarted(EventData):
 
 
 class JobFinished(EventData):
-    """A job's result, for the service that asked."""
+    """A job's result, for the service that asked.
+
+    `proof` is that of the job's request. A result without it, as of version 2, is not believed.
+    """
 
     type: ClassVar = "job-finished"
-    data_version: ClassVar = 2
+    data_version: ClassVar = 3
     channel: ClassVar = Topic("job-finished")
     advances: ClassVar = False
     result: JobResult
+    proof: Proof | None = None
 
     def identity(self) -> str:
         """There is one result for each job: a late result of a lost attempt has the same id."""

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field, field_validator
 
-from penstock_shared.contracts.change import Forge
+from penstock_shared.contracts.change import Forge, Trust
 from penstock_shared.contracts.model import Contract, Moment, Name, Sha, Sha256, Text
 from penstock_shared.contracts.plan import History, ObjectRef
 
@@ -76,6 +76,7 @@ class Job(Contract):
     """
 
     job_id: str = Field(pattern=r"^[0-9a-f]{20}$")
+    trust: Trust = Trust.CHECK
     owner: Name
     record: str
     position: int = Field(default=0, ge=0)
@@ -108,6 +109,7 @@ class JobResult(Contract):
     """How a job ended. `attempt` counts the leases that it took."""
 
     job_id: str
+    trust: Trust = Trust.CHECK
     owner: Name
     record: str
     position: int = Field(default=0, ge=0)

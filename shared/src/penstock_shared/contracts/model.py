@@ -23,6 +23,7 @@ FlowId = Annotated[str, Field(pattern=r"^[0-9a-f]{20}$")]
 Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Proof = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Text = Annotated[str, AfterValidator(clean)]
 Moment = AwareDatetime
 Seconds = Annotated[int, Field(ge=0)]

@@ -1,10 +1,11 @@
 """The plan: what build decided for a flow. Stored in S3; messages only point at it."""
 
 from enum import StrEnum
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from penstock_shared.contracts.change import Change, Intent
+from penstock_shared.contracts.change import Change, Intent, Trust
 from penstock_shared.contracts.drivers import Deploy
 from penstock_shared.contracts.model import Contract, FlowId, Moment, Name, Seconds
 
@@ -110,6 +111,8 @@ class Plan(Contract):
 
     flow_id: FlowId
     change: Change
+    # Plans from before there was trust count as a lower one.
+    trust: Trust = Trust.CHECK
     intent: Intent
     started_at: Moment
     snapshot: ObjectRef
@@ -119,6 +122,12 @@ class Plan(Contract):
     components: tuple[PlannedComponent, ...]
     gates: tuple[PlannedGate, ...]
     release: PlannedRelease | None = None
+
+    @model_validator(mode="after")
+    def _only_a_protected_ref_releases(self) -> Self:
+        if self.intent is Intent.RELEASE and self.trust is not Trust.RELEASE:
+            raise ValueError(f"a flow of trust {self.trust} cannot release")
+        return self
 
     def component(self, name: str) -> PlannedComponent:
         """The component of that name. Raises KeyError when the plan has none."""

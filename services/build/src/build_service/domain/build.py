@@ -228,6 +228,7 @@ def flow_ref(plan: Plan, stored: ObjectRef) -> FlowRef:
         repository=change.repository,
         ref=change.ref,
         sha=change.sha,
+        trust=plan.trust,
         intent=plan.intent,
         started_at=plan.started_at,
         plan=stored,

@@ -15,7 +15,7 @@ from penstock_shared.configuration.model import (
     GateScope,
     GateSection,
 )
-from penstock_shared.contracts.change import Change, Intent
+from penstock_shared.contracts.change import Change, Intent, Trust
 from penstock_shared.contracts.jobs import JobResult
 from penstock_shared.contracts.plan import (
     BuildRecipe,
@@ -41,6 +41,7 @@ class Planner:
     """Plans one change from its tree, the tree's snapshot and its `penstock.yml`."""
 
     change: Change
+    trust: Trust
     configuration: Configuration
     tree: SourceTree
     snapshot: ObjectRef
@@ -55,6 +56,7 @@ class Planner:
         return Plan(
             flow_id=flow_id,
             change=self.change,
+            trust=self.trust,
             intent=intent,
             started_at=started_at,
             snapshot=self.snapshot,

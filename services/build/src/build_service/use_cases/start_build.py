@@ -17,6 +17,7 @@ from build_service.domain.planning import (
 )
 from build_service.domain.repository import clone_url_key
 from build_service.domain.source import SourceRepository, SourceTree
+from build_service.domain.trust import refuse_widening, trust_of
 from build_service.use_cases.keep_order import KeepOrder
 from penstock_shared.clock import Clock
 from penstock_shared.configuration import (
@@ -86,9 +87,12 @@ class StartBuild:
     def _plan(self, flow_id: str, change: Change, cause: Cause) -> Plan:
         tree = self.sources.fetch(change)
         with self._in_words(change):
-            configuration = read_configuration(_configuration_of(tree, change))
+            text = _configuration_of(tree, change)
+            configuration = read_configuration(text)
+            trust = trust_of(change)
+            refuse_widening(change, trust, configuration, text)
             archive = tree.archive(configuration.history)
-            planner = Planner(change, configuration, tree, _snapshot_of(archive))
+            planner = Planner(change, trust, configuration, tree, _snapshot_of(archive))
             plan = planner.plan(flow_id, change.pushed_at)
             check_limits(plan)
         plan = self.keep_order(plan, tree.head, cause)

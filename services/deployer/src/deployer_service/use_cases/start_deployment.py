@@ -10,7 +10,7 @@ from deployer_service.domain.deployment.making import new_deployment
 from deployer_service.domain.deployment.model import Deployment
 from deployer_service.domain.flow import Flow, destinations_of, flow_key
 from deployer_service.use_cases.ledger import Ledger
-from penstock_shared.contracts.change import Intent
+from penstock_shared.contracts.change import Intent, Trust
 from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import FlowRef, Phase, ReleasePromoted, TestsPassed
 from penstock_shared.contracts.plan import ObjectRef, Plan
@@ -36,6 +36,9 @@ class StartDeployment:
         flow_id, flow, phase = event.subject, event.data.flow, self.phase
         if flow.intent is not Intent.RELEASE:
             return Outcome(Result.ALREADY_DONE, None, f"a flow for {flow.intent} deploys nothing")
+        if flow.trust is not Trust.RELEASE:
+            reason = f"a flow of trust {flow.trust} may not deploy; run it again"
+            return self._refuse(flow_id, phase, reason, cause)
         try:
             plan = self.load_plan(flow.plan)
         except RefusedMessageError as error:

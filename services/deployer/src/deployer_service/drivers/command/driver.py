@@ -66,6 +66,7 @@ def _job(
         raise DeployerError(f"deployment {deployment.id} has no source")
     command = DeploymentCommand(
         flow_id=deployment.flow_id,
+        trust=deployment.flow.trust,
         deployment_id=deployment.id,
         component=step.component.model_copy(update={"path": version.path}),
         position=deployment.positions[step.name],

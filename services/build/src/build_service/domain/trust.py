@@ -1,0 +1,44 @@
+"""Decides whose code a flow runs, and refuses files that claim more than that allows."""
+
+from collections.abc import Iterable
+
+from build_service.domain.errors import BuildError
+from penstock_shared.configuration import Configuration, problem_at
+from penstock_shared.contracts.change import Change, Intent, Trust
+from penstock_shared.globs import glob_matcher
+
+PROTECTED = ("refs/heads/main", "refs/heads/master")
+"""Patterns of the refs that may release, unless the repository's registration says others."""
+
+
+def trust_of(change: Change, protected: Iterable[str] = PROTECTED) -> Trust:
+    """The trust of a change, by where it comes from; its own `penstock.yml` has no say in it.
+
+    A pull request is not its target branch, whichever ref it names.
+    """
+    if change.fork:
+        return Trust.FORK
+    if change.pull_request is None and _matches(change.ref, protected):
+        return Trust.RELEASE
+    return Trust.CHECK
+
+
+def refuse_widening(
+    change: Change, trust: Trust, configuration: Configuration, text: bytes
+) -> None:
+    """Refuse a `penstock.yml`, whose text is `text`, that releases what its trust does not allow.
+
+    Raises InvalidConfigurationError with the line of the rule, or BuildError if the file has none.
+    """
+    if trust is Trust.RELEASE or configuration.intent_of(change.branch) is not Intent.RELEASE:
+        return
+    reason = f"{change.branch!r} may not release: it is no protected branch of {change.repository}"
+    if not configuration.says_branches:
+        rule = f"branches: {{{change.branch!r}: check}}"
+        raise BuildError(f"{reason}; protect it, or say `{rule}` in penstock.yml")
+    pattern, _ = configuration.rule_for(change.branch)
+    raise problem_at(text, ("branches", pattern), reason)
+
+
+def _matches(ref: str, patterns: Iterable[str]) -> bool:
+    return any(glob_matcher(pattern)(ref) for pattern in patterns)
