@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.text import Text
 from typer.core import TyperGroup
 
 from penstock.commands.abort import abort
@@ -24,6 +24,7 @@ from penstock.commands.show import show
 from penstock.commands.up import up
 from penstock.commands.validate import validate
 from penstock.errors import CommandError, ExitCode
+from penstock.terminal import Terminal
 
 
 class _Penstock(TyperGroup):
@@ -102,6 +103,5 @@ def main() -> None:
 
 
 def _say(text: str) -> None:
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print("[bold red]penstock:[/]", end=" ")
-    console.print(text, markup=False)
+    console = Terminal(stderr=True, soft_wrap=True)
+    console.print(Text.assemble(("penstock:", "bold red"), f" {text}"))

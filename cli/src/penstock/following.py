@@ -12,6 +12,7 @@ from penstock.api import Api
 from penstock.errors import CommandError, NotFoundError
 from penstock.flows import FINAL, FlowJson, JobJson, PhaseJson, jobs_of, moment, name_of
 from penstock.rendering import flow_view
+from penstock.terminal import Terminal
 from penstock.words import lasted, mark_of, now
 
 EVERY = 0.25
@@ -62,7 +63,7 @@ class Follower:
 
     def _live(self, looks: Iterator[FlowJson]) -> FlowJson:
         # No soft wrap: rich miscounts lines that the terminal wraps, and redraws the wrong ones.
-        screen = Console(file=self.console.file, highlight=False)
+        screen = Terminal(file=self.console.file)
         with Live(console=screen, auto_refresh=False) as live:
             for flow in looks:
                 live.update(flow_view(flow, now()), refresh=True)
@@ -73,7 +74,7 @@ class Follower:
             for line in lines_of(flow):
                 if (flow["flow_id"], line) not in self.said:
                     self.said.add((flow["flow_id"], line))
-                    self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+                    self.console.print(line, soft_wrap=True)
         return flow
 
     def _looks(self, flow_id: str, reached: Reached) -> Iterator[FlowJson]:

@@ -6,12 +6,14 @@ there is one (`AWS_XRAY_DAEMON_ADDRESS`). Messages carry the trace of their flow
 `traceparent`, since neither SNS nor SQS passes it through every hop.
 """
 
+import json
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
@@ -30,8 +32,8 @@ class Telemetry:
 
     @cached_property
     def logger(self) -> Logger:
-        """A structured logger."""
-        return Logger(service=self.service)
+        """A structured logger: each message is one line of JSON, in which nothing is raw."""
+        return Logger(service=self.service, json_serializer=_one_line_of_json)
 
     @contextmanager
     def event(self, event: Event[EventData]) -> Iterator[Span]:
@@ -67,6 +69,11 @@ class Telemetry:
             metric.add_metadata("outcome", span.result or "handled")
             if span.reason:
                 metric.add_metadata("reason", span.reason)
+
+
+def _one_line_of_json(record: dict[str, Any]) -> str:
+    # json escapes all that is not ASCII, so no viewer of logs acts on what a stranger wrote.
+    return json.dumps(record, default=str, separators=(",", ":"))
 
 
 def _send_segment(

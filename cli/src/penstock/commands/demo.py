@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from penstock import embedded
 from penstock.commands.options import HomeOption
@@ -41,8 +42,8 @@ def demo(
         Story(connection, stack.git_url, scratch / "shop", out, fresh=fresh).tell()
         if keep:
             out.print(f"The stack runs on: {stack.page_url}")
-            out.print("Stop it with [bold]penstock down[/].")
-    out.print(f"[dim]{span(timedelta(seconds=time.monotonic() - started))} in all[/]")
+            out.print("Stop it with `penstock down`.")
+    out.print(Text(f"{span(timedelta(seconds=time.monotonic() - started))} in all", "dim"))
 
 
 @contextmanager

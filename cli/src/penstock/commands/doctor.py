@@ -4,6 +4,7 @@ from dataclasses import asdict
 from itertools import chain
 
 import typer
+from rich.text import Text
 
 from penstock.checks import (
     Check,
@@ -16,7 +17,7 @@ from penstock.commands.options import HomeOption, JsonOption, ProfileOption, Sta
 from penstock.commands.output import console, print_json
 from penstock.errors import ExitCode
 
-_MARKS = {Health.OK: "[green]✓[/]", Health.PROBLEM: "[red]✗[/]", Health.SKIPPED: "[dim]–[/]"}
+_MARKS = {Health.OK: ("✓", "green"), Health.PROBLEM: ("✗", "red"), Health.SKIPPED: ("–", "dim")}
 
 
 def doctor(
@@ -42,7 +43,6 @@ def doctor(
 
 def _print(check: Check) -> None:
     out = console()
-    out.print(f"{_MARKS[check.health]} {check.name:<13}", end=" ")
-    out.print(check.found, markup=False)
+    out.print(Text.assemble(_MARKS[check.health], f" {check.name:<13} {check.found}"))
     if check.cure:
-        out.print(f"{'':<15} → {check.cure}", markup=False)
+        out.print(f"{'':<15} → {check.cure}")

@@ -3,10 +3,10 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from penstock import embedded
 from penstock.commands.options import HomeOption
+from penstock.terminal import Terminal
 
 
 def down(
@@ -14,4 +14,4 @@ def down(
     clean: Annotated[bool, typer.Option("--clean", help="Forget its state too.")] = False,
 ) -> None:
     """Stop the embedded stack; its state stays for the next `up`."""
-    embedded.down(home, embedded.ConsoleReport(Console()), forget=clean)
+    embedded.down(home, embedded.ConsoleReport(Terminal()), forget=clean)

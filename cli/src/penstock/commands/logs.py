@@ -17,11 +17,11 @@ from penstock.commands.options import (
     ProfileOption,
     StageOption,
 )
-from penstock.commands.output import console, print_json
+from penstock.commands.output import console, print_json, say
 from penstock.connection import connect
 from penstock.errors import NotFoundError, UsageError
 from penstock.flows import FINAL, FlowJson, JobJson, LineJson, jobs_of, name_of
-from penstock_shared.ansi import readable
+from penstock_shared.printable import readable
 
 EVERY = 0.4
 """Seconds between two polls."""
@@ -52,7 +52,7 @@ def logs(
     reader = _Reader(connection.api, job)
     found = reader.api.find(flow)
     if not as_json:
-        console(stderr=True).print(f"[dim]{connection.flow_url(found['flow_id'])}[/]")
+        say(connection.flow_url(found["flow_id"]), "dim", stderr=True)
     if follow:
         _follow(reader, found, console())
         return

@@ -8,16 +8,25 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
+
+from penstock.terminal import Terminal
+from penstock_shared.printable import escaped_json
 
 WIDE = 140
 
 
 def console(*, stderr: bool = False) -> Console:
     """A stream for people; WIDE columns where it is no terminal and COLUMNS is not set."""
-    out = Console(highlight=False, soft_wrap=True, stderr=stderr)
+    out = Terminal(soft_wrap=True, stderr=stderr)
     if not out.is_terminal and "COLUMNS" not in os.environ:
         out.width = WIDE
     return out
+
+
+def say(text: str, style: str = "", *, stderr: bool = False) -> None:
+    """Print text for people in one style, such as `dim`."""
+    console(stderr=stderr).print(Text(text, style))
 
 
 def survive_any_encoding() -> None:
@@ -29,4 +38,4 @@ def survive_any_encoding() -> None:
 
 def print_json(value: Any) -> None:
     """Print JSON on the standard output, for programs."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    typer.echo(escaped_json(json.dumps(value, indent=2, ensure_ascii=False)))

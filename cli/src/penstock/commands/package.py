@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from penstock.packaging import Target, aws_target, local_target, package_services, package_stacks
 from penstock.project import PROJECT_ROOT, stack_folders
+from penstock.terminal import Terminal
 
-console = Console(highlight=False)
+console = Terminal()
 
 
 class TargetName(StrEnum):

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from penstock.commands.options import (
     FlowArgument,
@@ -12,11 +11,12 @@ from penstock.commands.options import (
     ProfileOption,
     StageOption,
 )
-from penstock.commands.output import console, print_json
+from penstock.commands.output import console, print_json, say
 from penstock.connection import connect
 from penstock.errors import ExitCode
 from penstock.following import Follower, settled
 from penstock.rendering import flow_view
+from penstock.terminal import Terminal
 from penstock.words import now
 
 
@@ -36,10 +36,10 @@ def show(
     api = connection.api
     found = api.find(flow)
     if not as_json:
-        console().print(f"[dim]{connection.flow_url(found['flow_id'])}[/]")
+        say(connection.flow_url(found["flow_id"]), "dim")
     if follow and not settled(found):
         # With --json only the final state is printed: progress is for people.
-        out = Console(quiet=True) if as_json else console()
+        out = Terminal(quiet=True) if as_json else console()
         found = Follower(api, out).follow(found["flow_id"], settled)
         # Lines that were followed show everything except what failed.
         shown = out.is_terminal or found["state"] == "succeeded"

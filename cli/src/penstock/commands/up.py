@@ -6,11 +6,11 @@ from types import FrameType
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from penstock import embedded
 from penstock.commands.options import HomeOption
 from penstock.embedded.up import REPOSITORY, RUNNERS, SLOTS
+from penstock.terminal import Terminal
 
 
 def up(
@@ -33,7 +33,7 @@ def up(
 ) -> None:
     """Start the embedded stack, or mend the one that runs."""
     signal.signal(signal.SIGTERM, _interrupt)
-    report = embedded.ConsoleReport(Console())
+    report = embedded.ConsoleReport(Terminal())
     options = embedded.StackOptions(runners, slots, repository, tuple(tools or ()))
     stack = embedded.up(home, options, report)
     report.say(f"  page     {stack.page_url}")
@@ -43,8 +43,8 @@ def up(
     report.say(f"  git remote add penstock {stack.git_url}")
     report.say("  git push penstock HEAD:main")
     if repository == REPOSITORY:
-        report.say("One under its own name: [bold]penstock up --repository owner/name[/]")
-    report.say("Stop it with [bold]penstock down[/].")
+        report.say("One under its own name: penstock up --repository owner/name")
+    report.say("Stop it with `penstock down`.")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

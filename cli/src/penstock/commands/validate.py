@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from penstock.commands.options import JsonOption
 from penstock.commands.output import console, print_json
@@ -28,11 +29,11 @@ def validate(
         print_json({"valid": not problems, "problems": [vars(problem) for problem in problems]})
     elif problems:
         for problem in problems:
-            typer.echo(f"{file}:{problem.line}: {problem.field}: {problem.message}")
+            console().print(f"{file}:{problem.line}: {problem.field}: {problem.message}")
         if more:
-            typer.echo(AND_MORE)
+            console().print(AND_MORE)
     else:
-        console().print(f"[green]✓[/] {file} is as it should be")
+        console().print(Text.assemble(("✓", "green"), f" {file} is as it should be"))
     if problems:
         raise typer.Exit(ExitCode.FAILURE)
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock_shared.github import NO_COMMIT, commit_object, delivery_headers, push_event
+from penstock_shared.printable import escaped
 
 PATIENCE = 15.0
 """Seconds to wait for a restarting stack, for all refs of a push together."""
@@ -58,8 +59,7 @@ def _forward(line: bytes, stack_file: Path, repository: Path, deadline: float) -
 
 
 def say(text: str) -> None:
-    shown = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
-    print(f"penstock: {shown}", flush=True)
+    print(f"penstock: {escaped(text)}", flush=True)
 
 
 def payload_of(repository: Path, name: str, before: str, after: str, ref: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.text import Text
 
 
 class Report:
@@ -26,11 +27,12 @@ class ConsoleReport(Report):
         self._console = console
 
     def say(self, text: str) -> None:
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._console.print(text, soft_wrap=True)
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
         started = time.monotonic()
-        with self._console.status(text):
+        with self._console.status(Text(text)):
             yield
-        self.say(f"[green]✓[/] {text} [dim]{time.monotonic() - started:.1f} s[/]")
+        took = (f" {time.monotonic() - started:.1f} s", "dim")
+        self._console.print(Text.assemble(("✓", "green"), f" {text}", took), soft_wrap=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from penstock_runner.adapters.text import LineCutter, readable, split_lines
+from penstock_shared.printable import escaped_lines
 
 EVENT_OVERHEAD = 26
 """Bytes that CloudWatch Logs counts and bills for each event in addition to its text."""
@@ -74,8 +75,8 @@ class Capture:
         self._last = _Ring(self.cap // 2)
 
     def say(self, text: str) -> None:
-        """Add a line of the runner's own."""
-        self._ready.append(LogLine(self.now(), text))
+        """Add lines of the runner's own."""
+        self._ready += [LogLine(self.now(), line) for line in escaped_lines(text).split("\n")]
 
     def add(self, output: bytes) -> None:
         """Add output of the job."""

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from penstock_shared import ansi
+from penstock_shared import printable
 
 LONGEST_LINE = 64_000
 """Bytes; a longer line is split. Invalid bytes become three bytes each, and CloudWatch Logs accepts
@@ -43,12 +43,12 @@ class LineCutter:
 
 def readable(line: bytes) -> str:
     """The line as a terminal would finally show it: valid text, with colours only."""
-    return ansi.readable(line.decode(errors="replace"))
+    return printable.readable(line.decode(errors="replace"))
 
 
 def plain(line: bytes) -> str:
     """The line without colours and other unprintable characters."""
-    return ansi.plain(line.decode(errors="replace"))
+    return printable.plain(line.decode(errors="replace"))
 
 
 def tail_of(output: bytes, characters: int) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from penstock_shared.contracts.jobs import Job, JobOutput, JobResult, JobState
+from penstock_shared.printable import escaped_lines
 
 LONGEST_TEXT = 4000
 """Characters of a command or a reason in the result: SNS accepts 256 KiB in total."""
@@ -76,7 +77,7 @@ def result_of(
         attempt=attempt,
         started_at=started_at,
         finished_at=finished_at,
-        command=job.run[:LONGEST_TEXT],
+        command=escaped_lines(job.run)[:LONGEST_TEXT],
         tail=log.tail,
         reason=ending.also(log.trouble).reason[:LONGEST_TEXT],
         log_stream=log.stream,

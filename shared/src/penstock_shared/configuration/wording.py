@@ -5,6 +5,8 @@ from difflib import get_close_matches
 from heapq import nsmallest
 from typing import Any
 
+from penstock_shared.printable import escaped
+
 _LONGEST_QUOTE = 60
 """The most characters of the file that a message quotes."""
 _MOST_CANDIDATES = 100
@@ -15,9 +17,7 @@ _LONGEST_WORD = 64
 def shown(text: str) -> str:
     """Text of the file for a message: short, on one line, without control characters."""
     cut = text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"
-    return "".join(
-        character if character.isprintable() else ascii(character)[1:-1] for character in cut
-    )
+    return escaped(cut)
 
 
 def quoted(value: object) -> str:

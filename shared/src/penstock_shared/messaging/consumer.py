@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock_shared.clock import Clock, utc_now
-from penstock_shared.contracts.model import clean
 from penstock_shared.errors import RefusedMessageError, describe
 from penstock_shared.messaging.message import Message, Received, read_message
 from penstock_shared.messaging.routes import Routes, Together
 from penstock_shared.observability import Telemetry
+from penstock_shared.printable import printable
 
 TRIES = 5
 """How often a record is tried. The pauses in between are 2, 4, 8 and 16 seconds, so a flow whose
@@ -120,7 +120,7 @@ class Consumer:
 
         The flow comes first: it waits, and failing it twice is harmless.
         """
-        reason = clean(reason)[:REASON_CHARACTERS]
+        reason = printable(reason)[:REASON_CHARACTERS]
         self.telemetry.logger.error("record given up", message_id=record.message_id, reason=reason)
         try:
             if self.give_up:

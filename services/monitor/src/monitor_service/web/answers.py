@@ -8,6 +8,7 @@ from pydantic_core import to_json
 
 from monitor_service.web import words
 from monitor_service.web.requests import wants_fragment
+from penstock_shared.printable import escaped_json
 
 
 def page(area: str, now: datetime, **known: Any) -> str:
@@ -17,8 +18,8 @@ def page(area: str, now: datetime, **known: Any) -> str:
 
 
 def as_json(body: Any) -> Response:
-    """What pydantic can write as JSON, written."""
-    return Response(to_json(body), mimetype="application/json")
+    """What pydantic can write as JSON, written so that a terminal that prints it does no more."""
+    return Response(escaped_json(to_json(body).decode()), mimetype="application/json")
 
 
 def _words(now: datetime) -> dict[str, Any]:

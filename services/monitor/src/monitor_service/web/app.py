@@ -1,5 +1,7 @@
 """The application: its areas, and what holds for all of them."""
 
+from typing import Any
+
 from flask import Flask, Response, request
 
 from monitor_service.web import words
@@ -11,6 +13,7 @@ from monitor_service.web.logs.routes import create_logs
 from monitor_service.web.reader import Reader
 from monitor_service.web.requests import root
 from monitor_service.web.terminal import segments
+from penstock_shared.printable import printable
 
 AREAS = (
     create_flows,
@@ -56,6 +59,12 @@ def _equip_templates(app: Flask, stage: str) -> None:
     app.jinja_env.globals.update(asset_version=asset_version(), segments=segments)
     app.jinja_env.filters.update(full_time=words.full_time, clock_time=words.clock_time)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.finalize = _as_text
+
+
+def _as_text(value: Any) -> Any:
+    """What a template shows: text of the outside is text. Markup is of a template's own."""
+    return printable(value) if type(value) is str else value
 
 
 def _guard(response: Response) -> Response:

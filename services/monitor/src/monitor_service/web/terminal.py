@@ -3,7 +3,7 @@
 The template escapes the text; of the styles of a terminal, the eight colours and bold are shown.
 """
 
-from penstock_shared.ansi import coloured_runs
+from penstock_shared.printable import coloured_runs
 
 _COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from penstock_shared.ansi import coloured_runs, plain, readable
+from penstock_shared.printable import coloured_runs, plain, readable
 
 
 @pytest.mark.parametrize(
