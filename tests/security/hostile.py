@@ -13,7 +13,7 @@ HOSTILE = {
     "backspaces": "failed\b\b\b\b\b\bpassed",
     "carriage return": "failed\rpassed",
     "alternate screen": "\x1b[?1049h",
-    "asks for an answer": "\x1b[6n\x1bP$q\"p\x1b\\",
+    "asks for an answer": '\x1b[6n\x1bP$q"p\x1b\\',
     "endless string": "\x1bP" + "x" * 500,
     "long colour": f"\x1b[{'9' * 5000}m",
     "bell": "\x07",
