@@ -11,7 +11,8 @@ import pytest
 from build_service.adapters import git as git_adapter
 from build_service.adapters.git import GitSourceRepository
 from build_service.domain.errors import SourceError
-from penstock_runner.adapters.archive import unpack
+from penstock_runner.adapters.archive import Archive
+from penstock_runner.adapters.snapshots import Snapshot
 from penstock_shared.contracts.plan import History
 from tests.support.builders import a_change
 from tests.support.git import NOBODY, WorkTree
@@ -44,12 +45,16 @@ Job = Callable[..., WorkTree]
 def job(work: WorkTree, tmp_path: Path) -> Job:
     """Pushes, and gives the work tree that a job of this commit finds."""
 
-    def checkout(history: History = History.COMMIT, ref: str = "refs/heads/main") -> WorkTree:
+    def checkout(
+        history: History = History.COMMIT,
+        ref: str = "refs/heads/main",
+        inputs: tuple[str, ...] = (),
+    ) -> WorkTree:
         work.push()
         work.git("push", "--quiet", "--tags", "origin")
         folder = tmp_path / "job"
         folder.mkdir()
-        unpack(io.BytesIO(archive_of(work, history, ref)), folder)
+        Snapshot(Archive(io.BytesIO(archive_of(work, history, ref)))).unpack(folder, inputs)
         return WorkTree(folder, work.remote)
 
     return checkout
@@ -243,7 +248,7 @@ def test_credentials_of_an_address_reach_no_job(work: WorkTree, job: Job) -> Non
 
     folder = Path(work.folder.parent / "unpacked")
     folder.mkdir()
-    unpack(io.BytesIO(archive), folder)
+    Snapshot(Archive(io.BytesIO(archive))).unpack(folder)
     assert "secret" not in (folder / ".git/config").read_text()
 
 
@@ -278,3 +283,101 @@ def test_too_much_history_is_refused_with_what_to_say_instead(
 
     with pytest.raises(SourceError, match="Say `history: tags`"):
         archive_of(work, History.FULL)
+
+
+PART = {
+    "libs/money/a.py": "money",
+    "libs/other/b.py": "other",
+    "services/orders/handler.py": "orders",
+    "services/orders/[x]/y z.py": "odd",
+    "services/billing/handler.py": "billing",
+    "scripts/build.sh": "build",
+    "pyproject.toml": "",
+    ".gitignore": "*.pyc\n",
+}
+INPUTS = ("services/orders", "libs/money/**", "pyproject.toml", ".gitignore", "*.txt", "link")
+
+
+@pytest.fixture
+def part(work: WorkTree, job: Job) -> WorkTree:
+    """What a job of one component finds."""
+    work.commit(PART, "A component and its neighbours")
+    work.git("tag", "v1.2.3")
+    found = job(inputs=INPUTS)
+    # So that git cannot fetch what it misses.
+    found.git("remote", "set-url", "origin", "file:///nowhere")
+    return found
+
+
+def files_of(tree: WorkTree) -> set[str]:
+    paths = (path.relative_to(tree.folder) for path in tree.folder.rglob("*") if not path.is_dir())
+    return {str(path) for path in paths if path.parts[0] != ".git"}
+
+
+HAS = {
+    "libs/money/a.py",
+    "services/orders/handler.py",
+    "services/orders/[x]/y z.py",
+    "pyproject.toml",
+    ".gitignore",
+    "a.txt",
+    "link",
+}
+
+
+def test_a_part_of_the_tree_has_the_files_that_its_inputs_name(part: WorkTree) -> None:
+    assert files_of(part) == HAS
+
+
+def test_git_takes_a_part_of_the_tree_for_clean(work: WorkTree, part: WorkTree) -> None:
+    assert part.git("status", "--porcelain", "--ignored") == ""
+    assert part.git("rev-parse", "HEAD") == work.git("rev-parse", "HEAD")
+    assert part.git("branch", "--show-current") == "main"
+    assert part.git("log", "--format=%s") == "A component and its neighbours"
+    assert part.git("ls-tree", "-r", "HEAD") == work.git("ls-tree", "-r", "HEAD")
+    assert part.git("ls-files", "-t", "scripts") == "S scripts/build.sh"
+    assert part.git("describe", "--always", "--dirty") == work.git("rev-parse", "--short", "HEAD")
+    part.git("fsck", "--strict")
+
+
+def test_an_edit_in_a_part_of_the_tree_is_noticed(part: WorkTree) -> None:
+    part.write({"services/orders/handler.py": "edited", "services/orders/new.py": ""})
+
+    assert part.git("status", "--porcelain").split("\n") == [
+        "M services/orders/handler.py",
+        "?? services/orders/new.py",
+    ]
+    assert part.git("diff", "--stat", "--no-color", "HEAD").endswith(
+        "1 insertion(+), 1 deletion(-)"
+    )
+
+
+@pytest.mark.parametrize("reset", [("reset", "--hard"), ("checkout", "--force"), ("restore", ".")])
+def test_putting_a_part_of_the_tree_back_brings_nothing_else(
+    part: WorkTree, reset: tuple[str, ...]
+) -> None:
+    part.write({"services/orders/handler.py": "edited", "services/orders/new.py": ""})
+    (part.folder / "libs/money/a.py").unlink()
+
+    part.git(*reset)
+    part.git("clean", "-fdx")
+
+    assert files_of(part) == HAS
+    assert (part.folder / "services/orders/handler.py").read_text() == "orders"
+    assert (part.folder / "services/orders/[x]/y z.py").read_text() == "odd"
+    assert part.git("status", "--porcelain", "--ignored") == ""
+
+
+def test_a_part_of_the_tree_has_no_content_of_the_rest(part: WorkTree) -> None:
+    assert part.git("show", "HEAD:services/orders/handler.py") == "orders"
+    with pytest.raises(subprocess.CalledProcessError):
+        part.git("show", "HEAD:scripts/build.sh")
+
+
+def test_a_part_of_a_tree_without_a_repository_is_its_files(work: WorkTree, job: Job) -> None:
+    work.commit(PART)
+
+    found = job(History.NONE, inputs=INPUTS)
+
+    assert files_of(found) == HAS
+    assert not (found.folder / ".git").exists()

@@ -20,8 +20,8 @@ ARTIFACT_FOLDER = ".penstock"
 """The folder, in its component's, where a deployment's job finds its artifact."""
 
 
-def checkout_of(plan: Plan) -> Checkout:
-    """The source of every job of a plan."""
+def checkout_of(plan: Plan, component: PlannedComponent | None = None) -> Checkout:
+    """The source of the jobs of a component, or of those that see the whole tree."""
     change = plan.change
     return Checkout(
         snapshot=plan.snapshot,
@@ -33,6 +33,7 @@ def checkout_of(plan: Plan) -> Checkout:
         pull_request=change.pull_request,
         committed_at=plan.committed_at,
         history=plan.history,
+        inputs=component.inputs if component else (),
     )
 
 
@@ -54,7 +55,7 @@ def build_job(plan: Plan, position: int) -> Job:
         component=component.name,
         run=component.build.run,
         workdir=component.path,
-        source=checkout_of(plan),
+        source=checkout_of(plan, component),
         outputs=_artifact(component),
         variables=component.build.environment,
         timeout=component.build.timeout,
@@ -80,7 +81,7 @@ def gate_job(plan: Plan, position: int, tried: int = 1) -> Job:
         component=gate.component,
         run=gate.run,
         workdir=gate.workdir,
-        source=checkout_of(plan),
+        source=checkout_of(plan, plan.component(gate.component) if gate.component else None),
         outputs=_reports(plan.flow_id, job_id, gate),
         variables=gate.environment,
         timeout=gate.timeout,

@@ -29,11 +29,12 @@ class FakeShell:
 
     ending: Ending = SUCCEEDED
     raises: Exception | None = None
+    output: bytes = b"some output\n"
     ran: list[Command] = field(default_factory=list)
 
     def run(self, command: Command, write: Callable[[bytes], None], stop: StopSignal) -> Ending:
         self.ran.append(command)
-        write(b"some output\n")
+        write(self.output)
         if self.raises:
             raise self.raises
         return self.ending
@@ -236,3 +237,29 @@ def test_endless_texts_do_not_travel(machine: FakeMachine) -> None:
     result = machine.result(machine.lease(run="y" * 100_000))
 
     assert len(result.reason) == len(result.command) == 4000
+
+
+MISSING = b"sh: 1: cannot open ../../scripts/build.sh: No such file\n"
+HINT = (
+    "penstock: only the inputs of orders are here: apps/orders, libs/**. Name what is missing in "
+    "its `watch` in penstock.yml\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "ending", "hinted"),
+    [
+        (("apps/orders", "libs/**"), MISSING, FAILED, True),
+        ((), MISSING, FAILED, False),
+        (("apps/orders", "libs/**"), MISSING, SUCCEEDED, False),
+        (("apps/orders", "libs/**"), b"2 tests failed\n", FAILED, False),
+    ],
+)
+def test_a_job_that_misses_a_file_is_told_which_files_it_has(
+    machine: FakeMachine, inputs: tuple[str, ...], output: bytes, ending: Ending, hinted: bool
+) -> None:
+    machine.shell = FakeShell(ending, output=output)
+
+    machine.run(machine.lease(source=a_checkout(inputs=inputs)))
+
+    assert machine.log.written == output + (HINT.encode() if hinted else b"")

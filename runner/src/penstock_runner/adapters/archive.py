@@ -3,14 +3,18 @@
 tarfile's extraction filters are missing in early versions of Python 3.11, so the rules are here.
 """
 
+import gzip
 import os
 import stat
 import tarfile
+import tempfile
+import weakref
 import zlib
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from pathlib import Path, PurePosixPath
-from shutil import copyfileobj
 from typing import IO
 
 from penstock_runner.errors import JobError, UnsafePathError
@@ -18,74 +22,182 @@ from penstock_runner.errors import JobError, UnsafePathError
 UNPACKED_LIMIT = 4 << 30
 """Bytes; an archive that unpacks to more is refused."""
 MEMBER_LIMIT = 500_000
+_CHUNK = 1 << 20
 _FILE, _PROGRAM = 0o644, 0o755
 _FRESH = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def unpack(archive: IO[bytes], folder: Path) -> None:
-    """Unpack the files, folders and links of a tar.gz into `folder`, with their times.
+class MemberKind(Enum):
+    """What a member of an archive is."""
 
-    Members with time 0 get the current time. Raises UnsafePathError for a member or link that
-    leaves the folder, JobError for an archive that is damaged or too large.
+    FILE = auto()
+    FOLDER = auto()
+    LINK = auto()
+    HARD_LINK = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of an archive. `path` is relative. The content lies at `offset`, or is made.
+
+    `time` 0 stands for the time of unpacking. `target` is a link's.
     """
+
+    path: str
+    kind: MemberKind
+    program: bool = False
+    time: float = 0
+    size: int = 0
+    offset: int = 0
+    target: str = ""
+    made: Callable[[], Iterator[bytes]] | None = None
+
+
+class Archive:
+    """A tar.gz, decompressed into a private file that no other process can open, and indexed.
+
+    Threads may read it at once. The file is closed when nobody refers to the archive any more.
+    """
+
+    def __init__(self, archive: IO[bytes], folder: Path | None = None) -> None:
+        """Read the whole archive; its private file is on the disk of `folder`.
+
+        Raises UnsafePathError for a member that leaves its folder, JobError for an archive that is
+        damaged or too large.
+        """
+        with _in_words(), tempfile.TemporaryFile(dir=folder) as private:
+            self.size = _decompress(archive, private)
+            self.members = _indexed(private, self.size)
+            self.links = {path for path, one in self.members.items() if one.kind is MemberKind.LINK}
+            self._descriptor = os.dup(private.fileno())
+        weakref.finalize(self, os.close, self._descriptor)
+
+    def read(self, member: Member) -> Iterator[bytes]:
+        """The content of a file, in chunks."""
+        if member.made is not None:
+            yield from member.made()
+            return
+        offset, end = member.offset, member.offset + member.size
+        while offset < end:
+            chunk = os.pread(self._descriptor, min(_CHUNK, end - offset), offset)
+            offset += len(chunk)
+            yield chunk
+
+    def unpack(self, folder: Path, members: Iterable[Member] | None = None) -> None:
+        """Write these members, or all of them, with their times.
+
+        Raises UnsafePathError for a link that leaves the folder, JobError for members that do not
+        go together.
+        """
+        with _in_words():
+            chosen = self.members.values() if members is None else members
+            _Unpacking(self, folder.resolve()).run(chosen)
+
+
+def unpack(archive: IO[bytes], folder: Path) -> None:
+    """Unpack the files, folders and links of a tar.gz into `folder`. Raises as Archive does."""
+    Archive(archive).unpack(folder)
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
     try:
-        with tarfile.open(fileobj=archive, mode="r:gz") as members:
-            _Unpacking(members, folder.resolve()).run()
+        yield
     except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
         raise JobError(f"the archive cannot be unpacked: {error}") from error
 
 
+def _decompress(archive: IO[bytes], into: IO[bytes]) -> int:
+    """Write the tar to `into`; returns its size. Counts while it reads."""
+    size = 0
+    with gzip.GzipFile(fileobj=archive, mode="rb") as content:
+        while chunk := content.read(_CHUNK):
+            size += len(chunk)
+            if size > UNPACKED_LIMIT:
+                raise JobError(f"the archive holds more than {UNPACKED_LIMIT:,} bytes")
+            into.write(chunk)
+    into.seek(0)
+    return size
+
+
+def _indexed(content: IO[bytes], size: int) -> Mapping[str, Member]:
+    """The members by their path. Of several with one path the last counts."""
+    members: dict[str, Member] = {}
+    with tarfile.open(fileobj=content, mode="r:") as archive:
+        for number, info in enumerate(archive):
+            if number >= MEMBER_LIMIT:
+                raise JobError(f"the archive holds more than {MEMBER_LIMIT:,} files")
+            member = _member(info, size)
+            members[member.path] = member
+    return members
+
+
+def _member(info: tarfile.TarInfo, size: int) -> Member:
+    path = _normal(info.name)
+    if ".." in path.parts:
+        raise _refused(f"{path} has .. in it")
+    if info.isreg() and info.offset_data + info.size > size:
+        raise JobError("the archive cannot be unpacked: it ends in the middle of a file")
+    return Member(
+        path=str(path),
+        kind=_kind(info),
+        program=bool(info.mode & stat.S_IXUSR),
+        time=info.mtime,
+        size=info.size if info.isreg() else 0,
+        offset=info.offset_data,
+        target=info.linkname,
+    )
+
+
+def _kind(info: tarfile.TarInfo) -> MemberKind:
+    if info.isdir():
+        return MemberKind.FOLDER
+    if info.issym():
+        return MemberKind.LINK
+    if info.islnk():
+        return MemberKind.HARD_LINK
+    # The content of a sparse file is not as long as the file.
+    if info.isreg() and not info.issparse():
+        return MemberKind.FILE
+    raise _refused(f"{_normal(info.name)} is neither a file nor a folder nor a link")
+
+
 @dataclass
 class _Unpacking:
-    """Unpacks one archive into `folder`. Never writes through a link of the archive."""
+    """Unpacks members into `folder`. Never writes through a link of the archive."""
 
-    archive: tarfile.TarFile
+    archive: Archive
     folder: Path
     times: dict[Path, float] = field(default_factory=dict)
     """The folders that were made or filled, with the time to set at the end."""
-    links: set[PurePosixPath] = field(default_factory=set)
-    members: int = 0
-    size: int = 0
 
-    def run(self) -> None:
-        """Write all members."""
-        for member in self.archive:
-            self._weigh(member)
-            path = _normal(member.name)
-            self._refuse_beneath_link(path)
-            self._write(member, path)
+    def run(self, members: Iterable[Member]) -> None:
+        """Write the members."""
+        for member in members:
+            self._refuse_beneath_link(PurePosixPath(member.path))
+            self._write(member)
         for folder, time in self.times.items():
             _date(folder, time)
-
-    def _weigh(self, member: tarfile.TarInfo) -> None:
-        self.members += 1
-        self.size += member.size
-        if self.size > UNPACKED_LIMIT or self.members > MEMBER_LIMIT:
-            raise JobError(
-                f"the archive holds more than {UNPACKED_LIMIT:,} bytes or {MEMBER_LIMIT:,} files"
-            )
 
     def _refuse_beneath_link(self, path: PurePosixPath) -> None:
         if ".." in path.parts:
             raise _refused(f"{path} has .. in it")
-        if not self.links.isdisjoint(path.parents):
+        links = self.archive.links
+        if links and any(str(parent) in links for parent in path.parents):
             raise _refused(f"{path} leads through a link")
 
-    def _write(self, member: tarfile.TarInfo, path: PurePosixPath) -> None:
-        target = self.folder / path
-        if member.isdir():
-            self._make(target, member.mtime)
+    def _write(self, member: Member) -> None:
+        target = self.folder / member.path
+        if member.kind is MemberKind.FOLDER:
+            self._make(target, member.time)
             return
-        self._make(target.parent, member.mtime)
-        if member.isreg():
+        self._make(target.parent, member.time)
+        if member.kind is MemberKind.FILE:
             self._write_file(member, target)
-        elif member.issym():
-            self.links.add(path)
+        elif member.kind is MemberKind.LINK:
             self._write_link(member, target)
-        elif member.islnk():
-            self._write_hard_link(member, target)
         else:
-            raise _refused(f"{path} is neither a file nor a folder nor a link")
+            self._write_hard_link(member, target)
 
     def _make(self, folder: Path, time: float) -> None:
         if folder not in self.times:
@@ -94,24 +206,23 @@ class _Unpacking:
             if folder != self.folder:
                 self._make(folder.parent, time)
 
-    def _write_file(self, member: tarfile.TarInfo, target: Path) -> None:
-        content = self.archive.extractfile(member)
-        with os.fdopen(_fresh(target, member.mode), "wb") as file:
-            if content:
-                copyfileobj(content, file)
-        _date(target, member.mtime)
+    def _write_file(self, member: Member, target: Path) -> None:
+        with os.fdopen(_fresh(target, program=member.program), "wb") as file:
+            for chunk in self.archive.read(member):
+                file.write(chunk)
+        _date(target, member.time)
 
-    def _write_link(self, member: tarfile.TarInfo, target: Path) -> None:
-        leads_to = os.path.realpath(target.parent / member.linkname)
+    def _write_link(self, member: Member, target: Path) -> None:
+        leads_to = os.path.realpath(target.parent / member.target)
         inside = os.path.commonpath((leads_to, self.folder)) == str(self.folder)
-        if member.linkname.startswith("/") or not inside:
-            raise _refused(f"{member.name} is a link that leads out, to {member.linkname}")
+        if member.target.startswith("/") or not inside:
+            raise _refused(f"{member.path} is a link that leads out, to {member.target}")
         _make_room(target)
-        target.symlink_to(member.linkname)
-        _date(target, member.mtime)
+        target.symlink_to(member.target)
+        _date(target, member.time)
 
-    def _write_hard_link(self, member: tarfile.TarInfo, target: Path) -> None:
-        same = _normal(member.linkname)
+    def _write_hard_link(self, member: Member, target: Path) -> None:
+        same = _normal(member.target)
         self._refuse_beneath_link(same / "-")
         _make_room(target)
         target.hardlink_to(self.folder / same)
@@ -121,8 +232,8 @@ def _refused(reason: str) -> UnsafePathError:
     return UnsafePathError(f"the archive is refused: {reason}")
 
 
-def _fresh(target: Path, mode: int) -> int:
-    allowed = _PROGRAM if mode & stat.S_IXUSR else _FILE
+def _fresh(target: Path, *, program: bool) -> int:
+    allowed = _PROGRAM if program else _FILE
     try:
         return os.open(target, _FRESH, allowed)
     except FileExistsError:
@@ -130,14 +241,14 @@ def _fresh(target: Path, mode: int) -> int:
         return os.open(target, _FRESH, allowed)
 
 
-def _date(path: Path, time: float) -> None:
-    if time:
-        os.utime(path, (time, time), follow_symlinks=False)
-
-
 def _make_room(target: Path) -> None:
     with suppress(FileNotFoundError):
         target.unlink()
+
+
+def _date(path: Path, time: float) -> None:
+    if time:
+        os.utime(path, (time, time), follow_symlinks=False)
 
 
 def _normal(name: str) -> PurePosixPath:

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +21,7 @@ from penstock_runner.adapters.interpreter import LAYER, Interpreter
 from penstock_runner.adapters.outputs import keep_outputs
 from penstock_runner.adapters.paths import inside, remove_tree
 from penstock_runner.adapters.rooms import Room, Rooms
+from penstock_runner.adapters.snapshots import OpenSnapshots
 from penstock_runner.domain.interruption import StopSignal
 from penstock_runner.domain.ports import Kept, Site
 from penstock_runner.errors import JobError
@@ -38,6 +39,10 @@ class FolderWorkshop:
     bucket: Bucket
     output_limit: int
     interpreter: Interpreter | None = None
+    snapshots: OpenSnapshots = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "snapshots", OpenSnapshots(self.cache.incoming))
 
     @contextmanager
     def site(self, job: Job, stop: StopSignal) -> Iterator[Site]:
@@ -54,10 +59,18 @@ class FolderWorkshop:
 
     def _furnished(self, room: Room, job: Job, stop: StopSignal) -> Site:
         source, home, temporary = room.folders
-        self._unpack(_download_of(job.source), job, source, stop, "source")
+        self._check_out(job, source, stop)
         for download in job.inputs:
             self._bring(download, job, source, stop)
         return Site(source, _workdir(source, job.workdir), home, temporary, self._python(home))
+
+    def _check_out(self, job: Job, source: Path, stop: StopSignal) -> None:
+        download = _download_of(job.source)
+        with _named("source"):
+            snapshot = self.snapshots.get(
+                download.sha256, lambda: self.cache.open(download, job, stop)
+            )
+            snapshot.unpack(source, job.source.inputs)
 
     def _python(self, home: Path) -> Path | None:
         if self.interpreter is None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from penstock_runner.domain.environment import Host, environment_of
+from penstock_runner.domain.hints import MissingFiles
 from penstock_runner.domain.interruption import StopCause, StopSignal
 from penstock_runner.domain.ports import Command, JobLog, OpenLog, Shell, Site, Workshop
 from penstock_runner.domain.results import Ending, result_of
@@ -53,7 +54,9 @@ class RunJob:
     def _carry_out(
         self, lease: Lease, site: Site, write: Callable[[bytes], None]
     ) -> tuple[Ending, Outputs]:
-        ending = self.shell.run(self._command(lease, site), write, lease.stop)
+        output = MissingFiles(write)
+        ending = self.shell.run(self._command(lease, site), output, lease.stop)
+        output.explain(lease.job, ending)
         if not ending.ran_to_its_end:
             return ending, ()
         kept = self.workshop.keep(lease.job, site, lease.stop)

@@ -128,6 +128,7 @@ class Configuration(Section):
     gates: dict[Name, GateSection] = Field(default={}, max_length=MOST_GATES)
     environments: dict[Name, EnvironmentSection] = Field(default={}, max_length=MOST_ENVIRONMENTS)
     release: ReleaseSection | None = None
+    watch: tuple[RelativePath, ...] = Field(default=(), max_length=100)
     history: History = History.COMMIT
     branches: dict[
         Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)],

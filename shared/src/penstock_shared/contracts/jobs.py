@@ -30,7 +30,11 @@ class JobState(StrEnum):
 
 
 class Checkout(Contract):
-    """The source of a job: a snapshot of one commit, and what the commit is."""
+    """The source of a job: a snapshot of one commit, and what the commit is.
+
+    The job sees the files that any of the patterns in `inputs` names, and every file if there are
+    none: see `penstock_shared.inputs`.
+    """
 
     snapshot: ObjectRef
     forge: Forge
@@ -41,6 +45,7 @@ class Checkout(Contract):
     pull_request: int | None = None
     committed_at: Moment | None = None
     history: History = History.COMMIT
+    inputs: tuple[str, ...] = ()
 
     @field_validator("snapshot")
     @classmethod

@@ -1,6 +1,8 @@
 """The plan: what build decided for a flow. Stored in S3; messages only point at it."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -41,10 +43,14 @@ class BuildRecipe(Contract):
 
 
 class PlannedComponent(Contract):
-    """One component: `key` is the hash over everything that is deployed of it."""
+    """One component: `key` is the hash over everything that is deployed of it.
+
+    `inputs` are patterns of all the files that its jobs see: see `Checkout`.
+    """
 
     name: Name
     path: str
+    inputs: tuple[str, ...] = ()
     key: str
     depends_on: tuple[Name, ...] = ()
     build: BuildRecipe | None = None
@@ -131,7 +137,9 @@ class Plan(Contract):
 
     def component(self, name: str) -> PlannedComponent:
         """The component of that name. Raises KeyError when the plan has none."""
-        for component in self.components:
-            if component.name == name:
-                return component
-        raise KeyError(name)
+        return self.components[self._positions[name]]
+
+    @cached_property
+    def _positions(self) -> Mapping[str, int]:
+        """The number of each component. It is the same in every copy of the plan."""
+        return {component.name: number for number, component in enumerate(self.components)}

@@ -15,16 +15,19 @@ from dulwich.config import ConfigFile
 from dulwich.index import SerializedIndexEntry, write_index
 from dulwich.object_format import DEFAULT_OBJECT_FORMAT
 from dulwich.object_store import BaseObjectStore, iter_tree_contents
-from dulwich.objects import S_ISGITLINK, Commit, ObjectID, ShaFile
+from dulwich.objects import S_ISGITLINK, Blob, Commit, ObjectID, ShaFile
 from dulwich.pack import write_pack_index_v2, write_pack_objects
 from dulwich.refs import Ref, check_ref_format
 
 from build_service.adapters.git_history import Past
 from penstock_shared.contracts.change import Change
+from penstock_shared.inputs import SPARSE
 
 _BRANCHES = b"refs/heads/"
 _QUICKLY = 1
 """The compression level. It is low, because a pack is written per push but rarely read."""
+_WITHOUT_TREES, _WITHOUT_FILES = "tree:0", "blob:none"
+"""What is missing in a partial clone: https://git-scm.com/docs/git-rev-list (--filter)."""
 _EXCLUDE = b"# What Penstock itself puts into a job's source.\n.penstock/\n.penstock-artifact.zip\n"
 
 
@@ -56,23 +59,32 @@ class GitFolder:
     moment: int
 
     def files(self, store: BaseObjectStore, work: Sequence[WorkFile]) -> dict[str, bytes]:
-        """Its files by their path in `.git`. A path that ends in a slash is an empty folder."""
-        name, pack, index_of_pack = _pack([*self._own(store), *self.past.objects])
+        """Its files by their path in `.git`. A path that ends in a slash is an empty folder.
+
+        Those below `sparse/` take the place of `config` and `objects/` for a job that sees only a
+        part of the tree: see `penstock_shared.inputs`.
+        """
+        own = list(self._own(store))
+        has_everything = self.past.has_trees
         files = {
             "HEAD": self._head(),
-            "config": self._config(),
+            "config": self._config("" if has_everything else _WITHOUT_TREES),
             "index": _index(work, self.moment),
             "info/exclude": _EXCLUDE,
-            f"objects/pack/{name}.idx": index_of_pack,
-            f"objects/pack/{name}.pack": pack,
+            **_packed([*own, *self.past.objects], promised=not has_everything),
             "packed-refs": self._refs(),
             "refs/": b"",
         }
-        if not self.past.has_trees:
-            files[f"objects/pack/{name}.promisor"] = b""
         if self.past.shallow:
             files["shallow"] = b"".join(sha + b"\n" for sha in self.past.shallow)
+        if not self.past.objects:
+            files |= {f"{SPARSE}{path}": content for path, content in self._sparse(own).items()}
         return files
+
+    def _sparse(self, own: Iterable[ShaFile]) -> dict[str, bytes]:
+        """What the repository has instead if it lacks the files that its job does not see."""
+        frame = [each for each in own if not isinstance(each, Blob)]
+        return {"config": self._config(_WITHOUT_FILES), **_packed(frame, promised=True)}
 
     def _own(self, store: BaseObjectStore) -> Iterator[ShaFile]:
         yield self.commit
@@ -108,32 +120,38 @@ class GitFolder:
                 lines.append(b"^" + commit + b"\n")
         return b"".join(lines)
 
-    def _config(self) -> bytes:
+    def _config(self, missing: str) -> bytes:
+        """The configuration. `missing` is the filter of a partial clone, empty for a whole one."""
         config = ConfigFile()
         core = {
-            "repositoryFormatVersion": "0" if self.past.has_trees else "1",
+            "repositoryFormatVersion": "1" if missing else "0",
             "fileMode": "true",
             "bare": "false",
             # Only the sizes and times of files are the same wherever a snapshot is unpacked.
             "checkStat": "minimal",
             "trustCTime": "false",
         }
+        if missing == _WITHOUT_FILES:
+            core |= {"sparseCheckout": "true", "sparseCheckoutCone": "false"}
         for name, value in core.items():
             config.set("core", name, value)
         config.set(("remote", "origin"), "url", _without_credentials(self.change.clone_url))
         config.set(("remote", "origin"), "fetch", "+refs/heads/*:refs/remotes/origin/*")
-        if not self.past.has_trees:
+        if missing:
             # With this, git takes missing objects for objects of the remote, and not for lost ones.
             config.set("extensions", "partialClone", "origin")
             config.set(("remote", "origin"), "promisor", "true")
-            config.set(("remote", "origin"), "partialCloneFilter", "tree:0")
+            config.set(("remote", "origin"), "partialCloneFilter", missing)
         written = io.BytesIO()
         config.write_to_file(written)
         return written.getvalue()
 
 
-def _pack(objects: Iterable[ShaFile]) -> tuple[str, bytes, bytes]:
-    """The name, the pack and its index. The same objects result in the same bytes."""
+def _packed(objects: Iterable[ShaFile], *, promised: bool) -> dict[str, bytes]:
+    """A pack and its index by their paths; the same objects result in the same bytes.
+
+    `promised` says that the remote has the objects that these name and that are missing.
+    """
     each_once = {each.id: each for each in objects}
     ordered = sorted(each_once.values(), key=lambda each: (each.type_num, each.id))
     pack, index = io.BytesIO(), io.BytesIO()
@@ -142,7 +160,9 @@ def _pack(objects: Iterable[ShaFile]) -> tuple[str, bytes, bytes]:
     )
     places = sorted((sha, offset, crc) for sha, (offset, crc) in entries.items())
     write_pack_index_v2(index, places, checksum)
-    return f"pack-{checksum.hex()}", pack.getvalue(), index.getvalue()
+    path = f"objects/pack/pack-{checksum.hex()}"
+    files = {f"{path}.idx": index.getvalue(), f"{path}.pack": pack.getvalue()}
+    return {**files, f"{path}.promisor": b""} if promised else files
 
 
 def _index(work: Iterable[WorkFile], moment: int) -> bytes:

@@ -4,6 +4,7 @@ is refused with the limit and the place that exceeds it.
 `penstock_shared.configuration` limits single sections. These limits need the whole plan.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 
 from build_service.domain.errors import BuildError
@@ -25,7 +26,7 @@ def check_limits(plan: Plan) -> None:
             raise BuildError(
                 f"penstock.yml: {place}: {what} weighs {size:,} bytes with its variables and "
                 f"names; the limit for a job is {JOB_BYTES:,}. Move long commands into a script of "
-                "the repository"
+                "the repository, and watch folders instead of files"
             )
     size = len(plan.model_dump_json(exclude_none=True).encode())
     if size > PLAN_BYTES:
@@ -43,17 +44,25 @@ def _jobs(plan: Plan) -> Iterator[tuple[str, str, int]]:
         for component in plan.components
         if component.deploy
     }
+    inputs = {component.name: _weight_of_inputs(component) for component in plan.components}
     for component in plan.components:
-        place = f"components.{component.name}"
+        place, seen = f"components.{component.name}", inputs[component.name]
         if component.build:
-            yield f"{place}.build", "its job", len(component.build.model_dump_json().encode())
+            weight = len(component.build.model_dump_json().encode())
+            yield f"{place}.build", "its job", weight + seen
         if component.deploy:
             variables = _weight_of_dependencies(component, outputs)
             for field, command in component.deploy.commands().items():
-                yield f"{place}.deploy.{field}", "its job", len(command.encode()) + variables
+                weight = len(command.encode())
+                yield f"{place}.deploy.{field}", "its job", weight + variables + seen
     for gate in plan.gates:
         where = f"its job for {gate.component}" if gate.component else "its job"
-        yield f"gates.{gate.name}", where, len(gate.model_dump_json().encode())
+        seen = inputs[gate.component] if gate.component else 0
+        yield f"gates.{gate.name}", where, len(gate.model_dump_json().encode()) + seen
+
+
+def _weight_of_inputs(component: PlannedComponent) -> int:
+    return sum(len(json.dumps(pattern)) + 1 for pattern in component.inputs)
 
 
 def _weight_of_dependencies(component: PlannedComponent, outputs: dict[str, int]) -> int:

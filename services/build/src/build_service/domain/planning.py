@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from build_service.domain.errors import BuildError
+from build_service.domain.inputs import WHOLE, Inputs
 from build_service.domain.source import SourceTree
 from penstock_shared.configuration.model import (
     ComponentSection,
@@ -84,11 +85,20 @@ class Planner:
                 )
 
     @cached_property
-    def _source_keys(self) -> Mapping[str, str]:
-        """For each component, the hash over its own files and those that it watches."""
+    def _inputs(self) -> Mapping[str, tuple[str, ...]]:
+        """The inputs of each component. What depends on history depends on the whole tree."""
+        inputs = Inputs(self.tree, self.configuration)
         return {
-            name: self._key_of(self.tree.digest(section.path, section.watch))
+            name: WHOLE if self._past else inputs.of(section)
             for name, section in self.configuration.components.items()
+        }
+
+    @cached_property
+    def _source_keys(self) -> Mapping[str, str]:
+        """For each component, the hash over all that its jobs can read."""
+        inputs = Inputs(self.tree, self.configuration)
+        return {
+            name: self._key_of(inputs.digest(patterns)) for name, patterns in self._inputs.items()
         }
 
     def _key_of(self, source: str) -> str:
@@ -110,6 +120,7 @@ class Planner:
         return PlannedComponent(
             name=name,
             path=section.path,
+            inputs=self._inputs[name],
             key=digest_of(artifact_key, _text(deploy), *section.depends_on),
             depends_on=section.depends_on,
             build=recipe,

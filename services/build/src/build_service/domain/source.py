@@ -1,15 +1,15 @@
 """A source tree of git, in which every file has the id of its content."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Protocol
 
 from penstock_shared.contracts.change import Change
 from penstock_shared.contracts.plan import History
-from penstock_shared.globs import glob_matcher, is_glob
 from penstock_shared.identifiers import digest_of
+from penstock_shared.inputs import PathIndex, folder_of
 
 
 @dataclass(frozen=True)
@@ -30,29 +30,32 @@ class SourceTree:
     read: Callable[[str], bytes]
     archive: Callable[[History], bytes]
     head: str = ""
+    _digests: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def holds(self, folder: str) -> bool:
         """Whether the folder exists."""
         return folder in self.folders
 
-    def digest(self, folder: str, patterns: Iterable[str] = ()) -> str:
-        """The hash over a folder and the files that match any of the patterns.
+    def digest(self, pattern: str) -> str:
+        """The hash over the names, modes and contents of what an input names; empty for nothing.
 
-        The hash depends on names, modes and contents, and not on timestamps.
+        See `penstock_shared.inputs`.
         """
-        matches = (f"{pattern}={self._matching(pattern)}" for pattern in patterns)
-        return digest_of(f"{folder}={self.folders.get(folder, '')}", *matches)
+        if pattern not in self._digests:
+            self._digests[pattern] = self._digest(pattern)
+        return self._digests[pattern]
 
-    def _matching(self, pattern: str) -> str:
-        folder = pattern.removesuffix("/**")
-        if folder in self.folders and not is_glob(folder):
+    def _digest(self, pattern: str) -> str:
+        folder = folder_of(pattern)
+        if folder is not None and folder in self.folders:
             return self.folders[folder]
-        matches = glob_matcher(pattern)
-        return digest_of(*(f"{path} {self.files[path]}" for path in self._paths if matches(path)))
+        named = [f"{path} {self.files[path]}" for path in self._paths.named_by(pattern)]
+        # No name in git has a NUL in it.
+        return digest_of("\0".join(named)) if named else ""
 
     @cached_property
-    def _paths(self) -> list[str]:
-        return sorted(self.files)
+    def _paths(self) -> PathIndex:
+        return PathIndex(self.files)
 
 
 class SourceRepository(Protocol):

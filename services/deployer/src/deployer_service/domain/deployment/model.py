@@ -191,10 +191,15 @@ class Deployment(Record):
             outputs=dict(outputs or {}),
             artifact=step.component.artifact,
             path=step.component.path,
-            source=self.source,
+            source=self._source_of(step),
             recipe=step.component.deploy,
             variables=self.variables(step),
         )
+
+    def _source_of(self, step: Step) -> Checkout | None:
+        if self.source is None:
+            return None
+        return self.source.model_copy(update={"inputs": step.component.inputs})
 
     def variables(self, step: Step) -> dict[str, str]:
         """The outputs of what a component depends on, as environment variables for its step."""
