@@ -50,7 +50,7 @@ def planned(work: WorkTree) -> tuple[Plan, bytes]:
     tree = GitSourceRepository(("file",)).fetch(change)
     configuration = read_configuration(tree.read("penstock.yml"))
     archive = tree.archive(configuration.history)
-    planner = Planner(change, configuration, tree, SNAPSHOT, Trust.CHECK)
+    planner = Planner(change, Trust.CHECK, configuration, tree, SNAPSHOT)
     return planner.plan(FLOW_ID, NOW), archive
 
 
