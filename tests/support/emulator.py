@@ -9,7 +9,7 @@ from typing import Any
 from penstock.embedded.emulator import NAME, ensure_emulator
 from penstock.embedded.home import Home
 from penstock.embedded.processes import ProcessBook
-from penstock.embedded.stack import client_of
+from penstock.embedded.stack import ACCOUNT_ID, Endpoint
 from penstock.embedded.waiting import wait_until
 
 
@@ -25,7 +25,7 @@ class OwnEmulator:
     """An emulator. `start` can be called again, and then finds the saved state."""
 
     home: Home
-    address: str = ""
+    endpoint: Endpoint | None = None
 
     @property
     def book(self) -> ProcessBook:
@@ -33,8 +33,27 @@ class OwnEmulator:
 
     def start(self) -> "OwnEmulator":
         self.home.make()
-        self.address, _ = ensure_emulator(self.home, self.book)
+        self.endpoint, _ = ensure_emulator(self.home, self.book)
         return self
+
+    @property
+    def address(self) -> str:
+        return self._endpoint.url
+
+    @property
+    def _endpoint(self) -> Endpoint:
+        assert self.endpoint, "start it first"
+        return self.endpoint
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment of whoever uses this emulator as its AWS."""
+        return {
+            "AWS_ENDPOINT_URL": self.address,
+            "AWS_ACCESS_KEY_ID": ACCOUNT_ID,
+            "AWS_SECRET_ACCESS_KEY": self._endpoint.secret,
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
 
     def stop(self) -> None:
         self.book.stop([NAME], patience=20)
@@ -45,4 +64,4 @@ class OwnEmulator:
         assert wait_until(lambda: not process.is_alive(), 10)
 
     def client(self, service: str) -> Any:
-        return client_of(self.address, service)
+        return self._endpoint.client(service)

@@ -76,10 +76,7 @@ class Service:
     def start(self, environment: pytest.MonkeyPatch) -> None:
         """Tell the handlers where everything is, and count what they ask of AWS."""
         told = {
-            "AWS_ENDPOINT_URL": self.cloud.emulator.address,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
+            **self.cloud.emulator.variables,
             "PENSTOCK_STAGE": "test",
             "TABLE_NAME": self.cloud.name,
             "ARTIFACT_BUCKET": self.cloud.objects.bucket,

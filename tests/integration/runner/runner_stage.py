@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
+from penstock_shared.aws.origin import EnvironmentCredentials
+from penstock_shared.aws.signature import Signer
 from penstock_shared.clock import utc_now
 from penstock_shared.contracts.event import Event, EventData, decode, encode, make_event
 from penstock_shared.contracts.events import JobFinished, JobRequested, JobStarted
@@ -104,10 +106,7 @@ class RunnerStage:
     def settings(self) -> dict[str, str]:
         """The environment of a runner of this stage, without its folder."""
         return {
-            "AWS_ENDPOINT_URL": self.emulator.address,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": REGION,
+            **self.emulator.variables,
             "PENSTOCK_STAGE": self.name,
             "ARTIFACT_BUCKET": self.objects.bucket,
             "TABLE_NAME": self.table,
@@ -286,10 +285,11 @@ class Runner:
 class CallCounter:
     """A proxy between a runner and the emulator that records every call to AWS.
 
-    The only GET of a runner is one of S3, by a presigned address.
+    It signs each call anew, since a signature covers the address. The only GET of a runner is one
+    of S3, by a presigned address.
     """
 
-    address: str
+    emulator: OwnEmulator
     calls: list[str] = field(default_factory=list)
 
     def __enter__(self) -> "CallCounter":
@@ -305,6 +305,18 @@ class CallCounter:
         self._thread.join()
 
     @property
+    def host(self) -> str:
+        return urlsplit(self.emulator.address).netloc
+
+    def signer(self, service: str) -> Signer:
+        keys = self.emulator.variables
+        return Signer(
+            EnvironmentCredentials(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], None),
+            service,
+            REGION,
+        )
+
+    @property
     def own_address(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
@@ -316,15 +328,22 @@ class CallCounter:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                self._pass_on(_name_of(self.headers.get("X-Amz-Target"), body), body)
+                target = self.headers.get("X-Amz-Target")
+                kept = {"content-type": self.headers["Content-Type"], "host": counter.host}
+                headers = kept | ({"x-amz-target": target} if target else {})
+                service = self.headers["Authorization"].split("/")[3]
+                signed = counter.signer(service).sign("POST", self.path, headers, body)
+                self._pass_on(_name_of(target, body), self.path, body, signed)
 
             def do_GET(self) -> None:
-                self._pass_on("GetObject", b"")
+                path = urlsplit(self.path).path
+                query = counter.signer("s3").presign("GET", counter.host, path, 60)
+                self._pass_on("GetObject", f"{path}?{query}", b"", {})
 
-            def _pass_on(self, name: str, body: bytes) -> None:
+            def _pass_on(self, name: str, path: str, body: bytes, headers: dict[str, str]) -> None:
                 counter.calls.append(name)
-                answer = HTTPConnection(urlsplit(counter.address).netloc)
-                answer.request(self.command, self.path, body, dict(self.headers))
+                answer = HTTPConnection(counter.host)
+                answer.request(self.command, path, body, headers)
                 response = answer.getresponse()
                 content = response.read()
                 answer.close()

@@ -83,7 +83,7 @@ def test_a_job_that_does_nothing_costs_five_calls(
 
     On a busy machine not every job ends so soon.
     """
-    with CallCounter(stage.emulator.address) as counter:
+    with CallCounter(stage.emulator) as counter:
         start_runner(stage, AWS_ENDPOINT_URL=counter.own_address, PENSTOCK_RUNNER_SLOTS="1")
         source = stage.source({"README": ""})
         costs = [cost_of(stage.job("true", source=source), stage, counter) for _ in range(5)]

@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from penstock.embedded.errors import DeploymentError
-from penstock.embedded.stack import STAGE, client_of
+from penstock.embedded.stack import STAGE, Endpoint
 from penstock.embedded.waiting import wait_until
 from penstock.packaging import PackagedStack
 
@@ -23,13 +23,13 @@ _INPUTS_TAG = "penstock-inputs"
 _NOTHING_TO_DO = "No updates are to be performed"
 
 
-def deploy_stacks(endpoint_url: str, stacks: Sequence[PackagedStack]) -> list[str]:
+def deploy_stacks(endpoint: Endpoint, stacks: Sequence[PackagedStack]) -> list[str]:
     """Deploy the first stack, then the others in parallel. Returns the names of those deployed.
 
     A stack whose inputs have not changed since its last deployment is skipped. The digest of the
     inputs is a tag of the deployed stack, so the two cannot disagree. Raises DeploymentError.
     """
-    deployer = _Deployer(client_of(endpoint_url, "cloudformation"), endpoint_url)
+    deployer = _Deployer(endpoint.client("cloudformation"), endpoint)
     first, *others = stacks
     deployed = [deployer.deploy(first)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -40,7 +40,7 @@ def deploy_stacks(endpoint_url: str, stacks: Sequence[PackagedStack]) -> list[st
 @dataclass(frozen=True)
 class _Deployer:
     cloudformation: Any
-    endpoint_url: str
+    endpoint: Endpoint
 
     def deploy(self, stack: PackagedStack) -> bool:
         name = f"penstock-{stack.name}-{STAGE}"
@@ -99,11 +99,11 @@ class _Deployer:
             StackName=name, LogicalResourceId=_BUCKET
         )["StackResourceDetail"]["PhysicalResourceId"]
         for key in _artifact_keys(template):
-            client_of(self.endpoint_url, "s3").upload_file(str(artifact), bucket, key)
+            self.endpoint.client("s3").upload_file(str(artifact), bucket, key)
 
     def _check_functions(self, name: str, artifact: Path) -> None:
         """Check each function's code: the emulator completes a stack even when code is missing."""
-        functions = client_of(self.endpoint_url, "lambda")
+        functions = self.endpoint.client("lambda")
         expected = base64.b64encode(hashlib.sha256(artifact.read_bytes()).digest()).decode()
         for function in self._functions_of(name):
             found = functions.get_function_configuration(FunctionName=function)["CodeSha256"]

@@ -33,4 +33,5 @@ def down(home: Path | None = None, report: Report | None = None, *, forget: bool
         if forget:
             for folder in (place.emulator, place.logs, place.repositories):
                 shutil.rmtree(folder, ignore_errors=True)
+            place.key_file.unlink(missing_ok=True)
             report.say("Its state is forgotten.")

@@ -10,8 +10,9 @@ from penstock.embedded.direct import open_directly
 from penstock.embedded.errors import EmulatorError
 from penstock.embedded.files import replace_text
 from penstock.embedded.home import Home
+from penstock.embedded.key import key_of, made_key
 from penstock.embedded.processes import ProcessBook
-from penstock.embedded.stack import ACCOUNT_ID, REGION
+from penstock.embedded.stack import ACCOUNT_ID, REGION, Endpoint
 from penstock.embedded.waiting import wait_until
 from penstock.project import EMULATOR_PYTHON
 
@@ -19,22 +20,33 @@ NAME = "emulator"
 HOST = "127.0.0.1"
 _LAUNCHER = Path(__file__).parents[1] / "emulation" / "__main__.py"
 _PATIENCE = 60.0
+_PATIENCE_TO_STOP = 30.0
 _PATIENCE_FOR_PORT = 3.0
 # Below the ephemeral ports, so that no outgoing connection takes ours while the stack is down.
 _PORTS = range(20_000, 32_000)
 _INHERITED = ("LANG", "LC_ALL", "PATH", "PENSTOCK_COUNT_CALLS", "TZ")
 
 
-def ensure_emulator(home: Home, book: ProcessBook) -> tuple[str, bool]:
-    """Make the emulator run; returns its address and if it was started. Raises EmulatorError."""
-    if NAME in book.alive() and home.port_file.is_file():
-        return _address(int(home.port_file.read_text())), False
+def ensure_emulator(home: Home, book: ProcessBook) -> tuple[Endpoint, bool]:
+    """Make the emulator run; returns where it is and if it was started. Raises EmulatorError.
+
+    One that runs without a key is of an earlier version, and is replaced.
+    """
+    key = key_of(home)
+    if key and NAME in book.alive() and home.port_file.is_file():
+        return Endpoint(_address(int(home.port_file.read_text())), key), False
+    book.stop([NAME], _PATIENCE_TO_STOP)
+    key = key or made_key(home)
+    return Endpoint(_start(home, book, key), key), True
+
+
+def _start(home: Home, book: ProcessBook, key: str) -> str:
     if not EMULATOR_PYTHON.exists():
         raise EmulatorError(f"There is no emulator at {EMULATOR_PYTHON}. Run `make setup`.")
     port = _port_for(home)
     replace_text(home.port_file, str(port))
     command = [str(EMULATOR_PYTHON), str(_LAUNCHER), str(home.emulator)]
-    process = book.start(NAME, command, emulator_environment(home, port))
+    process = book.start(NAME, command, emulator_environment(home, port, key))
     address = _address(port)
     wait_until(lambda: _is_ready(address) or not process.is_alive(), _PATIENCE)
     if not (process.is_alive() and _is_ready(address)):
@@ -42,15 +54,17 @@ def ensure_emulator(home: Home, book: ProcessBook) -> tuple[str, bool]:
             f"The emulator did not come up on port {port}. The end of its log, "
             f"{home.logs / NAME}.log:\n{book.last_words(NAME)}"
         )
-    return address, True
+    return address
 
 
-def emulator_environment(home: Home, port: int) -> dict[str, str]:
+def emulator_environment(home: Home, port: int, key: str) -> dict[str, str]:
     """The whole environment of the emulator: functions inherit all of it."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return {
         **inherited,
+        "AWS_ACCESS_KEY_ID": ACCOUNT_ID,
         "AWS_ENDPOINT_URL": _address(port),
+        "AWS_SECRET_ACCESS_KEY": key,
         "BIND_HOST": HOST,
         # Points nowhere: with a Docker, the emulator would look for its containers and remove them.
         "DOCKER_HOST": f"unix://{home.emulator}/no-docker",

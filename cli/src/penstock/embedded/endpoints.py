@@ -4,33 +4,34 @@ from collections.abc import Iterator
 from typing import Any
 
 from penstock.embedded.errors import DeploymentError
-from penstock.embedded.stack import ACCOUNT_ID, REGION, STAGE, Stack, client_of
+from penstock.embedded.stack import ACCOUNT_ID, REGION, STAGE, Endpoint, Stack
 
 _PREFIX = f"penstock-{STAGE}-"
 
 
-def describe_stack(endpoint_url: str, git_url: str) -> Stack:
+def describe_stack(endpoint: Endpoint, git_url: str) -> Stack:
     """The deployed stack, without its processes. Raises DeploymentError when a part is missing."""
-    page = _api_address(endpoint_url, "monitor")
+    page = _api_address(endpoint, "monitor")
     return Stack(
         stage=STAGE,
         region=REGION,
         account_id=ACCOUNT_ID,
-        endpoint_url=endpoint_url,
+        endpoint_url=endpoint.url,
         api_url=f"{page}/api",
         page_url=f"{page}/",
-        webhook_url=f"{_api_address(endpoint_url, 'build')}/webhook",
-        webhook_secret=_webhook_secret(endpoint_url),
+        webhook_url=f"{_api_address(endpoint, 'build')}/webhook",
+        webhook_secret=_webhook_secret(endpoint),
         git_url=git_url,
-        topics=_named(_pages(endpoint_url, "sns", "list_topics", "Topics"), "TopicArn", ":"),
-        queues=_named(_pages(endpoint_url, "sqs", "list_queues", "QueueUrls"), "", "/"),
-        tables=_named(_pages(endpoint_url, "dynamodb", "list_tables", "TableNames"), "", "/"),
+        topics=_named(_pages(endpoint, "sns", "list_topics", "Topics"), "TopicArn", ":"),
+        queues=_named(_pages(endpoint, "sqs", "list_queues", "QueueUrls"), "", "/"),
+        tables=_named(_pages(endpoint, "dynamodb", "list_tables", "TableNames"), "", "/"),
         processes={},
+        secret_access_key=endpoint.secret,
     )
 
 
-def _pages(endpoint_url: str, service: str, operation: str, key: str) -> Iterator[Any]:
-    for page in client_of(endpoint_url, service).get_paginator(operation).paginate():
+def _pages(endpoint: Endpoint, service: str, operation: str, key: str) -> Iterator[Any]:
+    for page in endpoint.client(service).get_paginator(operation).paginate():
         yield from page.get(key, [])
 
 
@@ -45,17 +46,17 @@ def _named(entries: Iterator[Any], field: str, separator: str) -> dict[str, str]
     }
 
 
-def _api_address(endpoint_url: str, service: str) -> str:
+def _api_address(endpoint: Endpoint, service: str) -> str:
     """The address of an HTTP API in the form that needs no name resolution."""
     wanted = f"{STAGE}-penstock-{service}"
-    apis = client_of(endpoint_url, "apigatewayv2").get_apis()["Items"]
+    apis = endpoint.client("apigatewayv2").get_apis()["Items"]
     for api in apis:
         if api["Name"] == wanted:
-            return f"{endpoint_url}/_aws/execute-api/{api['ApiId']}"
+            return f"{endpoint.url}/_aws/execute-api/{api['ApiId']}"
     raise DeploymentError(f"The stack of {service} has no HTTP API named {wanted}.")
 
 
-def _webhook_secret(endpoint_url: str) -> str:
+def _webhook_secret(endpoint: Endpoint) -> str:
     name = f"penstock/{STAGE}/webhook-secret"
-    client = client_of(endpoint_url, "secretsmanager")
+    client = endpoint.client("secretsmanager")
     return str(client.get_secret_value(SecretId=name)["SecretString"])

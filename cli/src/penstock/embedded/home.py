@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from penstock.embedded.errors import EmbeddedError
+from penstock.embedded.files import close_to_others, is_private
 from penstock.embedded.work import WorkFolder, work_folder_of
 from penstock.project import PROJECT_ROOT
 
@@ -26,6 +28,11 @@ class Home:
     @property
     def port_file(self) -> Path:
         return self.folder / "port"
+
+    @property
+    def key_file(self) -> Path:
+        """Holds the secret that signs every call to the stack's AWS."""
+        return self.folder / "key"
 
     @property
     def lock_file(self) -> Path:
@@ -64,8 +71,21 @@ class Home:
         return self.emulator / "snapshots" / "current"
 
     def make(self) -> None:
+        """Make the folders, for this user only.
+
+        A home of an earlier version loses the rights of others. Raises EmbeddedError where the
+        home belongs to another user.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.folder.stat().st_uid != os.getuid():
+            raise EmbeddedError(
+                f"{self.folder} belongs to another user, who could read the keys of a stack in it. "
+                "Name a folder of your own with --home or PENSTOCK_HOME."
+            )
+        if not is_private(self.folder):
+            close_to_others(self.folder)
         for folder in (self.emulator, self.logs, self.repositories):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def find_home(folder: Path | None = None) -> Home:

@@ -10,7 +10,7 @@ from penstock.embedded.home import Home
 @contextmanager
 def only_one(home: Home, say_that_we_wait: Callable[[], None]) -> Iterator[None]:
     """Hold the home's lock. The kernel releases it with the process, so it is never stale."""
-    home.folder.mkdir(parents=True, exist_ok=True)
+    home.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with home.lock_file.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,7 +9,7 @@ from pathlib import Path
 from penstock.embedded.errors import RunnerStartError
 from penstock.embedded.home import Home
 from penstock.embedded.processes import Process, ProcessBook
-from penstock.embedded.stack import KEY, Stack
+from penstock.embedded.stack import Stack
 from penstock.packaging.digests import digest_of_folders
 from penstock.project import PRESETS_PYTHON, PROJECT_ROOT
 from penstock_shared.passing import passed_from
@@ -84,8 +84,8 @@ def _environment(home: Home, stack: Stack, name: str, crew: Crew) -> dict[str, s
     return {
         **_inherited_environment(),
         "ARTIFACT_BUCKET": f"{prefix}artifacts-{stack.account_id}",
-        "AWS_ACCESS_KEY_ID": KEY,
-        "AWS_SECRET_ACCESS_KEY": KEY,
+        "AWS_ACCESS_KEY_ID": stack.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": stack.secret_access_key,
         "AWS_REGION": stack.region,
         "AWS_DEFAULT_REGION": stack.region,
         "AWS_ENDPOINT_URL": stack.endpoint_url,

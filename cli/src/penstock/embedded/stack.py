@@ -15,8 +15,7 @@ from penstock.embedded.home import find_home
 STAGE = "local"
 REGION = "us-east-1"
 ACCOUNT_ID = "000000000000"
-KEY = "test"
-"""The emulator's access key id and secret access key."""
+"""The account that everything is in; the emulator takes the id of a key for an account."""
 _making_a_client = threading.Lock()
 """Making a client is not thread-safe in boto3; using one is."""
 
@@ -27,6 +26,7 @@ class Stack:
 
     `page_url` and `webhook_url` work in a browser and with curl; `git_url` is the address to push
     to. `repositories` lists all that can be pushed to, each with its `name` and `git_url`.
+    `secret_access_key` is made for this stack alone, and signs every call to its AWS.
     """
 
     stage: str
@@ -43,6 +43,8 @@ class Stack:
     tables: dict[str, str]
     processes: dict[str, int]
     repositories: list[dict[str, str]] = field(default_factory=list)
+    access_key_id: str = ACCOUNT_ID
+    secret_access_key: str = field(default="", repr=False)
 
     @classmethod
     def load(cls, home: Path | None = None) -> "Stack":
@@ -60,20 +62,32 @@ class Stack:
 
     def client(self, service: str) -> Any:
         """A boto3 client of this stack's AWS, for example `stack.client("sns")`."""
-        return client_of(self.endpoint_url, service)
+        return self.endpoint.client(service)
+
+    @property
+    def endpoint(self) -> "Endpoint":
+        """The address of this stack's AWS, and its key."""
+        return Endpoint(self.endpoint_url, self.secret_access_key)
 
 
-def client_of(endpoint_url: str, service: str) -> Any:
-    """A boto3 client of the emulator at this address, independent of the shell's AWS settings."""
-    from botocore.config import Config
+@dataclass(frozen=True)
+class Endpoint:
+    """The address of an emulator, and the secret of its key."""
 
-    config = Config(proxies={}, retries={"max_attempts": 2}, connect_timeout=5)
-    with _making_a_client:
-        return _session().client(service, endpoint_url=endpoint_url, config=config)
+    url: str
+    secret: str = field(repr=False)
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of this emulator, independent of the shell's AWS settings."""
+        from botocore.config import Config
+
+        config = Config(proxies={}, retries={"max_attempts": 2}, connect_timeout=5)
+        with _making_a_client:
+            return _session(self.secret).client(service, endpoint_url=self.url, config=config)
 
 
 @cache
-def _session() -> Any:
+def _session(secret: str) -> Any:
     # Imported on first use: the import takes longer than everything else a command does.
     import boto3
     from botocore.session import Session
@@ -85,5 +99,5 @@ def _session() -> Any:
         "profile": (None, None, None, None),
     }
     return boto3.Session(
-        KEY, KEY, region_name=REGION, botocore_session=Session(nothing_of_the_shell)
+        ACCOUNT_ID, secret, region_name=REGION, botocore_session=Session(nothing_of_the_shell)
     )

@@ -23,7 +23,7 @@ from penstock.embedded.runners import (
     runners_are_outdated,
     stop_runners,
 )
-from penstock.embedded.stack import STAGE, Stack
+from penstock.embedded.stack import STAGE, Endpoint, Stack
 from penstock.packaging import (
     PackagedStack,
     local_target,
@@ -81,11 +81,11 @@ class _Startup:
         saved_at = self.home.last_save()
         with self.report.step("Packaged; emulator ready"), ThreadPoolExecutor(1) as pool:
             packaging = pool.submit(_package)
-            address, was_started = ensure_emulator(self.home, self.book)
+            endpoint, was_started = ensure_emulator(self.home, self.book)
             stacks = packaging.result()
-        deployed = self._deploy(address, stacks)
+        deployed = self._deploy(endpoint, stacks)
         git_url = ensure_repository(self.home, self.options.repository)
-        stack = describe_stack(address, git_url)
+        stack = describe_stack(endpoint, git_url)
         started = self._ensure_runners(stack)
         stack = self._write(stack)
         with self.report.step("Webhook and page answer"):
@@ -98,24 +98,24 @@ class _Startup:
             self.report.say("The stack runs already.")
         return stack
 
-    def _deploy(self, address: str, stacks: Sequence[PackagedStack]) -> list[str]:
+    def _deploy(self, endpoint: Endpoint, stacks: Sequence[PackagedStack]) -> list[str]:
         with self.report.step(f"Deployed {len(stacks)} stacks"):
-            return deploy_stacks(address, stacks)
+            return deploy_stacks(endpoint, stacks)
 
     def _ensure_runners(self, stack: Stack) -> list[str]:
         options = self.options
         crew = Crew(options.runners, options.slots, options.tools)
         # Called first and always: it also records the current code and tools.
         outdated = runners_are_outdated(self.home, crew)
-        if outdated or self._address_before() != stack.endpoint_url:
+        if outdated or self._endpoint_before() != stack.endpoint:
             stop_runners(self.book)
         return ensure_runners(self.home, self.book, stack, crew)
 
-    def _address_before(self) -> str:
+    def _endpoint_before(self) -> Endpoint | None:
         try:
-            return Stack.load(self.home.folder).endpoint_url
+            return Stack.load(self.home.folder).endpoint
         except NotRunningError:
-            return ""
+            return None
 
     def _write(self, stack: Stack) -> Stack:
         pids = {name: process.pid for name, process in self.book.alive().items()}

@@ -19,10 +19,14 @@ from penstock.emulation.functions import (
     unpack_once,
     use_no_more_workers_than_cores,
 )
+from penstock.emulation.gate import Gate
 from penstock.emulation.hops import shorten_delays
+from penstock.emulation.keys import hide_keys_of_functions, secret_of
 from penstock.emulation.kinds import App
 from penstock.emulation.logs import JobLogs, keep_logs_short
+from penstock.emulation.peers import may_speak
 from penstock.emulation.saver import Saver
+from penstock.emulation.signatures import Signatures
 from penstock.emulation.snapshots import Changes
 from penstock.emulation.state import (
     journal_in,
@@ -55,11 +59,17 @@ async def serve(folder: Path) -> None:
     fork_functions()
     end_functions_with_the_emulator()
     let_calls_end()
+    hide_keys_of_functions()
     saver = Saver(snapshots, changes, journal)
     saving = asyncio.create_task(saver.run())
-    await _serve_until_signalled(counted(noting_writes(app.app, changes)))
+    await _serve_until_signalled(counted(guarded(noting_writes(app.app, changes))))
     saving.cancel()
     saver.save_now()
+
+
+def guarded(app: App) -> App:
+    """The app, for those who may use it."""
+    return Gate(app, int(os.environ["GATEWAY_PORT"]), Signatures(secret_of), may_speak)
 
 
 def counted(app: App) -> App:
@@ -152,6 +162,8 @@ def run(folder: Path) -> None:
     """Run until SIGTERM or SIGINT, with all state in this folder."""
     import uvloop
 
+    # What the emulator and its functions write is for this user alone.
+    os.umask(0o077)
     shutil.rmtree(folder / "tmp", ignore_errors=True)
     (folder / "tmp").mkdir(parents=True)
     _raise_file_limit()
