@@ -18,6 +18,7 @@ _ANY_STATE, _ANY_COOKIE = 0xFFFFFFFF, b"\xff" * 8
 # queues, the user's id, the inode.
 _OWNER = struct.Struct("=12xII")
 _OWNER_AT = _HEADER.size + 4 + _SOCKET.size
+_ROOT = 0
 _TABLE = Path("/proc/net/tcp")
 
 Address = tuple[str, int]
@@ -30,7 +31,7 @@ def may_speak(scope: Scope) -> bool:
     """
     if sys.platform != "linux":
         return True
-    return owner_of(scope["client"], scope["server"]) in {0, os.getuid()}
+    return owner_of(scope["client"], scope["server"]) in {_ROOT, os.getuid()}
 
 
 def owner_of(local: Address, remote: Address) -> int | None:
