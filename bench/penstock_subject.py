@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from bench import pushes
@@ -16,6 +17,10 @@ from bench.endings import Endings
 from bench.errors import PipelineError, SubjectError
 from bench.pushes import Push
 from penstock import embedded
+from penstock.errors import CommandError
+from penstock.registry import RegistryClient
+from penstock_shared.contracts.change import Forge
+from penstock_shared.contracts.registry import AddRepository
 
 # The emulator's launcher wraps its application with the module that this variable names.
 COUNT_VARIABLE = "PENSTOCK_COUNT_CALLS"
@@ -34,6 +39,8 @@ class PenstockSubject:
     def __init__(self) -> None:
         self._endings: Endings | None = None
         self._home = Path(tempfile.mkdtemp(prefix="penstock-bench-stack-"))
+        self._webhooks: dict[str, tuple[str, str]] = {}
+        self._registering = Lock()
 
     @property
     def stack(self) -> embedded.Stack:
@@ -47,12 +54,28 @@ class PenstockSubject:
 
     def post_push(self, push: Push) -> str:
         """Post one push to the webhook and return the id of its flow."""
-        stack = self.stack
-        answer = pushes.post(stack.webhook_url, pushes.payload(push), stack.webhook_secret)
+        url, secret = self._webhook_of(push)
+        answer = pushes.post(url, pushes.payload(push), secret)
         try:
             return str(json.loads(answer)["flow_id"])
         except (ValueError, KeyError) as error:
             raise SubjectError(f"the webhook answered without a flow_id: {answer!r}") from error
+
+    def _webhook_of(self, push: Push) -> tuple[str, str]:
+        """The webhook's address and secret of the push's repository, which is registered once."""
+        with self._registering:
+            if push.repository not in self._webhooks:
+                self._webhooks[push.repository] = self._register(push)
+            return self._webhooks[push.repository]
+
+    def _register(self, push: Push) -> tuple[str, str]:
+        stack, name = self.stack, push.repository
+        request = AddRepository(forge=Forge.GIT, full_name=name, clone_url=push.clone_url)
+        try:
+            added = RegistryClient(stack.stage, stack.client).ask(request)
+        except CommandError as error:
+            raise SubjectError(f"{name} could not be registered: {error}") from error
+        return f"{stack.webhook_url}/{added.repositories[0].id}", added.webhook_secret
 
     def wait_finished(self, flows: Sequence[str], seconds: float) -> None:
         """Wait for the event of each flow's end, then for the API to confirm its success."""

@@ -188,7 +188,7 @@ def test_an_address_that_makes_no_sense_is_named(url: str, expected: str) -> Non
 @pytest.mark.parametrize(
     ("status", "kind", "expected"),
     [
-        (401, SourceError, "wants credentials"),
+        (401, SourceError, "asks for a token, and there is none"),
         (403, SourceError, "403"),
         (404, SourceError, "there is no git repository"),
         (429, SourceUnavailableError, "429"),

@@ -34,7 +34,7 @@ def product(home: Path) -> Iterator[Product]:
 
 def risen(product: Product, home: Path) -> Product:
     """The stack after another `up`."""
-    return Product(start(home, ONE_EACH), product.http)
+    return Product(start(home, ONE_EACH), product.http, product.webhooks)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def has_ended(pid: int) -> bool:
 def test_a_push_that_was_answered_a_moment_before_a_kill_is_found(
     product: Product, home: Path, tmp_path: Path
 ) -> None:
-    tree = WorkTree.create(tmp_path / "clone", product.stack.git_url)
+    tree = WorkTree.create(tmp_path / "clone", f"{product.stack.git_url}/clone.git")
     tree.commit(commands())
 
     said = tree.push()

@@ -34,15 +34,17 @@ def test_a_push_becomes_a_release(product: Product, repository: Repository) -> N
     assert answer == {"version": "one", "environment": "production"}
 
 
-def test_a_git_push_prints_the_page_of_its_flow(product: Product, tmp_path: Path) -> None:
-    work = WorkTree.create(tmp_path, product.stack.git_url)
+def test_the_first_push_makes_its_repository_and_prints_the_page_of_its_flow(
+    product: Product, tmp_path: Path
+) -> None:
+    work = WorkTree.create(tmp_path, f"{product.stack.git_url}/ada/hooked.git")
     work.commit(commands())
 
     said = work.push("feature/hook")
 
     assert product.stack.page_url in said
     flow = product.await_state(flow_in(said), "succeeded")
-    assert flow["intent"] == "check"
+    assert (flow["intent"], flow["repository"]) == ("check", "ada/hooked")
     page = product.http.get(f"{product.stack.page_url}flows/{flow['flow_id']}")
     assert page.status_code == 200
     assert flow["sha"][:7] in page.text
@@ -99,11 +101,20 @@ def test_a_wrong_signature_is_401(product: Product, repository: Repository) -> N
     assert "signature" in answer.json()["error"]
 
 
-def test_garbage_is_400(product: Product) -> None:
-    answer = product.http.post(product.stack.webhook_url, content=b"\xff garbage")
+def test_garbage_is_400(product: Product, repository: Repository) -> None:
+    webhook = product.webhook_of(repository.name, repository.work.remote)
+
+    answer = product.http.post(webhook.url, content=b"\xff garbage")
 
     assert answer.status_code == 400
     assert "error" in answer.json()
+
+
+def test_an_address_that_nobody_has_is_404(product: Product) -> None:
+    answer = product.http.post(f"{product.stack.webhook_url}/{'0' * 20}", content=b"{}")
+
+    assert answer.status_code == 404
+    assert "no repository has this webhook address" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("ref", ["refs/heads/gone", "refs/tags/v1"])

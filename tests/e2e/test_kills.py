@@ -41,7 +41,7 @@ def test_every_flow_ends_as_it_should_whenever_the_emulator_is_killed(
     moments = random.Random(20)  # the same moments in every run
     with httpx.Client(timeout=30, trust_env=False) as http:
         product = Product(start(home, CREW), http)
-        tree = WorkTree.create(tmp_path / "clone", product.stack.git_url)
+        tree = WorkTree.create(tmp_path / "clone", f"{product.stack.git_url}/clone.git")
         for number in range(KILLS):
             version = f"v{number}"
             tree.commit(functions("fragile", version))

@@ -76,8 +76,8 @@ def test_a_branch_runs_without_a_push(product: Product, repository: Repository) 
     product.await_state(deliver(product, push), "succeeded")
     name, ref, sha = repository.name, push["ref"], push["after"]
 
-    flow_id = run_id_for("github", name, ref, sha, "once more")
-    asked = {"forge": "github", "repository": name, "ref": ref, "sha": sha}
+    flow_id = run_id_for("git", name, ref, sha, "once more")
+    asked = {"forge": "git", "repository": name, "ref": ref, "sha": sha}
     product.say("run-flow", {"flow_id": flow_id, **asked, "request": "once more", "by": "ada"})
 
     assert product.await_state(flow_id, "succeeded")["author"] == "ada"
@@ -88,7 +88,7 @@ def test_a_flow_that_is_aborted_before_its_push_is_listed_as_that(
 ) -> None:
     push = repository.commit(commands())
     changed = (push["ref"], push["before"], push["after"])
-    flow_id = flow_id_for("github", repository.name, *changed)
+    flow_id = flow_id_for("git", repository.name, *changed)
     product.say("abort-release", {"flow_id": flow_id, "reason": "not today", "by": "ada"})
     table, key = product.stack.tables["builds"], {"id": {"S": flow_id}}
     builds = product.stack.client("dynamodb")

@@ -92,7 +92,7 @@ def test_the_stack_file_says_what_there_is(home: Home, stack: Stack) -> None:
         "flows",
         "jobs",
     } <= stack.tables.keys()
-    assert stack.processes.keys() == {"emulator", "runner-1", "runner-2"}
+    assert stack.processes.keys() == {"emulator", "git", "runner-1", "runner-2"}
 
 
 def test_everything_listens_on_loopback(stack: Stack) -> None:
@@ -101,12 +101,10 @@ def test_everything_listens_on_loopback(stack: Stack) -> None:
 
 
 def test_the_addresses_work_as_they_are(stack: Stack) -> None:
-    unsigned = urllib.request.Request(
-        stack.webhook_url, b"{}", {"X-GitHub-Event": "push", "Content-Type": "application/json"}
-    )
+    of_nobody = urllib.request.Request(f"{stack.webhook_url}/{'0' * 20}", b"{}")
     assert status_of(stack.page_url) == 200
     assert status_of(f"{stack.api_url}/flows") == 200
-    assert status_of(unsigned) == 401
+    assert status_of(of_nobody) == 404
 
 
 def test_a_second_up_says_that_it_runs_already(home: Home, stack: Stack) -> None:
@@ -136,7 +134,7 @@ def test_a_killed_runner_is_replaced(home: Home, stack: Stack) -> None:
 
     again = up(home.folder)
 
-    assert again.processes.keys() == {"emulator", "runner-1", "runner-2"}
+    assert again.processes.keys() == {"emulator", "git", "runner-1", "runner-2"}
     assert again.processes["runner-2"] != stack.processes["runner-2"]
     assert again.processes["runner-1"] == stack.processes["runner-1"]
 

@@ -319,7 +319,7 @@ def test_two_stacks_have_two_keys(tmp_path: Path, target: Target) -> None:
 
 def test_the_key_is_not_shown_by_accident(target: Target) -> None:
     secret = target.emulator.variables["AWS_SECRET_ACCESS_KEY"]
-    stack = Stack("", "", "", "", "", "", "", "", "", {}, {}, {}, {}, secret_access_key=secret)
+    stack = Stack("", "", "", "", "", "", "", "", {}, {}, {}, {}, secret_access_key=secret)
     commands = Path("/proc").glob("[0-9]*/cmdline") if sys.platform == "linux" else []
 
     assert secret not in f"{stack} {stack.endpoint}"

@@ -4,13 +4,17 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import httpx
 
 from penstock.embedded import Stack
+from penstock.registry import RegistryClient
+from penstock_shared.contracts.change import Forge
+from penstock_shared.contracts.registry import AddRepository
 from penstock_shared.github import NO_COMMIT, commit_object, delivery_headers, push_event
 from tests.support.git import WorkTree
 
@@ -37,6 +41,8 @@ class Product:
 
     stack: Stack
     http: httpx.Client
+    webhooks: dict[str, "Webhook"] = field(default_factory=dict)
+    registering: Lock = field(default_factory=Lock)
 
     def flow(self, flow_id: str) -> dict[str, Any]:
         """The flow, as `penstock show FLOW --json` prints it; empty while it is not known."""
@@ -77,11 +83,32 @@ class Product:
         )
 
     def deliver(self, push: Mapping[str, Any], **headers: str) -> httpx.Response:
-        """Send a webhook like GitHub."""
+        """Send a webhook like the hook of the push's repository, which is registered if need be."""
         body = json.dumps(push).encode()
+        repository = push["repository"]
+        webhook = self.webhook_of(repository["full_name"], repository["clone_url"])
         return self.http.post(
-            self.stack.webhook_url, content=body, headers=signed(self.stack, body) | headers
+            webhook.url, content=body, headers=signed(webhook.secret, body) | headers
         )
+
+    def webhook_of(self, name: str, clone_url: str, **given: Any) -> "Webhook":
+        """The webhook of a repository of plain git, registered with what is given if it is not."""
+        with self.registering:
+            if name not in self.webhooks:
+                self.webhooks[name] = self.register(name, clone_url, **given)
+            return self.webhooks[name]
+
+    def register(self, name: str, clone_url: str, **given: Any) -> "Webhook":
+        """Register a repository of plain git."""
+        request = AddRepository(forge=Forge.GIT, full_name=name, clone_url=clone_url, **given)
+        added = self.registry.ask(request)
+        url = f"{self.stack.webhook_url}/{added.repositories[0].id}"
+        return Webhook(url, added.webhook_secret)
+
+    @property
+    def registry(self) -> RegistryClient:
+        """The registry of repositories."""
+        return RegistryClient(self.stack.stage, self.stack.client)
 
     def function_says(self, name: str, payload: Mapping[str, Any] | None = None) -> Any:
         """The answer of a deployed function; None without such a function or alias."""
@@ -95,9 +122,17 @@ class Product:
         return json.loads(answer["Payload"].read())
 
 
-def signed(stack: Stack, body: bytes) -> dict[str, str]:
+@dataclass(frozen=True)
+class Webhook:
+    """The webhook of one repository."""
+
+    url: str
+    secret: str
+
+
+def signed(secret: str, body: bytes) -> dict[str, str]:
     """The headers of a delivery of this body."""
-    headers = delivery_headers(stack.webhook_secret, body, "d-1")
+    headers = delivery_headers(secret, body, "d-1")
     return {name.lower(): value for name, value in headers.items()}
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from penstock.api import Api
 from penstock.errors import CommandError, NoStackError
+from penstock.registry import RegistryClient
 
 if TYPE_CHECKING:
     import httpx
@@ -21,14 +22,28 @@ class AwsError(CommandError):
 
 @dataclass(frozen=True)
 class Connection:
-    """One Penstock. `name` is for messages to people; `client` makes boto3 clients of its AWS."""
+    """One Penstock. `name` is for messages to people; `client` makes boto3 clients of its AWS.
+
+    `find_webhooks` finds the address that all webhook addresses begin with.
+    """
 
     name: str
+    stage: str
     api: Api
     page_url: str
     topic_arn_prefix: str
     queue_url_prefix: str
     client: Callable[[str], Any]
+    find_webhooks: Callable[[], str]
+
+    @property
+    def registry(self) -> RegistryClient:
+        """The registry of repositories."""
+        return RegistryClient(self.stage, self.client)
+
+    def webhook_url(self, repository: str) -> str:
+        """The webhook address of the repository with this id. Raises NoStackError, AwsError."""
+        return f"{self.find_webhooks()}/{repository}"
 
     def flow_url(self, flow_id: str) -> str:
         """The address of a flow's page."""
@@ -66,12 +81,14 @@ def embedded(home: Path | None = None) -> Connection:
         raise NoStackError(str(error)) from error
     return Connection(
         name="the embedded stack",
+        stage=stack.stage,
         # The proxies that the shell names are for other machines.
         api=Api(stack.api_url, httpx.Client(timeout=TIMEOUT, trust_env=False)),
         page_url=stack.page_url,
         topic_arn_prefix=stack.topics["abort-release"].removesuffix("abort-release"),
         queue_url_prefix=stack.queues["jobs"].removesuffix("jobs"),
         client=stack.client,
+        find_webhooks=lambda: stack.webhook_url,
     )
 
 
@@ -83,23 +100,34 @@ def _aws(stage: str, profile: str | None) -> Connection:
     try:
         session = boto3.Session(profile_name=profile)
         account = session.client("sts").get_caller_identity()["Account"]
-        page = _page_of(session, f"penstock-monitor-{stage}")
+        page = _api_of(session, f"penstock-monitor-{stage}")
     except (BotoCoreError, ClientError) as error:
         raise AwsError(f"stage {stage} on AWS: {error}") from error
     region = session.region_name
     partition, suffix = _names_of(session, region)
     return Connection(
         name=f"stage {stage} on AWS",
+        stage=stage,
         api=Api(f"{page}/api", httpx.Client(timeout=TIMEOUT, auth=_signed(session))),
         page_url=f"{page}/",
         topic_arn_prefix=f"arn:{partition}:sns:{region}:{account}:penstock-{stage}-",
         queue_url_prefix=f"https://sqs.{region}.{suffix}/{account}/penstock-{stage}-",
         client=session.client,  # type: ignore[arg-type]  # overloaded for every service
+        find_webhooks=lambda: _webhooks_of(session, stage),
     )
 
 
-def _page_of(session: Any, stack: str) -> str:
-    """The address of the monitor's HTTP API. Raises NoStackError when it is not deployed."""
+def _webhooks_of(session: Any, stage: str) -> str:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return f"{_api_of(session, f'penstock-build-{stage}')}/webhook"
+    except (BotoCoreError, ClientError) as error:
+        raise AwsError(f"stage {stage} on AWS: {error}") from error
+
+
+def _api_of(session: Any, stack: str) -> str:
+    """The address of a stack's HTTP API. Raises NoStackError when it is not deployed."""
     from botocore.exceptions import ClientError
 
     try:

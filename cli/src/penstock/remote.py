@@ -3,20 +3,31 @@
 import os
 import re
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.errors import NotFoundError, UsageError
+from penstock.errors import CommandError, NotFoundError, UsageError
+from penstock.project import PROJECT_ROOT
+from penstock_shared.contracts.change import Forge
 
+_HOSTS = {
+    "github.com": Forge.GITHUB,
+    "gitlab.com": Forge.GITLAB,
+    "bitbucket.org": Forge.BITBUCKET,
+    "codeberg.org": Forge.GITEA,
+}
+_UP_TO_HOST = re.compile(r"^(?:[\w+.-]+://)?(?:[^@/]*@)?")
 _ADDRESS = re.compile(r"(?:.*[:/])?(?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?")
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A repository: its name in Penstock, and the address that git uses."""
+    """A repository: its name and forge in Penstock, and the address that git uses."""
 
     name: str
     url: str
+    forge: Forge
 
     def commit_of(self, ref: str) -> str:
         """The commit that a ref points to. Raises NotFoundError."""
@@ -28,22 +39,33 @@ class Remote:
 
 
 def embedded_remote(home: Path | None, name: str | None) -> Remote:
-    """The embedded stack's repository of this name, or its default one.
+    """The embedded stack's repository of this name; without one, the one that the current folder
+    pushes to, or the only one that there is.
 
-    Raises NotRunningError, and NotFoundError for a name that it does not have.
+    Raises NotRunningError; NotFoundError for a name that the stack does not have; UsageError when
+    it is unclear which one is meant.
     """
     from penstock.embedded import Stack
 
-    stack = Stack.load(home)
-    known = {one["name"]: one["git_url"] for one in stack.repositories}
+    known = {one["name"]: one for one in Stack.load(home).repositories}
+    there = ", ".join(known) or "none yet"
+    name = name or _pushed_from_here(known) or (next(iter(known)) if len(known) == 1 else None)
     if name is None:
-        name = next(each for each, url in known.items() if url == stack.git_url)
+        raise UsageError(f"say which repository with --repository; this stack has {there}")
     if name not in known:
         raise NotFoundError(
-            f"no repository {name} in this stack, which has {', '.join(known)}; "
-            f"`penstock up --repository {name}` makes it"
+            f"no repository {name} in this stack, which has {there}; a push to it makes it"
         )
-    return Remote(name, known[name])
+    return Remote(name, known[name]["git_url"], Forge(known[name]["forge"]))
+
+
+def _pushed_from_here(known: Mapping[str, Mapping[str, str]]) -> str | None:
+    """The repository that a remote of the current folder leads to."""
+    try:
+        remotes = set(_git("remote", "--verbose").split())
+    except NotFoundError:
+        return None
+    return next((name for name, one in known.items() if one["git_url"] in remotes), None)
 
 
 def origin_of_here() -> Remote:
@@ -52,7 +74,30 @@ def origin_of_here() -> Remote:
     found = _ADDRESS.fullmatch(url)
     if not found:
         raise UsageError(f"origin is at {url}, which names no owner/repository")
-    return Remote(found["name"], url)
+    return Remote(found["name"], url, forge_of(url))
+
+
+def forge_of(address: str) -> Forge:
+    """The forge of a repository, by the host of its address; plain git for any other host."""
+    host = _UP_TO_HOST.sub("", address)
+    return next((forge for name, forge in _HOSTS.items() if host.startswith(name)), Forge.GIT)
+
+
+def name_of_here() -> str | None:
+    """A name for the repository of the current folder: its origin's, or its folder's.
+
+    None outside of repositories, and in the one that holds Penstock itself.
+    """
+    try:
+        top = Path(_git("rev-parse", "--show-toplevel").strip())
+    except NotFoundError:
+        return None
+    if top == PROJECT_ROOT:
+        return None
+    try:
+        return origin_of_here().name
+    except CommandError:
+        return top.name
 
 
 def _git(*arguments: str) -> str:

@@ -80,12 +80,18 @@ class Service(Generic[S]):
         return FailFlow(self.publisher, self.name, self.phase)
 
     def records(
-        self, record_type: type[R], *, lasting: bool = False, remembering: bool = False
+        self,
+        record_type: type[R],
+        *,
+        lasting: bool = False,
+        remembering: bool = False,
+        listed_as: str = "",
     ) -> Records[R]:
         """Records of one type in the service's table, with their outbox.
 
         With `lasting` they never expire. `remembering` saves reads if the process that wrote a
-        record last is usually the one that changes it next.
+        record last is usually the one that changes it next. `Records.listed` lists those that have
+        a name to be `listed_as`.
         """
         store = DynamoRecordStore(
             aws.client("dynamodb"),
@@ -93,6 +99,7 @@ class Service(Generic[S]):
             record_type,
             retention=None if lasting else RETENTION,
             objects=self.objects,
+            listed_as=listed_as,
         )
         kind = RememberingRecords if remembering else Records
         return kind(store, self.publisher, f"penstock/{self.name}")

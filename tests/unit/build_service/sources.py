@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from build_service.domain.source import SourceTree
 from penstock_shared.contracts.change import Change
+from penstock_shared.contracts.registry import ReadCredential
 from penstock_shared.identifiers import digest_of
 from tests.support.builders import NOW
 
@@ -40,9 +41,11 @@ class FakeSourceRepository:
     tree: SourceTree
     raises: Exception | None = None
     fetched: list[Change] = field(default_factory=list)
+    credentials: list[ReadCredential | None] = field(default_factory=list)
 
-    def fetch(self, change: Change) -> SourceTree:
+    def fetch(self, change: Change, credential: ReadCredential | None = None) -> SourceTree:
         self.fetched.append(change)
+        self.credentials.append(credential)
         if self.raises:
             raise self.raises
         return self.tree

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -10,9 +11,10 @@ import pytest
 from build_service.domain import build
 from build_service.domain.build import Build, BuildState, overdue
 from build_service.domain.errors import SourceError, SourceUnavailableError
-from build_service.domain.repository import Repository, clone_url_key
+from build_service.domain.repository import Repository
 from build_service.use_cases.keep_order import KeepOrder
 from build_service.use_cases.record_job import RecordBuildJob
+from build_service.use_cases.registry import Registry
 from build_service.use_cases.start_build import StartBuild
 from build_service.use_cases.stop_build import StopBuild
 from penstock_shared.contracts.events import (
@@ -27,6 +29,8 @@ from penstock_shared.contracts.events import (
 )
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.contracts.plan import Plan
+from penstock_shared.contracts.registration import Allowance
+from penstock_shared.contracts.registry import ReadCredential, RemoveRepository, SetRepository
 from penstock_shared.decisions import Outcome, Result, Write
 from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.outbox import Records
@@ -37,6 +41,7 @@ from tests.support.builders import (
     BEFORE,
     FLOW_ID,
     NOW,
+    OTHER_FLOW_ID,
     SHA,
     a_cause,
     a_change,
@@ -46,6 +51,7 @@ from tests.support.builders import (
     an_output,
 )
 from tests.support.objects import InMemoryBucket, a_bucket
+from tests.unit.build_service.registered import FakeRegistry, a_registry
 from tests.unit.build_service.sources import FakeSourceRepository, a_tree
 
 CONFIGURATION = """\
@@ -69,18 +75,25 @@ class FakeBuild:
     raises: Exception | None = None
     head: str = ""
     broken: dict[str, Any] = field(default_factory=dict)
+    registry: FakeRegistry = field(default_factory=a_registry)
 
     def __post_init__(self) -> None:
         self.records: Records[Build] = fake_records(clock=self.clock)
         self.plans = Plans(self.objects)
         self.repositories: Records[Repository] = fake_records(clock=self.clock)
 
+    @cached_property
+    def lookup(self) -> Registry:
+        """The registry as one container remembers it."""
+        return self.registry.lookup()
+
     def start(self, flow_id: str = FLOW_ID, **change: Any) -> Outcome[Build]:
         tree = replace(a_tree(self.files), head=self.head, **self.broken)
-        sources = FakeSourceRepository(tree, self.raises)
+        self.sources = FakeSourceRepository(tree, self.raises)
         start = StartBuild(
             self.records,
-            sources,
+            self.lookup,
+            self.sources,
             self.objects,
             self.plans,
             self.artifacts,
@@ -474,11 +487,44 @@ def test_only_so_many_branches_are_remembered(releasing: FakeBuild) -> None:
     assert "refs/heads/r0" not in known.heads
 
 
-def test_where_a_repository_can_be_fetched_is_kept(fake: FakeBuild) -> None:
+def test_source_is_fetched_from_the_registered_address_with_the_registered_token(
+    fake: FakeBuild,
+) -> None:
+    token = ReadCredential(user="reader", token="t0ken")  # of this test
+    fake.registry.ask(SetRepository(full_name="acme/shop", credential=token))
+
+    fake.start(clone_url="https://elsewhere.invalid/shop.git")
+
+    (fetched,) = fake.sources.fetched
+    assert (fetched.clone_url, fake.sources.credentials) == (
+        "https://host.invalid/shop.git",
+        [token],
+    )
+
+
+def test_a_refusal_is_not_made_by_a_registration_that_has_changed_meanwhile(
+    fake: FakeBuild,
+) -> None:
+    fake.files["penstock.yml"] += "environments: {live: {}}\n"
+    fake.registry = a_registry(allowance=Allowance(environments=("staging",)))
+    fake.start()
+    (failed,) = fake.said.only(FlowFailed)
+    assert "penstock.yml:6: environments.live: is not for this repository" in failed.reason
+
+    fake.registry.ask(SetRepository(full_name="acme/shop", environments=("live",)))
+    fake.registry.clock.advance(seconds=2)
+    fake.start(OTHER_FLOW_ID)
+
+    assert len(fake.said.only(FlowFailed)) == 1
+
+
+def test_a_repository_that_was_removed_before_it_was_planned_is_told(fake: FakeBuild) -> None:
+    fake.registry.ask(RemoveRepository(full_name="acme/shop"))
+
     fake.start()
 
-    key = clone_url_key(a_change().forge, "acme/shop")
-    assert fake.artifacts.answers[key] == {"clone_url": a_change().clone_url}
+    (failed,) = fake.said.only(FlowFailed)
+    assert "acme/shop of github is no longer registered" in failed.reason
 
 
 def test_what_nobody_had_thought_of_ends_the_flow_at_once_and_is_named(fake: FakeBuild) -> None:

@@ -40,6 +40,7 @@ from tests.support.builders import (
     an_output,
 )
 from tests.support.objects import a_bucket
+from tests.unit.build_service.registered import a_registry
 from tests.unit.build_service.sources import FakeSourceRepository, a_tree
 
 MOST_BYTES = 100_000
@@ -70,7 +71,8 @@ def test_the_largest_flow_stays_small_in_every_message_and_record() -> None:
     change = a_change(message="m" * 2000, author="a" * 200, repository="r" * 200, ref="f" * 500)
 
     order, telemetry = KeepOrder(fake_records(clock=clock)), Telemetry("build")
-    start = StartBuild(records, sources, objects, plans, memo, order, clock, telemetry)
+    registry = a_registry(full_name="r" * 200).lookup()
+    start = StartBuild(records, registry, sources, objects, plans, memo, order, clock, telemetry)
     start(an_event(BuildRequested(change=change)), a_cause())
     said = records.publisher
     assert isinstance(said, RecordingPublisher)

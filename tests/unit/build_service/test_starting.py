@@ -6,18 +6,18 @@ import pytest
 
 from build_service.domain import build
 from build_service.domain.build import Build, BuildState
-from build_service.domain.repository import clone_url_key
 from build_service.use_cases.start_flow import StartFlow
 from build_service.use_cases.stop_build import StopBuild
-from penstock_shared.contracts.change import Forge
 from penstock_shared.contracts.commands import RunFlow, read_command
 from penstock_shared.contracts.events import BuildRequested, FlowAborted, FlowFailed
+from penstock_shared.contracts.registry import RemoveRepository
 from penstock_shared.decisions import Outcome
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.identifiers import retry_id_for, run_id_for
 from penstock_shared.persistence.outbox import Records
-from penstock_shared.testing.fakes import FakeClock, InMemoryMemo, RecordingPublisher, fake_records
+from penstock_shared.testing.fakes import RecordingPublisher, fake_records
 from tests.support.builders import FLOW_ID, NOW, SHA, a_cause, a_change, an_event
+from tests.unit.build_service.registered import FakeRegistry, a_registry
 
 REF = "refs/heads/main"
 RUN = run_id_for("github", "acme/shop", REF, SHA, "r-1")
@@ -29,13 +29,13 @@ def records() -> Records[Build]:
 
 
 @pytest.fixture
-def memo() -> InMemoryMemo:
-    return InMemoryMemo({clone_url_key(Forge.GITHUB, "acme/shop"): {"clone_url": "https://h/x"}})
+def registry() -> FakeRegistry:
+    return a_registry(clone_url="https://h/x")
 
 
 @pytest.fixture
-def start(records: Records[Build], memo: InMemoryMemo) -> StartFlow:
-    return StartFlow(records, memo, FakeClock())
+def start(records: Records[Build], registry: FakeRegistry) -> StartFlow:
+    return StartFlow(records, registry.lookup(), registry.clock)
 
 
 def failed(records: Records[Build], flow_id: str = FLOW_ID, attempt: int = 1) -> None:
@@ -160,10 +160,20 @@ def test_a_commit_of_a_branch_runs_without_a_push(
     assert (request.change.clone_url, request.change.author) == ("https://h/x", "grace")
 
 
-def test_a_repository_that_nobody_pushed_to_is_told_in_the_flow(
-    start: StartFlow, records: Records[Build], memo: InMemoryMemo
+def test_a_flow_runs_again_from_the_address_that_is_registered_now(
+    start: StartFlow, records: Records[Build]
 ) -> None:
-    memo.answers.clear()
+    failed(records)
+
+    retry(start)
+
+    assert requests(records)[-1][1].change.clone_url == "https://h/x"
+
+
+def test_a_repository_that_is_not_registered_is_told_in_the_flow(
+    start: StartFlow, records: Records[Build], registry: FakeRegistry
+) -> None:
+    registry.ask(RemoveRepository(full_name="acme/shop"))
 
     outcome = start(a_run(), a_cause(RUN))
 
@@ -171,7 +181,7 @@ def test_a_repository_that_nobody_pushed_to_is_told_in_the_flow(
     assert outcome.record.state is BuildState.FAILED
     assert isinstance(records.publisher, RecordingPublisher)
     (failed,) = records.publisher.only(FlowFailed)
-    assert failed.reason.endswith("push to it first")
+    assert "no repository acme/shop of github is registered" in failed.reason
     assert requests(records)[0][0] == RUN
 
 

@@ -27,8 +27,7 @@ from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.testing.fakes import FakeClock, RecordingPublisher, fake_records
 from tests.support.builders import BEFORE, SHA, a_cause, a_change, an_event
-
-SECRET = "it's a secret"  # of this test
+from tests.unit.build_service.registered import SECRET, SHOP, a_registry
 
 
 def a_push(**given: Any) -> dict[str, Any]:
@@ -54,12 +53,13 @@ def repositories() -> Records[Repository]:
 
 @pytest.fixture
 def receive(records: Records[Build], repositories: Records[Repository]) -> ReceivePush:
-    return ReceivePush(records, repositories, FORGES, FakeClock())
+    registry = a_registry()
+    return ReceivePush(records, repositories, registry.lookup(), FORGES, registry.clock)
 
 
 def send(receive: ReceivePush, push: Any, **headers: str) -> ReceivedPush | Ignored:
     body = json.dumps(push).encode()
-    return receive(SECRET, body, headers_for(body, **headers))
+    return receive(SHOP, body, headers_for(body, **headers))
 
 
 def test_a_push_starts_a_flow(receive: ReceivePush, records: Records[Build]) -> None:
@@ -181,7 +181,7 @@ def test_other_events_start_nothing_and_say_so(receive: ReceivePush) -> None:
 
 def refused(receive: ReceivePush, body: bytes, headers: dict[str, str]) -> WebhookError:
     with pytest.raises(WebhookError) as caught:
-        receive(SECRET, body, headers)
+        receive(SHOP, body, headers)
     return caught.value
 
 
@@ -212,7 +212,7 @@ def test_garbage_is_400(receive: ReceivePush) -> None:
         ([], "body"),
         (a_push(after="short"), "after"),
         (a_push(repository={}), "repository.full_name"),
-        (a_push(repository={"full_name": "../x y", "clone_url": "u"}), "repository.full_name"),
+        (a_push(repository={"full_name": "../x y"}), "repository.full_name"),
         (a_push(ref="refs/heads/a b"), "ref"),
         (a_push(ref="refs/heads//a"), "ref"),
         (a_push(ref="refs/heads/"), "ref"),
@@ -231,7 +231,9 @@ def test_json_that_is_no_push_is_422_and_names_the_field(
 def test_a_flow_that_was_aborted_before_its_push_is_seen_and_stays_stopped(
     receive: ReceivePush, records: Records[Build]
 ) -> None:
-    expected = send(ReceivePush(fake_records(), fake_records(), FORGES, FakeClock()), a_push())
+    lookup = a_registry().lookup()
+    elsewhere = ReceivePush(fake_records(), fake_records(), lookup, FORGES, FakeClock())
+    expected = send(elsewhere, a_push())
     assert isinstance(expected, ReceivedPush)
     flow_id = expected.flow_id
     stopped = an_event(FlowAborted(reason="not today", by="grace"), flow_id)
@@ -254,7 +256,6 @@ def service(receive: ReceivePush, monkeypatch: pytest.MonkeyPatch) -> None:
     """The handler over records in memory."""
     given = {
         "receive_push": lambda: receive,
-        "webhook_secret": lambda: SECRET,
         "telemetry": lambda: Telemetry("build"),
     }
     monkeypatch.setattr(webhook, "bootstrap", SimpleNamespace(**vars(bootstrap) | given))
@@ -263,7 +264,8 @@ def service(receive: ReceivePush, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("service")
 def test_the_handler_tells_what_became_of_the_push() -> None:
     body = json.dumps(a_push())
-    event = {"headers": headers_for(body.encode()), "body": body}
+    path = {"repository": SHOP}
+    event = {"headers": headers_for(body.encode()), "body": body, "pathParameters": path}
 
     answers = [json.loads(webhook.handler(event, None)["body"]) for _ in range(2)]
 
@@ -292,6 +294,7 @@ ODDITIES: list[Any] = [
     "0" * 40,
     "é" * 40,
     "file:///etc/passwd",
+    "acme/other",
 ]
 BODIES = [b"", b"\xff", b"{", b"[" * 5000, b"9" * 5000, b'"\\ud800"', b"null", b"NaN", b"{}"]
 
@@ -312,7 +315,9 @@ def accident(chance: random.Random) -> dict[str, Any]:
     if chance.random() < 0.3:
         headers[chance.choice(list(headers))] = chance.choice(["", "é", "\ud800", "x" * 9000])
     encoded = chance.random() < 0.2
-    event = {"headers": headers, "body": body.decode(errors="surrogateescape")}
+    event: dict[str, Any] = {"headers": headers, "body": body.decode(errors="surrogateescape")}
+    if chance.random() < 0.9:
+        event["pathParameters"] = {"repository": SHOP}
     return {**event, "isBase64Encoded": True} if encoded else event
 
 
@@ -326,5 +331,5 @@ def test_no_body_and_no_header_is_a_fault_of_ours() -> None:
         assert answer["statusCode"] < 500, (number, request)
         assert json.loads(answer["body"])
         seen.add(answer["statusCode"])
-    assert seen == {202, 400, 401, 422}
-    assert webhook.handler({"headers": None}, None)["statusCode"] == 400
+    assert seen == {202, 400, 401, 403, 404, 422}
+    assert webhook.handler({"headers": None}, None)["statusCode"] == 404

@@ -62,9 +62,11 @@ def home(tmp_path: Path, listener: Listener) -> Iterator[Home]:
         home = Home(tmp_path / "home")
         home.make()
         address = f"http://127.0.0.1:{server.server_port}"
-        replace(STACK, webhook_url=f"{address}/webhook", page_url=f"{address}/").save(
-            home.stack_file
-        )
+        repositories = [
+            {**STACK.repositories[0], "name": name, "webhook_url": f"{address}/webhook/1"}
+            for name in ("shop", "acme/shop")
+        ]
+        replace(STACK, repositories=repositories, page_url=f"{address}/").save(home.stack_file)
         yield home
         server.shutdown()
 
@@ -96,7 +98,7 @@ def test_a_push_is_told_with_githubs_own_signature(clone: Path, listener: Listen
     push(clone, "main")
 
     headers = listener.headers[0]
-    expected = signature_of(STACK.webhook_secret, listener.bodies[0])
+    expected = signature_of(STACK.repositories[0]["webhook_secret"], listener.bodies[0])
     assert headers["x-hub-signature-256"] == expected
     assert headers["x-github-event"] == "push"
     assert headers["x-github-delivery"]
@@ -152,19 +154,19 @@ def test_a_stack_that_is_just_restarting_is_waited_for(clone: Path, listener: Li
 
 
 def test_a_refusal_is_shown_and_the_push_stands(clone: Path, listener: Listener) -> None:
-    listener.answers = [(401, {"error": "the signature is wrong"})]
+    listener.answers = [(403, {"error": "it is another repository"})]
 
     said = push(clone, "main")
 
-    assert "the webhook answered 401" in said
-    assert "the signature is wrong" in said
+    assert "the webhook answered 403" in said
+    assert "it is another repository" in said
     assert git("-C", str(clone), "ls-remote", "origin", "main") != ""
 
 
 def test_the_hook_says_how_to_tell_the_push_again(
     clone: Path, home: Home, listener: Listener
 ) -> None:
-    listener.answers = [(401, {})]
+    listener.answers = [(403, {})]
     said = push(clone, "main")
     again = next(line for line in said.splitlines() if "hooks/post-receive" in line)
     listener.answers = [(202, {"flow_id": "f3"})]
@@ -181,7 +183,9 @@ def test_without_a_stack_the_hook_gives_up_and_says_so(
     monkeypatch.setattr(hook, "RETRY_AFTER", 0.01)
 
     with pytest.raises(hook.NotDeliveredError, match="does not answer"):
-        hook.tell(tmp_path / "stack.json", {}, time.monotonic() + 0.1)
+        hook.tell(
+            tmp_path / "stack.json", {"repository": {"full_name": "x"}}, time.monotonic() + 0.1
+        )
 
 
 def test_a_push_that_was_told_before_names_the_way_to_run_it_again(

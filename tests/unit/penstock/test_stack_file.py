@@ -13,12 +13,20 @@ STACK = Stack(
     api_url="http://127.0.0.1:1/api",
     page_url="http://127.0.0.1:1/",
     webhook_url="http://127.0.0.1:1/webhook",
-    webhook_secret="s3cret",
-    git_url="file:///shop.git",
+    git_url="http://penstock:key@127.0.0.1:2",
     topics={"abort-release": "arn:aws:sns:us-east-1:000000000000:penstock-local-abort-release"},
     queues={"jobs": "http://127.0.0.1:1/000000000000/penstock-local-jobs"},
     tables={"jobs": "penstock-local-jobs"},
     processes={"emulator": 1},
+    repositories=[
+        {
+            "name": "shop",
+            "forge": "git",
+            "git_url": "http://penstock:key@127.0.0.1:2/shop.git",
+            "webhook_url": "http://127.0.0.1:1/webhook/1",
+            "webhook_secret": "s3cret",
+        }
+    ],
 )
 
 

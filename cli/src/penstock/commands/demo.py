@@ -39,7 +39,7 @@ def demo(
     with _stack(home, out, keep=keep) as (folder, stack), _scratch() as scratch:
         connection = connect(folder)
         fresh = not any(connection.api.flows(1))
-        Story(connection, stack.git_url, scratch / "shop", out, fresh=fresh).tell()
+        Story(connection, f"{stack.git_url}/shop.git", scratch / "shop", out, fresh=fresh).tell()
         if keep:
             out.print(f"The stack runs on: {stack.page_url}")
             out.print("Stop it with `penstock down`.")

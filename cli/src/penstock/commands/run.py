@@ -12,9 +12,6 @@ from penstock.messages import person, run_message
 from penstock.remote import embedded_remote, origin_of_here
 from penstock_shared.identifiers import run_id_for
 
-FORGE = "github"
-"""The forge of the repositories: the stack receives GitHub's webhooks."""
-
 
 def run(
     ref: Annotated[str, typer.Argument(metavar="[REF]", help="The branch.")] = "main",
@@ -22,7 +19,8 @@ def run(
     repository: Annotated[
         str | None,
         typer.Option(
-            help="A repository of the embedded stack by its name, instead of the one to push to."
+            help="A repository of the embedded stack by its name, instead of the one that the "
+            "current folder pushes to."
         ),
     ] = None,
     follow: Annotated[
@@ -40,10 +38,11 @@ def run(
     remote = origin_of_here() if stage or profile else embedded_remote(home, repository)
     full_ref = ref if ref.startswith("refs/") else f"refs/heads/{ref}"
     sha, request = remote.commit_of(full_ref), uuid.uuid4().hex
-    flow_id = run_id_for(FORGE, remote.name, full_ref, sha, request)
+    forge = remote.forge
+    flow_id = run_id_for(forge, remote.name, full_ref, sha, request)
     message = run_message(
         flow_id,
-        forge=FORGE,
+        forge=forge,
         repository=remote.name,
         ref=full_ref,
         sha=sha,

@@ -9,7 +9,9 @@ import typer
 
 from penstock import embedded
 from penstock.commands.options import HomeOption
-from penstock.embedded.up import REPOSITORY, RUNNERS, SLOTS
+from penstock.embedded.repository import is_name
+from penstock.embedded.up import RUNNERS, SLOTS
+from penstock.remote import name_of_here
 from penstock.terminal import Terminal
 
 
@@ -17,9 +19,6 @@ def up(
     home: HomeOption = None,
     runners: Annotated[int, typer.Option(min=0, help="How many runners to run.")] = RUNNERS,
     slots: Annotated[int, typer.Option(min=1, help="Jobs that each runs at once.")] = SLOTS,
-    repository: Annotated[
-        str, typer.Option(help="The repository to push to: name or owner/name.")
-    ] = REPOSITORY,
     tools: Annotated[
         list[Path] | None,
         typer.Option(
@@ -34,17 +33,19 @@ def up(
     """Start the embedded stack, or mend the one that runs."""
     signal.signal(signal.SIGTERM, _interrupt)
     report = embedded.ConsoleReport(Terminal())
-    options = embedded.StackOptions(runners, slots, repository, tuple(tools or ()))
+    options = embedded.StackOptions(runners, slots, tuple(tools or ()))
     stack = embedded.up(home, options, report)
     report.say(f"  page     {stack.page_url}")
-    report.say(f"  push to  {stack.git_url}")
-    report.say(f"  webhook  {stack.webhook_url}")
-    report.say("Push a repository of yours that has a penstock.yml:")
-    report.say(f"  git remote add penstock {stack.git_url}")
+    report.say("Push any repository of yours that has a penstock.yml:")
+    report.say(f"  git remote add penstock {_address(stack.git_url)}")
     report.say("  git push penstock HEAD:main")
-    if repository == REPOSITORY:
-        report.say("One under its own name: penstock up --repository owner/name")
     report.say("Stop it with `penstock down`.")
+
+
+def _address(git_url: str) -> str:
+    """Where to push the repository of the current folder, or of the one that the shell is in."""
+    name = name_of_here()
+    return f"{git_url}/{name}.git" if name and is_name(name) else f'"{git_url}/${{PWD##*/}}.git"'
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from penstock.embedded.emulator import NAME
+from penstock.embedded.git_service import stop_git_server
 from penstock.embedded.home import find_home
 from penstock.embedded.lock import only_one
 from penstock.embedded.processes import ProcessBook
@@ -24,6 +25,7 @@ def down(home: Path | None = None, report: Report | None = None, *, forget: bool
         book = ProcessBook(place.processes_file, place.logs)
         if book.alive():
             with report.step("Stopped"):
+                stop_git_server(book)
                 stop_runners(book)
                 book.stop([NAME], _PATIENCE)
         else:

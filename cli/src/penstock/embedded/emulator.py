@@ -1,29 +1,22 @@
 """The emulator's process: one per home, on the same port as before if it is free."""
 
-import contextlib
 import os
-import random
-import socket
 from pathlib import Path
 
 from penstock.embedded.direct import open_directly
 from penstock.embedded.errors import EmulatorError
-from penstock.embedded.files import replace_text
 from penstock.embedded.home import Home
 from penstock.embedded.key import key_of, made_key
+from penstock.embedded.ports import HOST, keep_port
 from penstock.embedded.processes import ProcessBook
 from penstock.embedded.stack import ACCOUNT_ID, REGION, Endpoint
 from penstock.embedded.waiting import wait_until
 from penstock.project import EMULATOR_PYTHON
 
 NAME = "emulator"
-HOST = "127.0.0.1"
 _LAUNCHER = Path(__file__).parents[1] / "emulation" / "__main__.py"
 _PATIENCE = 60.0
 _PATIENCE_TO_STOP = 30.0
-_PATIENCE_FOR_PORT = 3.0
-# Below the ephemeral ports, so that no outgoing connection takes ours while the stack is down.
-_PORTS = range(20_000, 32_000)
 _INHERITED = ("LANG", "LC_ALL", "PATH", "PENSTOCK_COUNT_CALLS", "TZ")
 
 
@@ -43,8 +36,7 @@ def ensure_emulator(home: Home, book: ProcessBook) -> tuple[Endpoint, bool]:
 def _start(home: Home, book: ProcessBook, key: str) -> str:
     if not EMULATOR_PYTHON.exists():
         raise EmulatorError(f"There is no emulator at {EMULATOR_PYTHON}. Run `make setup`.")
-    port = _port_for(home)
-    replace_text(home.port_file, str(port))
+    port = keep_port(home.port_file)
     command = [str(EMULATOR_PYTHON), str(_LAUNCHER), str(home.emulator)]
     process = book.start(NAME, command, emulator_environment(home, port, key))
     address = _address(port)
@@ -85,26 +77,6 @@ def emulator_environment(home: Home, port: int, key: str) -> dict[str, str]:
 
 def _address(port: int) -> str:
     return f"http://{HOST}:{port}"
-
-
-def _port_for(home: Home) -> int:
-    """The port that the emulator had before, or another one if that is taken."""
-    with contextlib.suppress(OSError, ValueError):
-        before = int(home.port_file.read_text())
-        # The threads of a killed emulator may hold the port a moment longer.
-        if wait_until(lambda: _is_free(before), _PATIENCE_FOR_PORT):
-            return before
-    return next(port for port in random.sample(_PORTS, len(_PORTS)) if _is_free(port))
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
 
 
 def _is_ready(address: str) -> bool:

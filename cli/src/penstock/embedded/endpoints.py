@@ -20,7 +20,6 @@ def describe_stack(endpoint: Endpoint, git_url: str) -> Stack:
         api_url=f"{page}/api",
         page_url=f"{page}/",
         webhook_url=f"{_api_address(endpoint, 'build')}/webhook",
-        webhook_secret=_webhook_secret(endpoint),
         git_url=git_url,
         topics=_named(_pages(endpoint, "sns", "list_topics", "Topics"), "TopicArn", ":"),
         queues=_named(_pages(endpoint, "sqs", "list_queues", "QueueUrls"), "", "/"),
@@ -54,9 +53,3 @@ def _api_address(endpoint: Endpoint, service: str) -> str:
         if api["Name"] == wanted:
             return f"{endpoint.url}/_aws/execute-api/{api['ApiId']}"
     raise DeploymentError(f"The stack of {service} has no HTTP API named {wanted}.")
-
-
-def _webhook_secret(endpoint: Endpoint) -> str:
-    name = f"penstock/{STAGE}/webhook-secret"
-    client = endpoint.client("secretsmanager")
-    return str(client.get_secret_value(SecretId=name)["SecretString"])

@@ -1,11 +1,12 @@
 """The folder in which an embedded stack keeps its state."""
 
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.embedded.errors import EmbeddedError
-from penstock.embedded.files import close_to_others, is_private
+from penstock.embedded.files import close_to_others, is_private, replace_text
 from penstock.embedded.work import WorkFolder, work_folder_of
 from penstock.project import PROJECT_ROOT
 
@@ -33,6 +34,17 @@ class Home:
     def key_file(self) -> Path:
         """Holds the secret that signs every call to the stack's AWS."""
         return self.folder / "key"
+
+    @property
+    def git_port_file(self) -> Path:
+        return self.folder / "git-port"
+
+    def git_login(self) -> str:
+        """User and key of the server to push to, `user:key`. The key is made once."""
+        file = self.folder / "git-key"
+        if not file.is_file():
+            replace_text(file, secrets.token_urlsafe(18))
+        return f"penstock:{file.read_text()}"
 
     @property
     def lock_file(self) -> Path:

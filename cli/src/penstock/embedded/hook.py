@@ -32,6 +32,10 @@ class NotDeliveredError(Exception):
     """The webhook did not arrive, or was refused."""
 
 
+class NotRegisteredError(NotDeliveredError):
+    """The stack does not know the repository under what its file says."""
+
+
 def main() -> None:
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # it is a file
     stack_file = Path(sys.argv[1])
@@ -113,34 +117,61 @@ def deliver(
     Tries at least once, and again until the deadline while the stack does not answer.
     """
     body = json.dumps(payload).encode()
-    delivery = str(uuid.uuid4())
+    delivery, name = str(uuid.uuid4()), payload["repository"]["full_name"]
+    refreshed = False
     while True:
         try:
             # Read again for each try: a stack may restart at another address.
             stack = json.loads(stack_file.read_text())
-            return _post(stack, body, delivery), stack
+            return _post(_entry(stack, name), body, delivery), stack
+        except NotRegisteredError as error:
+            if refreshed:
+                raise
+            refreshed = True
+            _register(stack_file, error)
         except (OSError, ValueError) as error:
             if time.monotonic() > deadline:
                 raise NotDeliveredError(f"the stack does not answer ({error}).") from error
             time.sleep(RETRY_AFTER)
 
 
-def _post(stack: dict[str, Any], body: bytes, delivery: str) -> dict[str, Any]:
-    headers = delivery_headers(stack["webhook_secret"], body, delivery)
-    request = urllib.request.Request(stack["webhook_url"], body, headers)  # noqa: S310  # `up` wrote it
+def _entry(stack: dict[str, Any], name: str) -> dict[str, str]:
+    for entry in stack["repositories"]:
+        if (entry["name"], entry["forge"]) == (name, "git"):
+            return dict(entry)
+    raise NotRegisteredError(f"{name} is not registered")
+
+
+def _register(stack_file: Path, because: Exception) -> None:
+    """Register the repository, or find its new secret. Raises NotDeliveredError."""
+    # Imported here: only the first push to a repository waits for it.
+    from penstock.embedded.home import Home
+    from penstock.embedded.registrations import refresh_repositories
+    from penstock.errors import CommandError
+
+    try:
+        refresh_repositories(Home(stack_file.resolve().parent))
+    except CommandError as error:
+        raise NotDeliveredError(f"{because}; and it could not be registered: {error}") from error
+
+
+def _post(entry: dict[str, str], body: bytes, delivery: str) -> dict[str, Any]:
+    headers = delivery_headers(entry["webhook_secret"], body, delivery)
+    request = urllib.request.Request(entry["webhook_url"], body, headers)  # noqa: S310  # `up` wrote it
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=PATIENCE) as answer:
             received: dict[str, Any] = json.loads(answer.read())
             return received
     except urllib.error.HTTPError as error:
-        if error.code >= 500 or error.code == 404:  # 404: the API is not deployed yet
+        said = error.read().decode(errors="replace")[:300]
+        # A 404 that is not the webhook's own: the API is not deployed yet.
+        if error.code >= 500 or (error.code == 404 and '"error"' not in said):
             raise
-        raise NotDeliveredError(f"the webhook answered {error.code}: {_text_of(error)}") from error
-
-
-def _text_of(error: urllib.error.HTTPError) -> str:
-    return error.read().decode(errors="replace")[:300]
+        told = f"the webhook answered {error.code}: {said}"
+        if error.code in (401, 404):  # its state or its secret is another than that of the file
+            raise NotRegisteredError(told) from error
+        raise NotDeliveredError(told) from error
 
 
 def _answer_in_words(answer: dict[str, Any], stack: dict[str, Any]) -> str:

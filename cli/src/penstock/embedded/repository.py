@@ -43,13 +43,18 @@ def local_repositories(home: Home) -> dict[str, Path]:
 
 def checked_name(name: str) -> str:
     """Return the name unchanged. Raises EmbeddedError unless it is `name` or `owner/name`."""
-    reserved = any(part.endswith((".git", ".lock", ".")) for part in name.split("/"))
-    if not _NAME.fullmatch(name) or reserved:
+    if not is_name(name):
         raise EmbeddedError(
             f"{name!r} is no name of a repository. Use `name` or `owner/name`, of letters, digits, "
             "`.`, `_` and `-`, starting with a letter or a digit, not ending in `.git`."
         )
     return name
+
+
+def is_name(name: str) -> bool:
+    """Whether a repository may have this name."""
+    reserved = any(part.endswith((".git", ".lock", ".")) for part in name.split("/"))
+    return bool(_NAME.fullmatch(name)) and not reserved
 
 
 def _install_hook(folder: Path, home: Home) -> None:

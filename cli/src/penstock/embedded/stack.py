@@ -24,8 +24,9 @@ _making_a_client = threading.Lock()
 class Stack:
     """A running embedded stack. Topics, queues and tables are keyed by their short names.
 
-    `page_url` and `webhook_url` work in a browser and with curl; `git_url` is the address to push
-    to. `repositories` lists all that can be pushed to, each with its `name` and `git_url`.
+    `page_url` works in a browser. A push to `<git_url>/<name>.git` makes the repository if there is
+    none. `repositories` lists those that are registered, each with its `name`, `forge`, `git_url`,
+    `webhook_url` and `webhook_secret`; webhook addresses are `<webhook_url>/<id>`.
     `secret_access_key` is made for this stack alone, and signs every call to its AWS.
     """
 
@@ -36,13 +37,12 @@ class Stack:
     api_url: str
     page_url: str
     webhook_url: str
-    webhook_secret: str
-    git_url: str
+    git_url: str = field(repr=False)
     topics: dict[str, str]
     queues: dict[str, str]
     tables: dict[str, str]
     processes: dict[str, int]
-    repositories: list[dict[str, str]] = field(default_factory=list)
+    repositories: list[dict[str, str]] = field(default_factory=list, repr=False)
     access_key_id: str = ACCOUNT_ID
     secret_access_key: str = field(default="", repr=False)
 

@@ -9,13 +9,15 @@ from penstock.embedded.deployment import deploy_stacks
 from penstock.embedded.emulator import ensure_emulator
 from penstock.embedded.endpoints import describe_stack
 from penstock.embedded.errors import NotRunningError
+from penstock.embedded.git_service import ensure_git_server
 from penstock.embedded.greeting import greet
 from penstock.embedded.home import Home, find_home
 from penstock.embedded.lock import only_one
 from penstock.embedded.processes import ProcessBook
 from penstock.embedded.pushes import MARGIN, redeliver_pushes_since
+from penstock.embedded.registrations import refresh_repositories
 from penstock.embedded.report import Report
-from penstock.embedded.repository import checked_name, ensure_repository, local_repositories
+from penstock.embedded.repository import ensure_repository, local_repositories
 from penstock.embedded.runners import (
     Crew,
     check_runners,
@@ -34,17 +36,15 @@ from penstock.project import stack_folders
 
 RUNNERS = 2
 SLOTS = 2
-REPOSITORY = "shop"
 _PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
 class StackOptions:
-    """The wanted runners, and the repository to push to."""
+    """The wanted runners."""
 
     runners: int = RUNNERS
     slots: int = SLOTS
-    repository: str = REPOSITORY
     tools: tuple[Path, ...] = ()
     """Folders of programs that jobs find before the machine's own."""
 
@@ -77,24 +77,26 @@ class _Startup:
     report: Report
 
     def run(self) -> Stack:
-        checked_name(self.options.repository)
         saved_at = self.home.last_save()
         with self.report.step("Packaged; emulator ready"), ThreadPoolExecutor(1) as pool:
             packaging = pool.submit(_package)
             endpoint, was_started = ensure_emulator(self.home, self.book)
             stacks = packaging.result()
         deployed = self._deploy(endpoint, stacks)
-        git_url = ensure_repository(self.home, self.options.repository)
+        for name in local_repositories(self.home):
+            ensure_repository(self.home, name)  # with the hook of this version
+        git_url, git_started = ensure_git_server(self.home, self.book)
         stack = describe_stack(endpoint, git_url)
         started = self._ensure_runners(stack)
-        stack = self._write(stack)
+        self._write(stack)
         with self.report.step("Webhook and page answer"):
             greet(stack)
+            stack = refresh_repositories(self.home)
         if was_started and saved_at is not None:
             _sweep(stack)
             redeliver_pushes_since(self.home, saved_at - MARGIN, self.report)
         check_runners(self.book)
-        if not (was_started or deployed or started):
+        if not (was_started or deployed or started or git_started):
             self.report.say("The stack runs already.")
         return stack
 
@@ -117,15 +119,17 @@ class _Startup:
         except NotRunningError:
             return None
 
-    def _write(self, stack: Stack) -> Stack:
+    def _write(self, stack: Stack) -> None:
         pids = {name: process.pid for name, process in self.book.alive().items()}
-        repositories = [
-            {"name": name, "git_url": folder.as_uri()}
-            for name, folder in local_repositories(self.home).items()
-        ]
-        stack = replace(stack, processes=pids, repositories=repositories)
-        stack.save(self.home.stack_file)
-        return stack
+        known = self._repositories_before()
+        replace(stack, processes=pids, repositories=known).save(self.home.stack_file)
+
+    def _repositories_before(self) -> list[dict[str, str]]:
+        """A push may come before the repositories are read again."""
+        try:
+            return Stack.load(self.home.folder).repositories
+        except NotRunningError:
+            return []
 
 
 def _package() -> list[PackagedStack]:

@@ -3,12 +3,16 @@
 from functools import cache
 
 from build_service.adapters.forges import FORGES
+from build_service.adapters.secrets import SecretsManagerSecrets
 from build_service.domain.build import Build, overdue
+from build_service.domain.registration import LISTED_AS, Registration
 from build_service.domain.repository import Repository
 from build_service.settings import BuildSettings
 from build_service.use_cases.keep_order import KeepOrder
+from build_service.use_cases.manage_repositories import ManageRepositories
 from build_service.use_cases.receive_push import ReceivePush
 from build_service.use_cases.record_job import RecordBuildJob
+from build_service.use_cases.registry import Registry
 from build_service.use_cases.start_build import StartBuild
 from build_service.use_cases.start_flow import StartFlow
 from build_service.use_cases.stop_build import StopBuild
@@ -36,18 +40,33 @@ def repositories() -> Records[Repository]:
 
 
 @cache
-def webhook_secret() -> str:
-    """The secret that deliveries are signed with. It is read once for each cold start."""
-    response = aws.client("secretsmanager").get_secret_value(
-        SecretId=SERVICE.settings.webhook_secret_id
-    )
-    return str(response["SecretString"])
+def registrations() -> Records[Registration]:
+    """The registrations of repositories, in the builds' own table."""
+    return SERVICE.records(Registration, lasting=True, listed_as=LISTED_AS)
+
+
+@cache
+def secrets() -> SecretsManagerSecrets:
+    """The secrets of repositories."""
+    return SecretsManagerSecrets(aws.client("secretsmanager"), SERVICE.settings.repository_secrets)
+
+
+@cache
+def registry() -> Registry:
+    """The registered repositories, as this container remembers them."""
+    return Registry(registrations(), secrets(), utc_now)
+
+
+@cache
+def manage_repositories() -> ManageRepositories:
+    """The use case behind the function `repositories`."""
+    return ManageRepositories(registrations(), secrets(), schemes(), tuple(FORGES), utc_now)
 
 
 @cache
 def receive_push() -> ReceivePush:
     """The use case behind the webhook."""
-    return ReceivePush(records(), repositories(), FORGES, utc_now)
+    return ReceivePush(records(), repositories(), registry(), FORGES, utc_now)
 
 
 @cache
@@ -56,10 +75,11 @@ def start_build() -> StartBuild:
     # Importing dulwich is slow, and only fetching needs it.
     from build_service.adapters.git import GitSourceRepository
 
-    sources = GitSourceRepository(tuple(SERVICE.settings.source_schemes.split(",")))
+    sources = GitSourceRepository(schemes())
     order = KeepOrder(repositories())
     return StartBuild(
         records(),
+        registry(),
         sources,
         SERVICE.objects,
         plans(),
@@ -73,7 +93,7 @@ def start_build() -> StartBuild:
 @cache
 def start_flow() -> StartFlow:
     """The use case behind `run-flow`."""
-    return StartFlow(records(), SERVICE.memo, utc_now)
+    return StartFlow(records(), registry(), utc_now)
 
 
 @cache
@@ -98,3 +118,8 @@ def sweep() -> Sweep[Build]:
 def plans() -> Plans:
     """The plans of flows, which this container remembers."""
     return Plans(SERVICE.objects)
+
+
+def schemes() -> tuple[str, ...]:
+    """The schemes of the addresses that source is fetched from."""
+    return tuple(SERVICE.settings.source_schemes.split(","))

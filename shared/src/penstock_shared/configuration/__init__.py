@@ -8,14 +8,18 @@ from penstock_shared.configuration.reader import (
     Problem,
     problem_at,
     read_configuration,
+    refuse_places,
 )
+from penstock_shared.configuration.rules import Broken
 
 __all__ = [
     "AND_MORE",
     "FILE_NAME",
+    "Broken",
     "Configuration",
     "InvalidConfigurationError",
     "Problem",
     "problem_at",
     "read_configuration",
+    "refuse_places",
 ]

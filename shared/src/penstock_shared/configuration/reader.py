@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from penstock_shared.configuration.document import Document, Mistake, Path, read_document
 from penstock_shared.configuration.drivers import SECTIONS
 from penstock_shared.configuration.model import Configuration
-from penstock_shared.configuration.rules import broken_rules
+from penstock_shared.configuration.rules import Broken, broken_rules
 from penstock_shared.configuration.wording import did_you_mean, expectation, shown
 from penstock_shared.errors import PenstockError
 
@@ -63,7 +63,7 @@ def read_configuration(text: str | bytes) -> Configuration:
         problems = [_problem(document, problem) for problem in found[:MOST_PROBLEMS]]
         more = len(found) > MOST_PROBLEMS
         raise InvalidConfigurationError(problems, more=more) from error
-    _follow_the_rules(document, configuration)
+    _refuse(document, broken_rules(configuration))
     return configuration
 
 
@@ -73,8 +73,14 @@ def problem_at(text: str | bytes, path: Path, message: str) -> InvalidConfigurat
     return InvalidConfigurationError([Problem(line, _dotted(path), message)])
 
 
-def _follow_the_rules(document: Document, configuration: Configuration) -> None:
-    broken = broken_rules(configuration)
+def refuse_places(text: str | bytes, broken: Broken) -> None:
+    """Raises InvalidConfigurationError for the places of a valid `penstock.yml` that are broken."""
+    first = next(broken, None)
+    if first:
+        _refuse(read_document(text), chain([first], broken))
+
+
+def _refuse(document: Document, broken: Broken) -> None:
     problems = [
         Problem(document.line_of(path), _dotted(path), message)
         for path, message in islice(broken, MOST_PROBLEMS)

@@ -3,7 +3,8 @@
 Item: `id` (S, hash key), `version` (N), `state` (S, for people who look), `doc` (S, the record as
 JSON), `pending` (S, JSON list of events, absent if there are none), `document` (S, the key of the
 object with the rest of the item, see `documents`), `open` (S, "1") and `deadline` (N, epoch
-seconds) while the sweeper must check the record, `expires_at` (N, the table's TTL attribute). The
+seconds) while the sweeper must check the record (or the name that it is listed as, and 0),
+`expires_at` (N, the table's TTL attribute). The
 sparse index `by-deadline` has `open` and `deadline` as its keys.
 """
 
@@ -51,6 +52,9 @@ class DynamoRecordStore(Generic[R]):
     swept: bool = True
     objects: ObjectStore | None = None
     """The bucket for what is too large for an item; None if every record is small."""
+    listed_as: str = ""
+    """The name under which the index lists all records, for records without deadlines and events;
+    empty if it lists only those that are due."""
 
     def get(self, key: str) -> Stored[R] | None:
         """The record under this key, read consistently, or None."""
@@ -139,6 +143,23 @@ class DynamoRecordStore(Generic[R]):
         )
         return [item["id"]["S"] for item in found["Items"]]
 
+    def listed(self) -> Sequence[str]:
+        """The keys of all records that are listed under the store's name."""
+        keys: list[str] = []
+        page: dict[str, Any] = {}
+        while not page or "LastEvaluatedKey" in page:
+            after = page.get("LastEvaluatedKey")
+            page = self.client.query(
+                TableName=self.table,
+                IndexName=DEADLINE_INDEX,
+                KeyConditionExpression="#open = :name",
+                ExpressionAttributeNames={"#open": "open"},
+                ExpressionAttributeValues={":name": {"S": self.listed_as}},
+                **({"ExclusiveStartKey": after} if after else {}),
+            )
+            keys += [item["id"]["S"] for item in page["Items"]]
+        return keys
+
     @cached_property
     def _documents(self) -> Documents | None:
         expiring = self.retention is not None
@@ -164,6 +185,8 @@ class DynamoRecordStore(Generic[R]):
         deadline = self._looked_at_by(stored)
         if deadline and self.swept:
             item |= {"open": {"S": "1"}, "deadline": {"N": _epoch(deadline)}}
+        elif self.listed_as:
+            item |= {"open": {"S": self.listed_as}, "deadline": {"N": "0"}}
         return item
 
     def _looked_at_by(self, stored: Stored[R]) -> datetime | None:

@@ -56,6 +56,10 @@ class RecordStore(Protocol[R]):
         """Keys of records whose deadline is past, or whose events have been pending too long."""
         ...
 
+    def listed(self) -> Sequence[str]:
+        """Keys of all records, if the store lists them. A new one may be missing for a moment."""
+        ...
+
 
 class Publisher(Protocol):
     """Publishes events on their topics and queues. Raises if any of them is not accepted."""
@@ -105,6 +109,10 @@ class Records(Generic[R]):
         if stored:
             self._publish(key, stored)
         return stored.record if stored else None
+
+    def listed(self) -> Sequence[str]:
+        """The keys of all records, if their store lists them."""
+        return self.store.listed()
 
     def get(self, key: str) -> R | None:
         """The record under `key`, or None."""

@@ -58,6 +58,10 @@ class InMemoryRecordStore(Generic[R]):
         """Keys of records that are due."""
         return [key for key, stored in self.items.items() if stored.pending or _past(stored, now)]
 
+    def listed(self) -> Sequence[str]:
+        """Keys of all records."""
+        return list(self.items)
+
 
 def _past(stored: Stored[R], now: datetime) -> bool:
     return stored.record.deadline is not None and stored.record.deadline <= now

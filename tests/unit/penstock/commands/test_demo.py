@@ -117,7 +117,7 @@ def a_story() -> Story:
         raise AssertionError("nobody needs AWS here")
 
     connection = Connection(
-        "a stack", Api("http://127.0.0.1:1", httpx.Client()), "", "", "", nothing
+        "a stack", "", Api("http://127.0.0.1:1", httpx.Client()), "", "", "", nothing, lambda: ""
     )
     return Story(connection, "", Path(), Console(quiet=True), fresh=True)
 

@@ -72,17 +72,18 @@ def test_retry_can_be_followed_to_its_end(
 
 
 @pytest.fixture
-def pushed(home: Path, stack: FakeStack, tmp_path: Path) -> str:
-    """The commit of main in the stack's repository."""
+def pushed(home: Path, stack: FakeStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The commit of main in the stack's repository that the current folder pushes to."""
     work = WorkTree.create(tmp_path / "shop")
     sha = work.commit({"a": "a"})
     work.push()
+    monkeypatch.chdir(work.folder)
     stack_file = json.loads((home / "stack.json").read_text())
     repositories = [
-        {"name": "shop", "git_url": "file:///elsewhere/shop.git"},
-        {"name": "acme/shop", "git_url": work.remote},
+        {"name": "shop", "forge": "github", "git_url": "file:///elsewhere/shop.git"},
+        {"name": "acme/shop", "forge": "git", "git_url": work.remote},
     ]
-    pushed = {"git_url": work.remote, "repositories": repositories}
+    pushed = {"repositories": repositories}
     (home / "stack.json").write_text(json.dumps(stack_file | pushed))
     return sha
 

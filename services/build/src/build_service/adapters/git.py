@@ -28,6 +28,7 @@ from build_service.domain.errors import SourceError, SourceUnavailableError
 from build_service.domain.source import SourceTree
 from penstock_shared.contracts.change import Change
 from penstock_shared.contracts.plan import History
+from penstock_shared.contracts.registry import ReadCredential
 from penstock_shared.errors import PenstockError
 
 MOST_FILES = 50_000
@@ -52,7 +53,7 @@ class GitSourceRepository:
 
     schemes: tuple[str, ...]
 
-    def fetch(self, change: Change) -> SourceTree:
+    def fetch(self, change: Change, credential: ReadCredential | None = None) -> SourceTree:
         """The tree of the change's commit; its history is fetched when a snapshot needs it.
 
         Raises SourceError when the repository or the commit does not exist or is too large, and
@@ -61,14 +62,15 @@ class GitSourceRepository:
         self._check_address(change.clone_url)
         commit_id = ObjectID(change.sha.encode())
         repository = MemoryRepo()
-        with _in_words(change):
-            client, path = _connection(change.clone_url)
+        with _in_words(change, credential):
+            client, path = _connection(change.clone_url, credential)
             fetched = client.fetch(path, repository, determine_wants=_only(commit_id), depth=1)
             commit = repository[commit_id]
             if not isinstance(commit, Commit):
                 raise SourceError(f"{change.sha} of {change.repository} is no commit")
             head = fetched.refs.get(Ref(change.ref.encode())) or b""
-            return replace(_Fetched(change, repository, commit).tree(), head=head.decode())
+            found = _Fetched(change, repository, commit, credential)
+            return replace(found.tree(), head=head.decode())
 
     def _check_address(self, clone_url: str) -> None:
         """dulwich treats an address that it cannot read as an ssh host or a file."""
@@ -87,7 +89,7 @@ class GitSourceRepository:
 
 
 @contextmanager
-def _in_words(change: Change) -> Iterator[None]:
+def _in_words(change: Change, credential: ReadCredential | None) -> Iterator[None]:
     """Turn any error of a fetch into one whose text a flow can show as its reason.
 
     Raises SourceUnavailableError for errors that may pass, and SourceError for all others.
@@ -98,13 +100,16 @@ def _in_words(change: Change) -> Iterator[None]:
         raise
     except (HTTPUnauthorized, HTTPProxyUnauthorized) as error:
         raise SourceError(
-            f"cannot fetch {change.clone_url}: the server wants credentials, and this stack has "
-            "none for it"
+            f"cannot fetch {change.clone_url}: the server {_wants(credential)}. Give a token that "
+            f"may read: penstock repo set {change.repository} --token"
         ) from error
     except KeyError as error:
         raise SourceError(_no_commit(change)) from error
     except NotGitRepository as error:
-        raise SourceError(f"there is no git repository at {change.clone_url}") from error
+        raise SourceError(
+            f"there is no git repository at {change.clone_url}, or the server hides it from those "
+            "who may not read it"
+        ) from error
     except (GitProtocolError, OSError) as error:
         raise _failed(change, str(error)) from error
     except Exception as error:
@@ -112,6 +117,10 @@ def _in_words(change: Change) -> Iterator[None]:
             f"cannot read commit {change.sha} of {change.clone_url}: "
             f"{type(error).__name__}: {error}"
         ) from error
+
+
+def _wants(credential: ReadCredential | None) -> str:
+    return "refuses the registered token" if credential else "asks for a token, and there is none"
 
 
 _FINAL_ANSWER = re.compile(r"unexpected http resp (?:3|4(?!08|25|29))\d\d")
@@ -128,10 +137,14 @@ def _no_commit(change: Change) -> str:
     return f"{change.repository} has no commit {change.sha}; was it pushed away?"
 
 
-def _connection(clone_url: str) -> tuple[GitClient, str]:
-    client, path = get_transport_and_path(clone_url)
-    # Git decodes the path of a file:// URL, and dulwich does not.
-    return client, unquote(path) if urlsplit(clone_url).scheme == "file" else path
+def _connection(clone_url: str, credential: ReadCredential | None) -> tuple[GitClient, str]:
+    if urlsplit(clone_url).scheme == "file":
+        client, path = get_transport_and_path(clone_url)
+        # Git decodes the path of a file:// URL, and dulwich does not.
+        return client, unquote(path)
+    if credential is None:
+        return get_transport_and_path(clone_url)
+    return get_transport_and_path(clone_url, username=credential.user, password=credential.token)
 
 
 def _only(commit: ObjectID) -> Callable[..., list[ObjectID]]:
@@ -163,6 +176,7 @@ class _Fetched:
     change: Change
     repository: MemoryRepo
     commit: Commit
+    credential: ReadCredential | None
 
     def tree(self) -> SourceTree:
         files: dict[str, str] = {}
@@ -229,8 +243,8 @@ class _Fetched:
         if history is History.COMMIT:
             return Past(shallow=(self.commit.id,) if self.commit.parents else ())
         whole = MemoryRepo()
-        with _in_words(self.change):
-            client, path = _connection(self.change.clone_url)
+        with _in_words(self.change, self.credential):
+            client, path = _connection(self.change.clone_url, self.credential)
             found = client.fetch(
                 path,
                 whole,

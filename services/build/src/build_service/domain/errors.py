@@ -1,5 +1,6 @@
 """Errors of a change. Their text is the reason that the flow shows."""
 
+from penstock_shared.contracts.registry import RefusalKind
 from penstock_shared.errors import PenstockError
 
 
@@ -28,4 +29,12 @@ class WebhookError(PenstockError):
 
     def __init__(self, status: int, reason: str) -> None:
         self.status = status
+        super().__init__(reason)
+
+
+class RegistryError(PenstockError):
+    """A request to the registry that is refused."""
+
+    def __init__(self, kind: RefusalKind, reason: str) -> None:
+        self.kind = kind
         super().__init__(reason)

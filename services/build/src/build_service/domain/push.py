@@ -1,11 +1,8 @@
 """The result of a webhook, of any forge."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import ClassVar, Protocol
-
-from penstock_shared.contracts.change import Change
 
 
 @dataclass(frozen=True)
@@ -13,6 +10,19 @@ class Ignored:
     """A valid webhook that starts nothing."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """One push to one branch, as a delivery tells it. `repository` is its full name."""
+
+    repository: str
+    ref: str
+    before: str
+    sha: str
+    author: str
+    message: str
+    delivery_id: str
 
 
 class ForgeWebhook(Protocol):
@@ -23,16 +33,14 @@ class ForgeWebhook(Protocol):
 
     event_header: ClassVar[str]
 
-    def verify(self, secret: str, headers: Mapping[str, str], body: bytes) -> None:
-        """Raises WebhookError (401) unless the sender of the delivery knows the secret.
+    def verify(self, secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -> None:
+        """Raises WebhookError (401) unless the sender of the delivery knows one of the secrets.
 
         The comparison takes the same time wherever the signatures differ.
         """
         ...
 
-    def read(
-        self, headers: Mapping[str, str], body: bytes, received_at: datetime
-    ) -> Change | Ignored:
+    def read(self, headers: Mapping[str, str], body: bytes) -> Pushed | Ignored:
         """The content of a verified delivery.
 
         Raises WebhookError: 400 if the body is not JSON, 422 if the JSON is not a push.

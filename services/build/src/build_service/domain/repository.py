@@ -54,11 +54,6 @@ def repository_key(forge: Forge, name: str) -> str:
     return f"repository#{forge}/{name}"
 
 
-def clone_url_key(forge: Forge, name: str) -> str:
-    """The key in the memo of a repository's clone URL."""
-    return f"clone-url:{forge}/{name}"
-
-
 def plan_flow(
     known: Repository | None, flow_id: str, change: Change, head: str
 ) -> Decision[Repository]:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from penstock_shared.contracts.change import Change
 from penstock_shared.contracts.plan import History
+from penstock_shared.contracts.registry import ReadCredential
 from penstock_shared.identifiers import digest_of
 from penstock_shared.inputs import PathIndex, folder_of
 
@@ -61,8 +62,8 @@ class SourceTree:
 class SourceRepository(Protocol):
     """The source of trees, for example a git server."""
 
-    def fetch(self, change: Change) -> SourceTree:
-        """The tree of the change's commit.
+    def fetch(self, change: Change, credential: ReadCredential | None = None) -> SourceTree:
+        """The tree of the change's commit, fetched with a credential if there is one.
 
         Raises SourceError when it cannot be fetched, SourceUnavailableError when a retry may help.
         """

@@ -1,4 +1,4 @@
-"""`POST /webhook`: answers within a second. The work is done behind the queue."""
+"""`POST /webhook/<repository>`: answers within a second. The work is done behind the queue."""
 
 import json
 from base64 import b64decode
@@ -15,12 +15,17 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     with bootstrap.SERVICE.telemetry.message("webhook", "") as span:
         try:
-            received = bootstrap.receive_push()(bootstrap.webhook_secret(), _body(event), headers)
+            received = bootstrap.receive_push()(_repository(event), _body(event), headers)
         except WebhookError as error:
             span.outcome(f"answered {error.status}", str(error))
             return _answer(error.status, {"error": str(error)})
         span.outcome("accepted")
         return _answer(202, _accepted(received))
+
+
+def _repository(event: dict[str, Any]) -> str:
+    """The id of the repository, from the path."""
+    return str((event.get("pathParameters") or {}).get("repository", ""))
 
 
 def _body(event: dict[str, Any]) -> bytes:

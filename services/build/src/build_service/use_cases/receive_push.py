@@ -1,15 +1,18 @@
 """A webhook arrives: start one flow for one change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from build_service.domain import build
 from build_service.domain.build import Build
 from build_service.domain.errors import WebhookError
-from build_service.domain.push import ForgeWebhook, Ignored
+from build_service.domain.push import ForgeWebhook, Ignored, Pushed
 from build_service.domain.repository import Repository, repository_key, was_put_back
+from build_service.use_cases.registry import JUST_NOW, KEPT, Registry
 from penstock_shared.clock import Clock
-from penstock_shared.contracts.change import Change
+from penstock_shared.contracts.change import Change, Forge
+from penstock_shared.contracts.registration import RegisteredRepository
 from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.identifiers import flow_id_for, retry_id_for
 from penstock_shared.persistence.outbox import Records
@@ -30,31 +33,73 @@ class ReceivedPush:
 
 @dataclass(frozen=True)
 class ReceivePush:
-    """Verifies a delivery and starts its flow."""
+    """Verifies a delivery and starts its flow.
+
+    The address says which repository a delivery is of. Its registration says on which forge it is,
+    which secrets sign its deliveries, and where it is fetched from. The delivery must agree.
+    """
 
     records: Records[Build]
     repositories: Records[Repository]
-    forges: Sequence[ForgeWebhook]
+    registry: Registry
+    forges: Mapping[Forge, ForgeWebhook]
     clock: Clock
 
     def __call__(
-        self, secret: str, body: bytes, headers: Mapping[str, str]
+        self, repository: str, body: bytes, headers: Mapping[str, str]
     ) -> ReceivedPush | Ignored:
         """Start the flow of the delivery's change. Repeated deliveries start it once.
 
-        Names of `headers` are in lower case. Raises WebhookError.
+        `repository` is an id. Names of `headers` are in lower case. Raises WebhookError.
         """
-        forge = self._sender(headers)
-        forge.verify(secret, headers, body)
-        delivery = forge.read(headers, body, self.clock())
-        return delivery if isinstance(delivery, Ignored) else self._start(delivery)
+        try:
+            change = self._change(repository, body, headers, KEPT)
+        except WebhookError:
+            change = self._change(repository, body, headers, JUST_NOW)
+        return change if isinstance(change, Ignored) else self._start(change)
 
-    def _sender(self, headers: Mapping[str, str]) -> ForgeWebhook:
-        for forge in self.forges:
-            if headers.get(forge.event_header):
-                return forge
-        known = " or ".join(forge.event_header for forge in self.forges)
-        raise WebhookError(400, f"not a webhook: it has no {known} header")
+    def _change(
+        self, repository: str, body: bytes, headers: Mapping[str, str], age: timedelta
+    ) -> Change | Ignored:
+        registered = self.registry.find(repository, age)
+        if registered is None:
+            raise WebhookError(
+                404,
+                "no repository has this webhook address; `penstock repo list` shows those that "
+                "there are",
+            )
+        forge = self.forges[registered.forge]
+        if not headers.get(forge.event_header):
+            raise WebhookError(
+                400, f"not a webhook of {registered.forge}: it has no {forge.event_header} header"
+            )
+        forge.verify(self._secrets(registered, age), headers, body)
+        pushed = forge.read(headers, body)
+        return pushed if isinstance(pushed, Ignored) else self._as_registered(pushed, registered)
+
+    def _secrets(self, registered: RegisteredRepository, age: timedelta) -> tuple[str, ...]:
+        secrets = self.registry.secrets_of(registered.id, age)
+        return secrets.valid(self.clock()) if secrets else ()
+
+    def _as_registered(self, pushed: Pushed, registered: RegisteredRepository) -> Change:
+        if pushed.repository != registered.full_name:
+            raise WebhookError(
+                403,
+                f"this is the webhook address of {registered.full_name}, and the delivery is about "
+                f"{pushed.repository}",
+            )
+        return Change(
+            forge=registered.forge,
+            repository=registered.full_name,
+            ref=pushed.ref,
+            before=pushed.before,
+            sha=pushed.sha,
+            author=pushed.author,
+            message=pushed.message,
+            clone_url=registered.clone_url,
+            delivery_id=pushed.delivery_id,
+            pushed_at=self.clock(),
+        )
 
     def _start(self, change: Change) -> ReceivedPush:
         flow_id = flow_id_for(

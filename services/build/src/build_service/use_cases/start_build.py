@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from hashlib import sha256
 
 from build_service.domain import build
+from build_service.domain.allowance import widened
 from build_service.domain.build import Build, BuildState
 from build_service.domain.errors import BuildError, OvertakenError, PlanningError, SourceError
 from build_service.domain.limits import check_limits
@@ -15,20 +17,27 @@ from build_service.domain.planning import (
     artifact_memo_key,
     with_known_artifacts,
 )
-from build_service.domain.repository import clone_url_key
 from build_service.domain.source import SourceRepository, SourceTree
 from build_service.domain.trust import refuse_widening, trust_of
 from build_service.use_cases.keep_order import KeepOrder
+from build_service.use_cases.registry import JUST_NOW, KEPT, Registry
 from penstock_shared.clock import Clock
 from penstock_shared.configuration import (
     FILE_NAME,
     InvalidConfigurationError,
     read_configuration,
+    refuse_places,
 )
 from penstock_shared.contracts.change import Change
 from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import BuildRequested
 from penstock_shared.contracts.plan import ObjectRef, Plan
+from penstock_shared.contracts.registration import (
+    CredentialKind,
+    RegisteredRepository,
+    repository_id,
+)
+from penstock_shared.contracts.registry import ReadCredential
 from penstock_shared.decisions import Cause, Decision, Outcome, already_done
 from penstock_shared.errors import PenstockError
 from penstock_shared.observability import Telemetry
@@ -46,6 +55,7 @@ class StartBuild:
     """Turns a change into a plan and its build jobs."""
 
     records: Records[Build]
+    registry: Registry
     sources: SourceRepository
     objects: ObjectStore
     plans: Plans
@@ -85,12 +95,33 @@ class StartBuild:
         return lambda known: build.begin(known, plan, stored, self.clock())
 
     def _plan(self, flow_id: str, change: Change, cause: Cause) -> Plan:
-        tree = self.sources.fetch(change)
+        """Refuses no change because of a registration that has changed meanwhile."""
+        registered = self._registration_of(change, KEPT)
+        try:
+            return self._plan_as(registered, KEPT, flow_id, change, cause)
+        except (InvalidConfigurationError, BuildError):
+            newest = self._registration_of(change, JUST_NOW)
+            if newest == registered:
+                raise
+        return self._plan_as(newest, JUST_NOW, flow_id, change, cause)
+
+    def _plan_as(
+        self,
+        registered: RegisteredRepository,
+        age: timedelta,
+        flow_id: str,
+        change: Change,
+        cause: Cause,
+    ) -> Plan:
+        # The address may have changed since the push.
+        change = change.model_copy(update={"clone_url": registered.clone_url})
+        tree = self.sources.fetch(change, self._credential_of(registered, age))
         with self._in_words(change):
             text = _configuration_of(tree, change)
             configuration = read_configuration(text)
-            trust = trust_of(change)
+            trust = trust_of(change, registered.allowance.protected)
             refuse_widening(change, trust, configuration, text)
+            refuse_places(text, widened(configuration, registered.allowance))
             archive = tree.archive(configuration.history)
             planner = Planner(change, trust, configuration, tree, _snapshot_of(archive))
             plan = planner.plan(flow_id, change.pushed_at)
@@ -100,6 +131,24 @@ class StartBuild:
         if plan.gates or plan.release or any(component.built for component in plan.components):
             self._store_snapshot(plan.snapshot.key, archive)
         return plan
+
+    def _registration_of(self, change: Change, age: timedelta) -> RegisteredRepository:
+        repository = repository_id(change.forge, change.repository)
+        known = self.registry.find(repository, age) or self.registry.find(repository, JUST_NOW)
+        if known is None:
+            raise SourceError(
+                f"{change.repository} of {change.forge} is no longer registered: "
+                "`penstock repo add` registers it"
+            )
+        return known
+
+    def _credential_of(
+        self, registered: RegisteredRepository, age: timedelta
+    ) -> ReadCredential | None:
+        if registered.read_with is CredentialKind.NONE:
+            return None
+        secrets = self.registry.secrets_of(registered.id, age)
+        return secrets.credential if secrets else None
 
     @contextmanager
     def _in_words(self, change: Change) -> Iterator[None]:
@@ -118,14 +167,9 @@ class StartBuild:
             ) from error
 
     def _with_known(self, plan: Plan) -> Plan:
-        """The plan with what earlier flows have built. Also remembers the repository's address."""
-        change = plan.change
-        place = clone_url_key(change.forge, change.repository)
+        """The plan with what earlier flows have built."""
         keys = [artifact_memo_key(component) for component in plan.components if component.build]
-        known = self.artifacts.recall([*keys, place])
-        if known.get(place) != {"clone_url": change.clone_url}:
-            self.artifacts.remember({place: {"clone_url": change.clone_url}})
-        return with_known_artifacts(plan, known)
+        return with_known_artifacts(plan, self.artifacts.recall(keys))
 
     def _store_snapshot(self, key: str, archive: bytes) -> None:
         if len(archive) <= SMALL_ARCHIVE or not self.objects.exists(key):

@@ -5,14 +5,14 @@ from datetime import datetime
 
 from build_service.domain import build
 from build_service.domain.build import Build
-from build_service.domain.repository import clone_url_key
+from build_service.use_cases.registry import JUST_NOW, KEPT, Registry
 from penstock_shared.clock import Clock
 from penstock_shared.contracts.change import Change, Forge
 from penstock_shared.contracts.commands import RunFlow
+from penstock_shared.contracts.registration import repository_id
 from penstock_shared.decisions import Cause, Outcome
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.identifiers import retry_id_for, run_id_for
-from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.tracing import new_traceparent
 
@@ -25,7 +25,7 @@ class StartFlow:
     """
 
     records: Records[Build]
-    memo: Memo
+    registry: Registry
     clock: Clock
 
     def __call__(self, command: RunFlow, _cause: Cause | None = None) -> Outcome[Build]:
@@ -40,7 +40,10 @@ class StartFlow:
         refusal = build.why_not_again(original, flow_id, attempt)
         if refusal or original is None or original.change is None:
             raise RefusedMessageError(refusal)
-        change = original.change.model_copy(update={"pushed_at": now, "delivery_id": ""})
+        again = {"pushed_at": now, "delivery_id": ""}
+        change = self._from_its_repository(original.change.model_copy(update=again))
+        if not change.clone_url:
+            raise RefusedMessageError(_not_registered(change))
         return self._start(retry_id_for(flow_id, attempt), change, now, attempt)
 
     def _run(self, command: RunFlow, now: datetime) -> Outcome[Build]:
@@ -58,18 +61,23 @@ class StartFlow:
 
     def _change(self, command: RunFlow, now: datetime) -> Change:
         forge, sha = command.forge or Forge.GIT, command.sha or ""
-        place = clone_url_key(forge, command.repository)
-        known = self.memo.recall([place]).get(place, {})
-        return Change(
+        change = Change(
             forge=forge,
             repository=command.repository,
             ref=command.ref,
             before=sha,
             sha=sha,
             author=command.by,
-            clone_url=str(known.get("clone_url", "")),
+            clone_url="",
             pushed_at=now,
         )
+        return self._from_its_repository(change)
+
+    def _from_its_repository(self, change: Change) -> Change:
+        """The change with the registered clone address; empty if there is no such repository."""
+        repository = repository_id(change.forge, change.repository)
+        known = self.registry.find(repository, KEPT) or self.registry.find(repository, JUST_NOW)
+        return change.model_copy(update={"clone_url": known.clone_url if known else ""})
 
     def _start(
         self, flow_id: str, change: Change, now: datetime, attempt: int = 1
@@ -82,13 +90,17 @@ class StartFlow:
         )
 
     def _refuse(self, flow_id: str, change: Change, now: datetime) -> Outcome[Build]:
-        reason = (
-            f"no push to {change.repository} has been planned here, so it is not known where to "
-            "fetch it from: push to it first"
-        )
+        reason = _not_registered(change)
         return self.records.change(
             flow_id,
             Cause(flow_id, new_traceparent(flow_id, now)),
             lambda known: build.refuse(flow_id, known, change, reason),
             expect_new=True,
         )
+
+
+def _not_registered(change: Change) -> str:
+    return (
+        f"no repository {change.repository} of {change.forge} is registered: "
+        "`penstock repo add` registers it"
+    )

@@ -5,17 +5,15 @@ signature, https://docs.github.com/en/webhooks/using-webhooks/validating-webhook
 """
 
 import hmac
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import from_json
 
 from build_service.domain.errors import WebhookError
-from build_service.domain.push import Ignored
+from build_service.domain.push import Ignored, Pushed
 from penstock_shared import github
-from penstock_shared.contracts.change import Change, Forge
 
 SIGNATURE_HEADER = github.SIGNATURE_HEADER.lower()
 DELIVERY_HEADER = github.DELIVERY_HEADER.lower()
@@ -26,24 +24,28 @@ _REF = r"^refs(/[^/\x00-\x20\x7f~^:?*\[\\]+)+$"
 
 
 class GitHub:
-    """The webhook of repositories on GitHub, which the embedded stack's hook sends too."""
+    """The webhook of repositories on GitHub, which the hooks of plain repositories send too."""
 
     event_header: ClassVar[str] = github.EVENT_HEADER.lower()
 
-    def verify(self, secret: str, headers: Mapping[str, str], body: bytes) -> None:
+    def verify(self, secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -> None:
         """See ForgeWebhook."""
         signature = headers.get(SIGNATURE_HEADER, "")
         if not signature:
             raise WebhookError(
                 401, f"the delivery is not signed: it has no {SIGNATURE_HEADER} header"
             )
-        expected = github.signature_of(secret, body).encode()
-        if not hmac.compare_digest(expected, signature.encode(errors="replace")):
-            raise WebhookError(401, "the signature is wrong: is the webhook's secret this stack's?")
+        given = signature.encode(errors="replace")
+        expected = [github.signature_of(secret, body).encode() for secret in secrets]
+        matches = [hmac.compare_digest(one, given) for one in expected]
+        if not any(matches):
+            raise WebhookError(
+                401,
+                "the signature is wrong: is the webhook's secret the one of this repository? "
+                "`penstock repo rotate-secret` makes a new one",
+            )
 
-    def read(
-        self, headers: Mapping[str, str], body: bytes, received_at: datetime
-    ) -> Change | Ignored:
+    def read(self, headers: Mapping[str, str], body: bytes) -> Pushed | Ignored:
         """See ForgeWebhook."""
         try:
             payload = from_json(body)
@@ -55,7 +57,7 @@ class GitHub:
         try:
             push = _Push.model_validate(payload)
             delivery = headers.get(DELIVERY_HEADER, "")[:NAME_CHARACTERS]
-            return _reason_to_ignore(push) or _change(push, delivery, received_at)
+            return _reason_to_ignore(push) or _pushed(push, delivery)
         except ValidationError as error:
             first = error.errors(include_input=False)[0]
             field = ".".join(str(part) for part in first["loc"]) or "body"
@@ -74,7 +76,6 @@ class _Commit(BaseModel):
 
 class _Repository(BaseModel):
     full_name: str = Field(min_length=1, max_length=200, pattern=r"^[\w.-]+(/[\w.-]+)*$")
-    clone_url: str = Field(min_length=1, max_length=2000, pattern=r"^[\x21-\x7e]+$")
 
 
 class _Push(BaseModel):
@@ -97,18 +98,15 @@ def _reason_to_ignore(push: _Push) -> Ignored | None:
     return None
 
 
-def _change(push: _Push, delivery_id: str, received_at: datetime) -> Change:
-    return Change(
-        forge=Forge.GITHUB,
+def _pushed(push: _Push, delivery_id: str) -> Pushed:
+    return Pushed(
         repository=push.repository.full_name,
         ref=push.ref,
         before=push.before,
         sha=push.after,
         author=_author(push)[:NAME_CHARACTERS],
         message=push.head_commit.message[:MESSAGE_CHARACTERS] if push.head_commit else "",
-        clone_url=push.repository.clone_url,
         delivery_id=delivery_id,
-        pushed_at=received_at,
     )
 
 

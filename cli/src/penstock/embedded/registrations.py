@@ -1,0 +1,76 @@
+"""The registrations of an embedded stack: local repositories are registered by themselves."""
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from penstock.embedded.home import Home
+from penstock.embedded.repository import local_repositories
+from penstock.embedded.stack import STAGE, Stack
+from penstock.registry import RegistryClient
+from penstock_shared.contracts.change import Forge
+from penstock_shared.contracts.registration import RegisteredRepository
+from penstock_shared.contracts.registry import AddRepository, ListRepositories, SetRepository
+
+FORGE = Forge.GIT
+"""The forge of local repositories."""
+
+
+def refresh_repositories(home: Home) -> Stack:
+    """Register the local repositories that are not, and write all repositories to the stack file.
+
+    Raises NotRunningError, and CommandError when the registry does not answer.
+    """
+    with _one_at_a_time(home):
+        stack = Stack.load(home.folder)
+        entries = [_entry(stack, home, one) for one in _registered(stack, home)]
+        stack = replace(stack, repositories=entries)
+        stack.save(home.stack_file)
+        return stack
+
+
+def _registered(stack: Stack, home: Home) -> list[RegisteredRepository]:
+    registry = RegistryClient(STAGE, stack.client)
+    known = registry.ask(ListRepositories()).repositories
+    local = {(one.forge, one.full_name): one for one in known}
+    for name, folder in local_repositories(home).items():
+        registered, address = local.get((FORGE, name)), folder.as_uri()
+        if registered is None:
+            request = AddRepository(forge=FORGE, full_name=name, clone_url=address)
+            known += registry.ask(request).repositories
+        elif registered.clone_url != address:
+            # The home has moved.
+            registry.ask(SetRepository(full_name=name, forge=FORGE, clone_url=address))
+    return list(known)
+
+
+def _entry(stack: Stack, home: Home, repository: RegisteredRepository) -> dict[str, str]:
+    name = repository.full_name
+    is_local = repository.forge is FORGE and name in local_repositories(home)
+    return {
+        "name": name,
+        "forge": repository.forge.value,
+        "git_url": f"{stack.git_url}/{name}.git" if is_local else repository.clone_url,
+        "webhook_url": f"{stack.webhook_url}/{repository.id}",
+        "webhook_secret": _secret_of(stack, repository.id),
+    }
+
+
+def _secret_of(stack: Stack, repository: str) -> str:
+    """The webhook's secret; empty if there is none."""
+    secrets: Any = stack.client("secretsmanager")
+    try:
+        found = secrets.get_secret_value(SecretId=f"penstock/{STAGE}/repositories/{repository}")
+    except secrets.exceptions.ResourceNotFoundException:
+        return ""
+    return str(json.loads(found["SecretString"])["webhook"])
+
+
+@contextmanager
+def _one_at_a_time(home: Home) -> Iterator[None]:
+    with (home.folder / "repositories.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,83 @@
+"""A registry in memory, with one repository in it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from build_service.adapters.forges import FORGES
+from build_service.domain.registration import Registration
+from build_service.domain.secrets import RepositorySecrets
+from build_service.use_cases.manage_repositories import ManageRepositories
+from build_service.use_cases.registry import Registry
+from penstock_shared.contracts.change import Forge
+from penstock_shared.contracts.registration import RegisteredRepository, repository_id
+from penstock_shared.contracts.registry import AddRepository, RegistryAnswer, RegistryRequest
+from penstock_shared.persistence.outbox import Records
+from penstock_shared.testing.fakes import FakeClock, fake_records
+
+SECRET = "it's a secret"  # of these tests
+SHOP = repository_id(Forge.GITHUB, "acme/shop")
+
+
+@dataclass
+class InMemorySecrets:
+    """Secrets in a dictionary. It counts how often they are read."""
+
+    known: dict[str, RepositorySecrets] = field(default_factory=dict)
+    reads: int = 0
+
+    def get(self, repository: str) -> RepositorySecrets | None:
+        """The secrets of a repository, or None."""
+        self.reads += 1
+        return self.known.get(repository)
+
+    def put(self, repository: str, secrets: RepositorySecrets) -> None:
+        """Write the secrets of a repository."""
+        self.known[repository] = secrets
+
+    def delete(self, repository: str) -> None:
+        """Delete the secrets of a repository."""
+        self.known.pop(repository, None)
+
+
+@dataclass
+class FakeRegistry:
+    """A registry whose clock moves only when it is advanced. Secrets are made from a list."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    secrets: InMemorySecrets = field(default_factory=InMemorySecrets)
+    to_make: list[str] = field(default_factory=lambda: [SECRET, "new secret", "newer secret"])
+
+    def __post_init__(self) -> None:
+        self.records: Records[Registration] = fake_records(clock=self.clock)
+        self.manage = ManageRepositories(
+            self.records,
+            self.secrets,
+            ("https", "file"),
+            tuple(FORGES),
+            self.clock,
+            lambda: self.to_make.pop(0),
+        )
+
+    def ask(self, request: RegistryRequest) -> RegistryAnswer:
+        """The registry's answer."""
+        return self.manage(request)
+
+    def add(self, **given: Any) -> RegisteredRepository:
+        """Register acme/shop on GitHub, with what is given."""
+        asked = {
+            "forge": Forge.GITHUB,
+            "full_name": "acme/shop",
+            "clone_url": "https://host.invalid/shop.git",
+        }
+        return self.ask(AddRepository(**{**asked, **given})).repositories[0]
+
+    def lookup(self) -> Registry:
+        """The registry as a new container sees it."""
+        return Registry(self.records, self.secrets, self.clock)
+
+
+def a_registry(**given: Any) -> FakeRegistry:
+    """A registry that holds acme/shop, with what is given."""
+    registry = FakeRegistry()
+    registry.add(**given)
+    return registry
