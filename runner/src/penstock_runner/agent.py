@@ -23,7 +23,10 @@ OUTAGE_PAUSE = 0.5
 
 @dataclass
 class Agent:
-    """Receives messages, hides them for `hidden_for` seconds, and passes them to `handle`."""
+    """Receives messages, hides them for `hidden_for` seconds, and passes them to `handle`.
+
+    After each message, `tidy_up` is called for what should delay no job.
+    """
 
     queue: SqsJobQueue
     handle: Callable[[Delivery], None]
@@ -31,6 +34,7 @@ class Agent:
     telemetry: Telemetry
     slots: int
     hidden_for: int
+    tidy_up: Callable[[], None]
     _busy: set[str] = field(default_factory=set)
     _ended: Semaphore = field(default_factory=lambda: Semaphore(0))
 
@@ -80,3 +84,4 @@ class Agent:
                 self.handle(message)
         finally:
             self._busy.discard(name)
+            self.tidy_up()

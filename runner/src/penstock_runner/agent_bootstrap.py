@@ -18,7 +18,7 @@ from penstock_runner.adapters.job_log import ShippedLog
 from penstock_runner.adapters.linux import refuse_inspection
 from penstock_runner.adapters.log_stream import CloudWatchStream
 from penstock_runner.adapters.queue import LONGEST_POLL, SqsJobQueue
-from penstock_runner.adapters.rooms import FreshRooms, Rooms
+from penstock_runner.adapters.rooms import FreshRooms, RoomMaker, Rooms
 from penstock_runner.adapters.scripts import add_scripts
 from penstock_runner.adapters.shell import PosixShell
 from penstock_runner.adapters.transfer import Transfer
@@ -121,10 +121,11 @@ class Placed:
 def _places(
     settings: RunnerSettings, found: Found, guard: ProcessGuard, folder: Path
 ) -> Iterator[tuple[Rooms, Sandbox]]:
+    maker = RoomMaker(folder, Interpreter.on(settings.penstock_runner_path))
     if not isinstance(found.sandbox, Bubblewrap):
-        yield FreshRooms(folder), found.sandbox
+        yield FreshRooms(maker), found.sandbox
         return
-    warm = WarmRooms(folder, found.sandbox, guard, settings.penstock_runner_slots)
+    warm = WarmRooms(maker, found.sandbox, guard, settings.penstock_runner_slots)
     warm.open()
     try:
         yield warm, warm
@@ -145,7 +146,15 @@ def _agent(settings: RunnerSettings, clients: Clients, folder: Path, placed: Pla
     handle = _handler(settings, clients, queue, run_job, shutdown)
     until_heartbeat = settings.penstock_runner_lease_seconds // BEATS_PER_TERM + 2
     slots = settings.penstock_runner_slots
-    return Agent(queue, handle, shutdown, SERVICE.telemetry, slots, hidden_for=until_heartbeat)
+    return Agent(
+        queue,
+        handle,
+        shutdown,
+        SERVICE.telemetry,
+        slots,
+        hidden_for=until_heartbeat,
+        tidy_up=placed.rooms.tidy_up,
+    )
 
 
 def _host(settings: RunnerSettings, found: Found) -> Host:
@@ -191,9 +200,7 @@ def _workshop(
     bucket = Bucket(ObjectStore(clients.s3, settings.artifact_bucket), transfer)
     shared = settings.penstock_runner_workdir / "cache"
     cache = DownloadCache(shared, folder, settings.penstock_runner_cache_bytes, bucket)
-    interpreter = Interpreter.on(settings.penstock_runner_path)
-    limit = settings.penstock_runner_output_bytes
-    return FolderWorkshop(rooms, cache, bucket, limit, interpreter)
+    return FolderWorkshop(rooms, cache, bucket, settings.penstock_runner_output_bytes)
 
 
 def _log_opener(settings: RunnerSettings, clients: Clients) -> OpenLog:

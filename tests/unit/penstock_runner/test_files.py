@@ -21,7 +21,7 @@ from penstock_runner.adapters.bucket import MARGIN, Bucket
 from penstock_runner.adapters.download_cache import DownloadCache
 from penstock_runner.adapters.http import Connections
 from penstock_runner.adapters.paths import inside, remove_tree
-from penstock_runner.adapters.rooms import FreshRooms
+from penstock_runner.adapters.rooms import FreshRooms, RoomMaker
 from penstock_runner.adapters.transfer import Transfer
 from penstock_runner.adapters.workshop import FolderWorkshop, own_folder
 from penstock_runner.domain.interruption import StopCause, StopSignal
@@ -134,7 +134,7 @@ def jobs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def workshop(jobs: Path, cache: DownloadCache, bucket: Bucket) -> FolderWorkshop:
-    return FolderWorkshop(FreshRooms(jobs), cache, bucket, output_limit=1000)
+    return FolderWorkshop(FreshRooms(RoomMaker(jobs)), cache, bucket, output_limit=1000)
 
 
 def a_file(name: str, content: bytes = b"content", mode: int = 0o644) -> Member:

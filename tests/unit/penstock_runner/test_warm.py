@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from penstock_runner.adapters.guard import ProcessGuard
+from penstock_runner.adapters.rooms import RoomMaker
 from penstock_runner.domain.ports import Command, Site
 from penstock_runner.errors import JobError
 from penstock_runner.sandbox.bubblewrap import Bubblewrap, Waiting
@@ -73,7 +74,7 @@ def sandbox() -> FakeSandbox:
 
 @contextmanager
 def opened(folder: Path, sandbox: FakeSandbox) -> Iterator[WarmRooms]:
-    rooms = WarmRooms(folder, cast("Bubblewrap", sandbox), ProcessGuard(), size=2)
+    rooms = WarmRooms(RoomMaker(folder), cast("Bubblewrap", sandbox), ProcessGuard(), size=2)
     rooms.open()
     yield rooms
     rooms.close()
@@ -124,6 +125,7 @@ def test_a_used_room_is_removed_and_replaced(tmp_path: Path, sandbox: FakeSandbo
         rooms.start(command_in(room))
 
         rooms.give_back(room)
+        rooms.tidy_up()
 
         eventually(lambda: ready(rooms) and not room.root.exists())
         assert len(sandbox.made) == 3
@@ -140,6 +142,7 @@ def test_a_room_whose_command_never_began_takes_its_sandbox_along(
             rooms.start(command_in(room, "\0"))
 
         rooms.give_back(room)
+        rooms.tidy_up()
 
         eventually(lambda: not room.root.exists())
         assert [waiting.ended for waiting in sandbox.made].count(True) == 1

@@ -3,25 +3,18 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol
 
+from penstock_runner.adapters.interpreter import LAYER, Interpreter
 from penstock_runner.adapters.paths import remove_tree
 
 
 @dataclass(frozen=True)
 class Room:
-    """The folders of one job, all below `root`."""
+    """The folders of one job, all below `root`. `python` is the job's own virtual environment."""
 
     root: Path
-
-    @classmethod
-    def below(cls, folder: Path) -> Self:
-        """A new one below `folder`, which is made if it is missing. Raises OSError."""
-        folder.mkdir(parents=True, exist_ok=True)  # tidy-up of temporary files may take it
-        room = cls(Path(tempfile.mkdtemp(dir=folder, prefix="job-")))
-        for each in room.folders:
-            each.mkdir()
-        return room
+    python: Path | None = None
 
     @property
     def source(self) -> Path:
@@ -44,6 +37,26 @@ class Room:
         return self.source, self.home, self.temporary
 
 
+@dataclass(frozen=True)
+class RoomMaker:
+    """Makes rooms below `folder`, each with its own layer on top of the interpreter, if any."""
+
+    folder: Path
+    interpreter: Interpreter | None = None
+
+    def make(self) -> Room:
+        """A new room. Raises OSError."""
+        self.folder.mkdir(parents=True, exist_ok=True)  # tidy-up of temporary files may take it
+        root = Path(tempfile.mkdtemp(dir=self.folder, prefix="job-"))
+        room = Room(root)
+        for each in room.folders:
+            each.mkdir()
+        if self.interpreter is None:
+            return room
+        self.interpreter.add_layer(room.home / LAYER)
+        return Room(root, room.home / LAYER)
+
+
 class Rooms(Protocol):
     """Where rooms come from."""
 
@@ -52,20 +65,27 @@ class Rooms(Protocol):
         ...
 
     def give_back(self, room: Room) -> None:
-        """Remove it, with all that is in it."""
+        """Remove it with all that is in it, at the latest in the next `tidy_up`."""
+        ...
+
+    def tidy_up(self) -> None:
+        """Do what should delay no job. Called between jobs."""
         ...
 
 
 @dataclass(frozen=True)
 class FreshRooms:
-    """Makes each room below `folder` when it is asked for."""
+    """Makes each room when it is asked for."""
 
-    folder: Path
+    maker: RoomMaker
 
     def take(self) -> Room:
         """A new room."""
-        return Room.below(self.folder)
+        return self.maker.make()
 
     def give_back(self, room: Room) -> None:
         """Remove it."""
         remove_tree(room.root)
+
+    def tidy_up(self) -> None:
+        """Nothing is left to do."""

@@ -17,7 +17,6 @@ from typing import IO
 from penstock_runner.adapters.archive import unpack
 from penstock_runner.adapters.bucket import Bucket
 from penstock_runner.adapters.download_cache import DownloadCache
-from penstock_runner.adapters.interpreter import LAYER, Interpreter
 from penstock_runner.adapters.outputs import keep_outputs
 from penstock_runner.adapters.paths import inside, remove_tree
 from penstock_runner.adapters.rooms import Room, Rooms
@@ -38,7 +37,6 @@ class FolderWorkshop:
     cache: DownloadCache
     bucket: Bucket
     output_limit: int
-    interpreter: Interpreter | None = None
     snapshots: OpenSnapshots = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,7 +60,7 @@ class FolderWorkshop:
         self._check_out(job, source, stop)
         for download in job.inputs:
             self._bring(download, job, source, stop)
-        return Site(source, _workdir(source, job.workdir), home, temporary, self._python(home))
+        return Site(source, _workdir(source, job.workdir), home, temporary, room.python)
 
     def _check_out(self, job: Job, source: Path, stop: StopSignal) -> None:
         download = _download_of(job.source)
@@ -71,12 +69,6 @@ class FolderWorkshop:
                 download.sha256, lambda: self.cache.open(download, job, stop)
             )
             snapshot.unpack(source, job.source.inputs)
-
-    def _python(self, home: Path) -> Path | None:
-        if self.interpreter is None:
-            return None
-        self.interpreter.add_layer(home / LAYER)
-        return home / LAYER
 
     def _bring(self, download: Download, job: Job, source: Path, stop: StopSignal) -> None:
         if download.path == "." or download.path.endswith("/"):

@@ -1,8 +1,9 @@
 """Opens listening sockets inside the network namespaces of jobs, for the gateway outside.
 
 A process can enter a user namespace only while it has a single thread, and cannot leave it. So the
-gateway forks the porter before it has threads, and the porter forks a child for each job, which
-enters the namespace, binds the sockets, sends them back and ends.
+gateway forks the porter before it has threads. For a job in a user namespace the porter forks a
+child, which enters the namespace, binds the sockets, sends them back and ends. A job of a runner
+that is root has none: there the porter itself enters the network and comes back.
 """
 
 import ctypes
@@ -10,6 +11,7 @@ import fcntl
 import os
 import socket
 from collections.abc import Sequence
+from functools import cache
 
 _NS_GET_USERNS = 0xB701
 """ioctl_ns(2): the user namespace that owns another namespace."""
@@ -44,32 +46,60 @@ def ask_porter(porter: socket.socket, pid: int, ports: Sequence[int]) -> list[so
 
 
 def _serve(gateway: socket.socket) -> None:
+    home = _network_of("self")
     while request := gateway.recv(_LONGEST_REQUEST):
         pid, *ports = map(int, request.split())
-        child = os.fork()
-        if child == 0:
-            _answer(gateway, pid, ports)
+        try:
+            network = _network_of(pid)
+        except OSError as error:
+            _complain(gateway, error)
+            continue
+        owner = fcntl.ioctl(network, _NS_GET_USERNS)
+        if _is_ours(owner):
+            _answer(gateway, [network], ports)
+            _enter(home)
+        elif (child := os.fork()) == 0:
+            _answer(gateway, [owner, network], ports)
             os._exit(0)
-        os.waitpid(child, 0)
+        else:
+            os.waitpid(child, 0)
+        os.close(owner)
+        os.close(network)
 
 
-def _answer(gateway: socket.socket, pid: int, ports: Sequence[int]) -> None:
+def _answer(gateway: socket.socket, namespaces: Sequence[int], ports: Sequence[int]) -> None:
+    opened: list[socket.socket] = []
     try:
-        _enter(pid)
-        opened = [_listening(port) for port in ports]
+        for namespace in namespaces:
+            _enter(namespace)
+        opened.extend(_listening(port) for port in ports)
     except Exception as error:  # noqa: BLE001  # the gateway waits for an answer in any case
-        gateway.send(f"could not enter the network of a job: {error}".encode())
-        return
-    socket.send_fds(gateway, [OK], [listening.fileno() for listening in opened])
+        _complain(gateway, error)
+    else:
+        socket.send_fds(gateway, [OK], [listening.fileno() for listening in opened])
+    for listening in opened:
+        listening.close()
 
 
-def _enter(pid: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    network = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    owner = fcntl.ioctl(network, _NS_GET_USERNS)
-    if os.fstat(owner).st_ino != os.stat("/proc/self/ns/user").st_ino:  # noqa: PTH116
-        _check(libc.setns(owner, 0))
-    _check(libc.setns(network, 0))
+def _complain(gateway: socket.socket, error: Exception) -> None:
+    gateway.send(f"could not enter the network of a job: {error}".encode())
+
+
+def _network_of(pid: int | str) -> int:
+    return os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _is_ours(user_namespace: int) -> bool:
+    return os.fstat(user_namespace).st_ino == os.stat("/proc/self/ns/user").st_ino  # noqa: PTH116
+
+
+def _enter(namespace: int) -> None:
+    _check(_libc().setns(namespace, 0))
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _check(result: int) -> None:

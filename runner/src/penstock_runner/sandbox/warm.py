@@ -3,7 +3,7 @@
 To start bubblewrap and to open the doors of a network takes longer than many a job's command. So a
 thread keeps as many sandboxes as there are slots, each around an empty room, its shell waiting for
 a script. A job takes such a room, and its command the sandbox around it. The thread also removes
-what jobs leave, so that nobody waits for that.
+what jobs leave. It works between jobs, so that no job waits for that.
 """
 
 from contextlib import suppress
@@ -14,25 +14,29 @@ from threading import Lock, Thread
 
 from penstock_runner.adapters.guard import ProcessGuard
 from penstock_runner.adapters.paths import remove_tree
-from penstock_runner.adapters.rooms import Room
+from penstock_runner.adapters.rooms import Room, RoomMaker
 from penstock_runner.domain.ports import Command
 from penstock_runner.errors import JobError
 from penstock_runner.sandbox.bubblewrap import Bubblewrap, Waiting
 from penstock_runner.sandbox.cell import Cell
 
+_MOST_LEFT = 4
+"""Rooms of ended jobs, for each slot, that may wait for their removal."""
+
 
 @dataclass
 class WarmRooms:
-    """Rooms below `folder` and the sandboxes around them; `size` of them wait for their jobs."""
+    """Rooms and the sandboxes around them; `size` of them wait for their jobs."""
 
-    folder: Path
+    maker: RoomMaker
     sandbox: Bubblewrap
     guard: ProcessGuard
     size: int
     _ready: list[Room] = field(default_factory=list)
     _waiting: dict[Path, Waiting] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
-    _used: SimpleQueue[Room | None] = field(default_factory=SimpleQueue)
+    _used: SimpleQueue[Room] = field(default_factory=SimpleQueue)
+    _calls: SimpleQueue[bool] = field(default_factory=SimpleQueue)
     _thread: Thread | None = None
 
     def open(self) -> None:
@@ -43,7 +47,7 @@ class WarmRooms:
 
     def close(self) -> None:
         """End the sandboxes that wait, and make no more."""
-        self._used.put(None)
+        self._calls.put(False)
         if self._thread:
             self._thread.join()
         while room := self._next():
@@ -55,14 +59,19 @@ class WarmRooms:
             if self._waiting[room.source].is_sound():
                 return room
             self.give_back(room)
-        return Room.below(self.folder)
+            self.tidy_up()
+        return self.maker.make()
 
     def give_back(self, room: Room) -> None:
-        """Have the next one made and this one removed: no sooner, since that would delay jobs."""
-        if self._used.qsize() < self.size:
+        """Have this one removed, and the next one made, once `tidy_up` is called."""
+        if self._used.qsize() < _MOST_LEFT * self.size:
             self._used.put(room)
         else:
             self._end(room)  # jobs leave more than one thread removes
+
+    def tidy_up(self) -> None:
+        """Make and remove what would have delayed a job: no slot's job waits for it now."""
+        self._calls.put(True)
 
     def start(self, command: Command) -> Cell:
         """The sandbox around the command's room, or else a new one. Raises JobError."""
@@ -86,9 +95,12 @@ class WarmRooms:
 
     def _work(self) -> None:
         self._fill()
-        while room := self._used.get():
+        while self._calls.get():
             self._fill()
-            self._end(room)
+            while self._calls.empty() and not self._used.empty():
+                self._end(self._used.get())
+        while not self._used.empty():
+            self._end(self._used.get())
 
     def _fill(self) -> None:
         # A job whose sandbox could not be made in advance makes one itself, and says what is wrong.
@@ -97,7 +109,7 @@ class WarmRooms:
                 self._make()
 
     def _make(self) -> None:
-        room = Room.below(self.folder)
+        room = self.maker.make()
         try:
             waiting = self.guard.hire(lambda: self.sandbox.prepare(room.folders, room.temporary))
         except JobError:
