@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from build_service.adapters import git
+from build_service.adapters import git, git_tree
 from build_service.adapters.git import GitSourceRepository
+from build_service.adapters.network import any_address
 from build_service.domain.errors import SourceError, SourceUnavailableError
 from build_service.domain.source import SourceTree
 from penstock_shared.contracts.plan import History
@@ -120,7 +121,7 @@ def test_a_server_that_does_not_answer_may_be_asked_again() -> None:
     change = a_change(clone_url="https://127.0.0.1:9/shop.git")
 
     with pytest.raises(SourceUnavailableError, match="cannot fetch"):
-        GitSourceRepository(("https",)).fetch(change)
+        GitSourceRepository(("https",), any_address).fetch(change)
 
 
 def test_a_payload_cannot_name_files_where_only_https_is_allowed(work: WorkTree) -> None:
@@ -133,7 +134,7 @@ def test_a_payload_cannot_name_files_where_only_https_is_allowed(work: WorkTree)
 def test_too_much_source_is_refused_with_the_limit(
     work: WorkTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(git, "MOST_FILES", 2)
+    monkeypatch.setattr(git_tree, "MOST_FILES", 2)
     sha = pushed(work)
 
     with pytest.raises(SourceError, match="more than 2 files and folders"):
@@ -208,7 +209,7 @@ def test_a_server_s_refusal_is_final_or_not_as_it_says(
             """Say nothing."""
 
     with http_server(Refuses) as url, pytest.raises(kind, match=expected):
-        GitSourceRepository(("http",)).fetch(a_change(clone_url=f"{url}/shop.git"))
+        GitSourceRepository(("http",), any_address).fetch(a_change(clone_url=f"{url}/shop.git"))
 
 
 def test_an_answer_that_is_no_git_is_told(tmp_path: Path) -> None:
@@ -223,7 +224,7 @@ def test_an_answer_that_is_no_git_is_told(tmp_path: Path) -> None:
             """Say nothing."""
 
     with http_server(Talks) as url, pytest.raises(PenstockError, match=f"{url}/shop.git"):
-        GitSourceRepository(("http",)).fetch(a_change(clone_url=f"{url}/shop.git"))
+        GitSourceRepository(("http",), any_address).fetch(a_change(clone_url=f"{url}/shop.git"))
 
 
 def test_names_and_link_targets_need_not_be_utf_8(work: WorkTree) -> None:

@@ -276,10 +276,10 @@ def test_a_tree_with_a_git_folder_of_its_own_is_refused(work: WorkTree) -> None:
 def test_too_much_history_is_refused_with_what_to_say_instead(
     work: WorkTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for size in (300, 400, 1):
+    for size in (3000, 4000, 1):
         work.commit({"a.txt": "x" * size})
     work.push()
-    monkeypatch.setattr(git_adapter, "MOST_BYTES", 500)
+    monkeypatch.setattr(git_adapter, "MOST_BYTES", 5000)
 
     with pytest.raises(SourceError, match="Say `history: tags`"):
         archive_of(work, History.FULL)

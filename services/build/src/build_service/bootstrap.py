@@ -7,7 +7,7 @@ from build_service.adapters.secrets import SecretsManagerSecrets
 from build_service.domain.build import Build, overdue
 from build_service.domain.registration import LISTED_AS, Registration
 from build_service.domain.repository import Repository
-from build_service.settings import BuildSettings
+from build_service.settings import BuildSettings, SourceAddresses
 from build_service.use_cases.keep_order import KeepOrder
 from build_service.use_cases.manage_repositories import ManageRepositories
 from build_service.use_cases.receive_push import ReceivePush
@@ -74,8 +74,10 @@ def start_build() -> StartBuild:
     """The use case behind `build-requested`."""
     # Importing dulwich is slow, and only fetching needs it.
     from build_service.adapters.git import GitSourceRepository
+    from build_service.adapters.network import any_address, public_address
 
-    sources = GitSourceRepository(schemes())
+    judges = {SourceAddresses.ANY: any_address, SourceAddresses.PUBLIC: public_address}
+    sources = GitSourceRepository(schemes(), judges[SERVICE.settings.source_addresses])
     order = KeepOrder(repositories())
     return StartBuild(
         records(),

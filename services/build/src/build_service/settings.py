@@ -1,6 +1,16 @@
 """The settings of the build service, from its environment."""
 
+from enum import StrEnum
+
 from penstock_shared.settings import Settings
+
+
+class SourceAddresses(StrEnum):
+    """Which addresses of the network source may be fetched from."""
+
+    PUBLIC = "public"
+    ANY = "any"
+    """For a stack on the developer's own machine, or whose forge is in a private network."""
 
 
 class BuildSettings(Settings):
@@ -10,3 +20,4 @@ class BuildSettings(Settings):
     """Prefix of the names of the repositories' secrets in Secrets Manager."""
     source_schemes: str = "https"
     """Comma-separated schemes of clone URLs that may be fetched from."""
+    source_addresses: SourceAddresses = SourceAddresses.PUBLIC

@@ -7,35 +7,38 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import urlsplit
 
-from dulwich.client import (
-    GitClient,
-    HTTPProxyUnauthorized,
-    HTTPUnauthorized,
-    get_transport_and_path,
-)
+from dulwich.client import FetchPackResult, HTTPProxyUnauthorized, HTTPUnauthorized
 from dulwich.errors import GitProtocolError, NotGitRepository
 from dulwich.object_store import iter_tree_contents
 from dulwich.objects import S_ISGITLINK, Blob, Commit, ObjectID
 from dulwich.refs import Ref
 from dulwich.repo import MemoryRepo
 
+from build_service.adapters.git_client import ReadingLimit, connected
 from build_service.adapters.git_folder import GitFolder, WorkFile
 from build_service.adapters.git_history import Past, commits_and_tags, everything
+from build_service.adapters.git_store import BoundedStore
+from build_service.adapters.git_tree import refuse_bombs
+from build_service.adapters.network import Resolve, public_address
 from build_service.adapters.snapshot import snapshot_of
-from build_service.domain.errors import SourceError, SourceUnavailableError
+from build_service.domain.errors import SourceError, SourceTooLargeError, SourceUnavailableError
 from build_service.domain.source import SourceTree
 from penstock_shared.contracts.change import Change
 from penstock_shared.contracts.plan import History
 from penstock_shared.contracts.registry import ReadCredential
 from penstock_shared.errors import PenstockError
+from penstock_shared.printable import printable
 
-MOST_FILES = 50_000
 MOST_BYTES = 512 * 1024 * 1024
-"""The most bytes of an unpacked snapshot. It passes through the function's memory."""
+"""The most bytes of what is fetched, packed as well as unpacked, and of an unpacked snapshot. They
+pass through the function's memory."""
 LONGEST_PATH = 4096
 """Characters. Linux opens no longer path."""
+_LONGEST_ANSWER = 200
+"""Characters of a server's answer that a reason quotes."""
 _TAGS = b"refs/tags/"
 _PEELED = b"^{}"
 _WITHOUT_TREES = b"tree:0"
@@ -43,15 +46,18 @@ _WITHOUT_TREES = b"tree:0"
 _EARLIEST, _LATEST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (1980, 2100))
 
 Refs = Mapping[Ref, ObjectID | None]
+Wants = Callable[..., list[ObjectID]]
 
 
 @dataclass(frozen=True)
 class GitSourceRepository:
     """Fetches one commit. `schemes` are the allowed schemes of clone URLs. On AWS they exclude
-    `file`, since a webhook's payload must not name the function's own files.
+    `file`, since a webhook's payload must not name the function's own files. `resolve` says which
+    addresses of the network may be connected to.
     """
 
     schemes: tuple[str, ...]
+    resolve: Resolve = public_address
 
     def fetch(self, change: Change, credential: ReadCredential | None = None) -> SourceTree:
         """The tree of the change's commit; its history is fetched when a snapshot needs it.
@@ -61,16 +67,15 @@ class GitSourceRepository:
         """
         self._check_address(change.clone_url)
         commit_id = ObjectID(change.sha.encode())
-        repository = MemoryRepo()
+        remote = _Remote(change, self.resolve, credential)
         with _in_words(change, credential):
-            client, path = _connection(change.clone_url, credential)
-            fetched = client.fetch(path, repository, determine_wants=_only(commit_id), depth=1)
+            repository, fetched = remote.fetch(_only(commit_id), depth=1)
             commit = repository[commit_id]
             if not isinstance(commit, Commit):
                 raise SourceError(f"{change.sha} of {change.repository} is no commit")
+            refuse_bombs(repository.object_store, commit.tree)
             head = fetched.refs.get(Ref(change.ref.encode())) or b""
-            found = _Fetched(change, repository, commit, credential)
-            return replace(found.tree(), head=head.decode())
+            return replace(_Fetched(remote, repository, commit).tree(), head=head.decode())
 
     def _check_address(self, clone_url: str) -> None:
         """dulwich treats an address that it cannot read as an ssh host or a file."""
@@ -111,11 +116,11 @@ def _in_words(change: Change, credential: ReadCredential | None) -> Iterator[Non
             "who may not read it"
         ) from error
     except (GitProtocolError, OSError) as error:
-        raise _failed(change, str(error)) from error
+        raise _failed(change, _quoted(error)) from error
     except Exception as error:
         raise SourceError(
             f"cannot read commit {change.sha} of {change.clone_url}: "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {_quoted(error)}"
         ) from error
 
 
@@ -123,12 +128,25 @@ def _wants(credential: ReadCredential | None) -> str:
     return "refuses the registered token" if credential else "asks for a token, and there is none"
 
 
-_FINAL_ANSWER = re.compile(r"unexpected http resp (?:3|4(?!08|25|29))\d\d")
+def _quoted(error: Exception) -> str:
+    """The text of an error, which may be of the server: short, on one line, and only text."""
+    return printable(" ".join(str(error).split()))[:_LONGEST_ANSWER]
+
+
+_REDIRECT = re.compile(r"unexpected http resp 3\d\d")
+_FINAL_ANSWER = re.compile(
+    r"unexpected http resp 4(?!08|25|29)\d\d|the server's answer is not git's"
+)
 
 
 def _failed(change: Change, text: str) -> PenstockError:
     if "not our ref" in text:
         return SourceError(_no_commit(change))
+    if _REDIRECT.search(text):
+        return SourceError(
+            f"cannot fetch {change.clone_url}: the server redirects to another address. Register "
+            "the address that it is at now"
+        )
     kind = SourceError if _FINAL_ANSWER.search(text) else SourceUnavailableError
     return kind(f"cannot fetch {change.clone_url}: {text}")
 
@@ -137,24 +155,37 @@ def _no_commit(change: Change) -> str:
     return f"{change.repository} has no commit {change.sha}; was it pushed away?"
 
 
-def _connection(clone_url: str, credential: ReadCredential | None) -> tuple[GitClient, str]:
-    if urlsplit(clone_url).scheme == "file":
-        client, path = get_transport_and_path(clone_url)
-        # Git decodes the path of a file:// URL, and dulwich does not.
-        return client, unquote(path)
-    if credential is None:
-        return get_transport_and_path(clone_url)
-    return get_transport_and_path(clone_url, username=credential.user, password=credential.token)
+@dataclass(frozen=True)
+class _Remote:
+    """The repository that a change was pushed to."""
+
+    change: Change
+    resolve: Resolve
+    credential: ReadCredential | None
+
+    def fetch(self, wants: Wants, **more: Any) -> tuple[MemoryRepo, FetchPackResult]:
+        """The objects that are wanted, in a repository in memory, and the server's refs."""
+        repository = MemoryRepo()
+        repository.object_store = BoundedStore(MOST_BYTES)
+        known = self.credential
+        with connected(
+            self.change.clone_url,
+            ReadingLimit(MOST_BYTES),
+            self.resolve,
+            known.user if known else None,
+            known.token if known else None,
+        ) as (client, path):
+            return repository, client.fetch(path, repository, determine_wants=wants, **more)
 
 
-def _only(commit: ObjectID) -> Callable[..., list[ObjectID]]:
+def _only(commit: ObjectID) -> Wants:
     def wants(_refs: object, depth: int | None = None) -> list[ObjectID]:  # dulwich names it
         return [commit]
 
     return wants
 
 
-def _with_tags(commit: ObjectID) -> Callable[..., list[ObjectID]]:
+def _with_tags(commit: ObjectID) -> Wants:
     def wants(refs: Refs, depth: int | None = None) -> list[ObjectID]:  # dulwich names it
         return [commit, *_tags_in(refs).values()]
 
@@ -173,10 +204,9 @@ def _tags_in(refs: Refs) -> dict[bytes, ObjectID]:
 class _Fetched:
     """One commit with the objects of its tree."""
 
-    change: Change
+    remote: _Remote
     repository: MemoryRepo
     commit: Commit
-    credential: ReadCredential | None
 
     def tree(self) -> SourceTree:
         files: dict[str, str] = {}
@@ -186,9 +216,6 @@ class _Fetched:
         for entry in entries:
             path = entry.path.decode(errors="surrogateescape")
             _check_path(path)
-            if len(files) + len(folders) > MOST_FILES:
-                # Equal folders are one object, so a small commit can expand to billions of files.
-                raise SourceError(f"the commit has more than {MOST_FILES} files and folders")
             if stat.S_ISDIR(entry.mode):
                 folders[path or "."] = entry.sha.decode()
             else:
@@ -202,6 +229,10 @@ class _Fetched:
             read=lambda path: self._content(files[path]),
             archive=partial(self._archive, files),
         )
+
+    @property
+    def change(self) -> Change:
+        return self.remote.change
 
     @property
     def _moment(self) -> int:
@@ -227,11 +258,6 @@ class _Fetched:
         if history is History.NONE:
             return snapshot_of(work, {}, self._moment)
         past = self._past(history)
-        if past.size > MOST_BYTES:
-            raise SourceError(
-                f"the history of {self.change.repository} has {past.size} bytes; the limit is "
-                f"{MOST_BYTES}. Say `history: tags`, or `commit`, in penstock.yml"
-            )
         folder = GitFolder(self.change, self.commit, past, self._moment)
         return snapshot_of(work, folder.files(self.repository.object_store, work), self._moment)
 
@@ -242,17 +268,26 @@ class _Fetched:
     def _past(self, history: History) -> Past:
         if history is History.COMMIT:
             return Past(shallow=(self.commit.id,) if self.commit.parents else ())
-        whole = MemoryRepo()
-        with _in_words(self.change, self.credential):
-            client, path = _connection(self.change.clone_url, self.credential)
-            found = client.fetch(
-                path,
-                whole,
-                determine_wants=_with_tags(self.commit.id),
+        with _in_words(self.change, self.remote.credential), self._too_long():
+            whole, found = self.remote.fetch(
+                _with_tags(self.commit.id),
                 filter_spec=None if history is History.FULL else _WITHOUT_TREES,
             )
             gather = everything if history is History.FULL else commits_and_tags
-            return gather(whole.object_store, self.commit, _tags_in(found.refs))
+            past = gather(whole.object_store, self.commit, _tags_in(found.refs))
+            if past.size > MOST_BYTES:
+                raise SourceTooLargeError("too many bytes")
+            return past
+
+    @contextmanager
+    def _too_long(self) -> Iterator[None]:
+        try:
+            yield
+        except SourceTooLargeError as error:
+            raise SourceError(
+                f"the history of {self.change.repository} has more than {MOST_BYTES:,} bytes, the "
+                "limit. Say `history: tags`, or `commit`, in penstock.yml"
+            ) from error
 
 
 def _check_path(path: str) -> None:

@@ -12,6 +12,10 @@ class SourceError(BuildError):
     """The source could not be fetched, or cannot be used."""
 
 
+class SourceTooLargeError(SourceError):
+    """The source is larger than what is fetched."""
+
+
 class PlanningError(BuildError):
     """Planning failed for an unexpected reason."""
 

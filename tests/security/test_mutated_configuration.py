@@ -1,12 +1,25 @@
-"""Whatever the bytes are, reading ends with a configuration or with words, and soon."""
+"""M2: whatever bytes a penstock.yml has, it ends with a plan or with words, and soon.
 
+PENSTOCK_MUTATIONS says how many accidents to try; 5,000 take about a minute.
+"""
+
+import os
 import random
 import time
 
+from build_service.domain.errors import BuildError
+from build_service.domain.limits import check_limits
+from build_service.domain.planning import Planner
 from penstock_shared.configuration import InvalidConfigurationError, read_configuration
+from penstock_shared.contracts.change import Trust
+from tests.support.builders import FLOW_ID, NOW, SNAPSHOT, a_change
+from tests.unit.build_service.sources import a_tree
 
 SEED = 20261124
-COUNT = 5_000
+COUNT = int(os.environ.get("PENSTOCK_MUTATIONS", "500"))
+TREE = a_tree(
+    {"services/customers/handler.py": "", "services/orders/handler.py": "", "libs/common/a.py": ""}
+)
 GOOD = b"""\
 version: 1
 components:
@@ -84,10 +97,12 @@ def mutated(chance: random.Random) -> bytes:
 
 
 def mistakes_in(text: bytes) -> str:
-    """What reading says; nothing where there is nothing to say."""
+    """What reading and planning say; nothing where there is nothing to say."""
     try:
-        read_configuration(text)
-    except InvalidConfigurationError as error:
+        configuration = read_configuration(text)
+        planner = Planner(a_change(), Trust.RELEASE, configuration, TREE, SNAPSHOT)
+        check_limits(planner.plan(FLOW_ID, NOW))
+    except (InvalidConfigurationError, BuildError) as error:
         return str(error)
     return ""
 
@@ -96,7 +111,10 @@ def test_the_file_before_the_accidents_is_good() -> None:
     assert mistakes_in(GOOD) == ""
 
 
-def test_any_bytes_are_a_configuration_or_a_mistake_in_words() -> None:
+def test_any_bytes_are_a_plan_or_a_mistake_in_words_within_a_second() -> None:
+    """Unknown tags, bad dates and lists as keys were five tries, a dead letter, and ten minutes
+    later "gave up waiting for its plan".
+    """
     chance = random.Random(SEED)  # accidents, not secrets
     refused = 0
     for number in range(COUNT):
@@ -108,3 +126,19 @@ def test_any_bytes_are_a_configuration_or_a_mistake_in_words() -> None:
         assert len(found) < 10_000, (number, text)
         refused += bool(found)
     assert COUNT // 2 < refused < COUNT
+
+
+def test_thousands_of_unknown_names_are_refused_within_a_second() -> None:
+    """M3. 3,000 unknown names in `depends_on` hung in the search for similar ones."""
+    names = [f"component-{number:04d}-with-a-long-name" for number in range(900)]
+    known = "".join(f"  {name}: {{depends_on: [{', '.join(names)}]}}\n" for name in names[:5])
+    unknown = ", ".join(f"kompanent-{number:04d}-with-a-lang-nime" for number in range(3000))
+    for text in (
+        f"version: 1\ncomponents:\n  a: {{depends_on: [{unknown}]}}\n",
+        f"version: 1\ncomponents:\n{known}",
+        f"version: 1\ncomponents:\n  a: {{depends_on: [{', '.join(names)}]}}\n",
+    ):
+        began = time.perf_counter()
+        found = mistakes_in(text.encode())
+        assert time.perf_counter() - began < 1
+        assert "depends_on" in found
