@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from penstock.emulation.admission import Admission
 from penstock.emulation.forking import fork_functions
 from penstock.emulation.functions import (
     keep_recent_executions,
@@ -19,7 +20,6 @@ from penstock.emulation.functions import (
     unpack_once,
     use_no_more_workers_than_cores,
 )
-from penstock.emulation.gate import Gate
 from penstock.emulation.hops import shorten_delays
 from penstock.emulation.keys import hide_keys_of_functions, secret_of
 from penstock.emulation.kinds import App
@@ -69,7 +69,7 @@ async def serve(folder: Path) -> None:
 
 def guarded(app: App) -> App:
     """The app, for those who may use it."""
-    return Gate(app, int(os.environ["GATEWAY_PORT"]), Signatures(secret_of), may_speak)
+    return Admission(app, int(os.environ["GATEWAY_PORT"]), Signatures(secret_of), may_speak)
 
 
 def counted(app: App) -> App:

@@ -36,7 +36,7 @@ class RefusedError(Exception):
 
 
 @dataclass(frozen=True)
-class Gate:
+class Admission:
     """Lets requests through to `app`. `may_speak` tells whether the process at the other end of a
     connection may send requests without a signature.
     """
