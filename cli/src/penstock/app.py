@@ -13,6 +13,7 @@ from penstock.commands.abort import abort
 from penstock.commands.demo import demo
 from penstock.commands.doctor import doctor
 from penstock.commands.down import down
+from penstock.commands.environments import environments
 from penstock.commands.flows import flows
 from penstock.commands.logs import logs
 from penstock.commands.output import survive_any_encoding
@@ -62,6 +63,7 @@ app.command(rich_help_panel=FLOWS)(abort)
 app.command(rich_help_panel=FLOWS)(promote)
 app.command(rich_help_panel=PROJECT)(validate)
 app.command(rich_help_panel=PROJECT)(package)
+app.add_typer(environments, name="env", rich_help_panel=PROJECT)
 
 
 def _print_version(*, wanted: bool) -> None:

@@ -13,6 +13,7 @@ from deployer_service.domain.deployment.model import Deployment, DeploymentState
 from deployer_service.domain.deployment.step import Step
 from deployer_service.domain.environment.history import Deployed
 from deployer_service.domain.ports import Performed
+from deployer_service.drivers.function.owners import ComponentRoles
 from deployer_service.drivers.function.performer import LambdaPerformer
 from penstock_shared.contracts.drivers.function import ALIAS, LambdaDeploy
 from penstock_shared.contracts.events import EnvironmentRole
@@ -63,7 +64,8 @@ class Cloud:
     @cached_property
     def performer(self) -> LambdaPerformer:
         """The lambda driver's working side."""
-        return LambdaPerformer(self.functions, self.objects, ROLE_ARN)
+        roles = ComponentRoles(self.emulator.client, ROLE_ARN)
+        return LambdaPerformer(self.functions, self.objects, roles, "local")
 
     @property
     def function(self) -> str:

@@ -10,14 +10,19 @@ from botocore.exceptions import WaiterError
 
 from deployer_service.domain.deployment.model import Deployment
 from deployer_service.domain.errors import StepFailedError
+from deployer_service.drivers.function.owners import ComponentRoles
 from deployer_service.drivers.function.performer import LambdaPerformer
 from penstock_shared.contracts.plan import ObjectRef
+from penstock_shared.ownership import Ownership
 from tests.support.objects import a_bucket
 from tests.unit.deployer_service.world import World, by_lambda
 
 CODE = b"what was built"
 ARTIFACT = ObjectRef(key="artifacts/orders.zip", sha256=sha256(CODE).hexdigest())
 BUILT = "Z31g60NY53rIEjaPfluFyc/aIKTA4o2ojpBif2RkjbI="
+
+
+OURS = Ownership("local", "github/acme/shop", "orders", "staging")
 
 
 class NotFoundError(Exception):
@@ -33,10 +38,14 @@ class FakeLambda:
     published: dict[str, dict[str, Any]] = field(default_factory=dict)
     alias: str = ""
     calls: list[str] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=OURS.tags)
 
     @property
     def exceptions(self) -> Any:
         return SimpleNamespace(ResourceNotFoundException=NotFoundError)
+
+    def get_function(self, **_: str) -> dict[str, Any]:
+        return {"Configuration": dict(self.latest), "Tags": self.tags}
 
     def get_function_configuration(self, **asked: str) -> dict[str, Any]:
         return self.published[self.alias] if "Qualifier" in asked else dict(self.latest)
@@ -83,11 +92,15 @@ def a_function(**given: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def no_client(service: str) -> Any:
+    raise AssertionError(f"nobody needs {service}")
+
+
 def deploy(functions: FakeLambda) -> None:
     deployment = a_deployment()
     objects = a_bucket()
     objects.put(ARTIFACT.key, CODE)
-    performer = LambdaPerformer(functions, objects, "role")
+    performer = LambdaPerformer(functions, objects, ComponentRoles(no_client, "role"), "local")
     performer.deploy(deployment, deployment.steps[0], lambda: None)
 
 

@@ -31,7 +31,7 @@ _FORM = b"application/x-www-form-urlencoded"
 _CORS = b"access-control-"
 
 
-class RefusedError(Exception):
+class NotAdmittedError(Exception):
     """The request goes no further. The text says why, and what would be let through."""
 
 
@@ -62,7 +62,7 @@ class Admission:
             signed = await self.signatures.checked(scope, headers, receive)
             if not signed:
                 self._refuse_without_key(scope)
-        except (RefusedError, SignatureError) as error:
+        except (NotAdmittedError, SignatureError) as error:
             await _refuse(send, headers, error)
         else:
             await self.app(scope, signed or receive, _without_cors(send))
@@ -70,14 +70,14 @@ class Admission:
     def _at_its_path(self, scope: Scope, headers: Headers) -> Scope:
         """The request to an API by the API's own host, as ministack's path of that API has it.
 
-        No other handler knows such a path. Raises RefusedError for all other hosts: a page may give
-        its own name the address of this machine after it was loaded.
+        No other handler knows such a path. Raises NotAdmittedError for all other hosts: a page may
+        give its own name the address of this machine after it was loaded.
         """
         host = headers.get(b"host", b"").lower()
         name, _, port = host.rpartition(b":")
         api = _API_HOST.fullmatch(name)
         if not api or port != b"%d" % self.port:
-            raise RefusedError(f"this is not {host.decode('latin-1')[:100] or 'a host'}")
+            raise NotAdmittedError(f"this is not {host.decode('latin-1')[:100] or 'a host'}")
         prefix = f"{_API}{api[1].decode()}"
         others = [header for header in scope["headers"] if header[0] != b"host"]
         return {
@@ -89,12 +89,12 @@ class Admission:
 
     def _refuse_without_key(self, scope: Scope) -> None:
         if not _needs_no_key(scope):
-            raise RefusedError(
+            raise NotAdmittedError(
                 "this needs a signature with the stack's key; stack.json in the stack's home has "
                 "it, as access_key_id and secret_access_key"
             )
         if not self.may_speak(scope):
-            raise RefusedError("this stack belongs to another user of this machine")
+            raise NotAdmittedError("this stack belongs to another user of this machine")
 
 
 def _headers_of(scope: Scope) -> Headers:
@@ -108,20 +108,20 @@ def _headers_of(scope: Scope) -> Headers:
 
 
 def _refuse_other_origins(scope: Scope, headers: Headers) -> None:
-    """Raise RefusedError for what a page of another origin sends. A link to a page may be followed.
+    """Raise NotAdmittedError for what a page of another origin sends. A link may be followed.
 
     Browsers set these headers, and no page can change them: https://www.w3.org/TR/fetch-metadata/
     """
     origin = headers.get(b"origin")
     if origin is not None and origin != b"http://" + headers.get(b"host", b""):
         shown = origin.decode("latin-1")[:100]
-        raise RefusedError(f"a page of {shown} may not send requests to this stack")
+        raise NotAdmittedError(f"a page of {shown} may not send requests to this stack")
     site = headers.get(b"sec-fetch-site", b"none")
     if site in {b"none", b"same-origin"}:
         return
     how = (headers.get(b"sec-fetch-mode"), headers.get(b"sec-fetch-dest"), scope["method"])
     if how != (b"navigate", b"document", "GET"):
-        raise RefusedError("a page of another origin may not send requests to this stack")
+        raise NotAdmittedError("a page of another origin may not send requests to this stack")
 
 
 def _needs_no_key(scope: Scope) -> bool:

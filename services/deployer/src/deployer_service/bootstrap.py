@@ -71,7 +71,10 @@ def stop_flow() -> StopFlow:
 @cache
 def perform_step() -> PerformStep:
     """The use case behind `deploy-component-requested`."""
-    tools = registry.Tools(aws.client, SERVICE.objects, SERVICE.settings.component_role_arn)
+    settings = SERVICE.settings
+    tools = registry.Tools(
+        aws.client, SERVICE.objects, settings.component_role_arn, settings.penstock_stage
+    )
     return PerformStep(ledger(), registry.performers(tools), _record_results())
 
 

@@ -7,21 +7,26 @@ from typing import Any
 from deployer_service.domain.ports import Driver, Performer
 from deployer_service.drivers.command.driver import CommandDriver
 from deployer_service.drivers.function.driver import LambdaDriver
+from deployer_service.drivers.function.owners import ComponentRoles
 from deployer_service.drivers.function.performer import LambdaPerformer
 from penstock_shared.storage import ObjectStore
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What performers work with. `client` makes a boto3 client by its service's name."""
+    """What performers work with. `client` makes a boto3 client by its service's name, `stage` is
+    Penstock's own.
+    """
 
     client: Callable[[str], Any]
     objects: ObjectStore
     component_role_arn: str
+    stage: str
 
 
 def _functions(tools: Tools) -> LambdaPerformer:
-    return LambdaPerformer(tools.client("lambda"), tools.objects, tools.component_role_arn)
+    roles = ComponentRoles(tools.client, tools.component_role_arn)
+    return LambdaPerformer(tools.client("lambda"), tools.objects, roles, tools.stage)
 
 
 @dataclass(frozen=True)

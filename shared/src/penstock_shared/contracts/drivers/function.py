@@ -23,6 +23,9 @@ class LambdaDeploy(DeployRecipe):
     memory: int = Field(default=128, ge=128, le=10240, description="MB")
     timeout: int = Field(default=30, ge=1, le=900, description="seconds")
     environment: dict[str, str] = {}
+    role: str = Field(default="", pattern=r"^[A-Za-z0-9_-]{0,30}$")
+    """A role of the component's own, `penstock-<stage>-component-<role>-<stage of the
+    environment>`."""
 
     def outputs(self, stage: str) -> Mapping[str, str]:
         """The address that dependents call."""

@@ -2,6 +2,8 @@
 
 The alias is what is served, and moving it is the last write of a deployment and the only one of a
 rollback. Nothing before that changes what callers see.
+
+A function has an owner, in its tags. The driver writes to none that is another's or nobody's.
 """
 
 from base64 import b64encode
@@ -16,10 +18,17 @@ from deployer_service.domain.deployment.step import Step
 from deployer_service.domain.errors import StepFailedError
 from deployer_service.domain.ports import Performed
 from deployer_service.drivers.function.driver import recipe_of
+from deployer_service.drivers.function.owners import (
+    ComponentRoles,
+    check_owner,
+    is_owned,
+    owner_of,
+)
 from penstock_shared.aws import errors
 from penstock_shared.contracts.drivers import Deploy
 from penstock_shared.contracts.drivers.function import ALIAS, OUTPUT, LambdaDeploy
 from penstock_shared.contracts.plan import ObjectRef
+from penstock_shared.ownership import Ownership
 from penstock_shared.storage import ObjectStore
 
 WAITER = {"Delay": 0.2, "MaxAttempts": 300}
@@ -37,13 +46,14 @@ WORTH_A_RETRY = frozenset(
 
 @dataclass(frozen=True)
 class LambdaPerformer:
-    """Creates and updates functions. `client` is a boto3 Lambda client, `role_arn` the role that
-    deployed functions run as.
+    """Creates and updates functions. `client` is a boto3 Lambda client, `roles` says what functions
+    run as, `stage` is Penstock's own stage.
     """
 
     client: Any
     objects: ObjectStore
-    role_arn: str
+    roles: ComponentRoles
+    stage: str
 
     def deploy(
         self, deployment: Deployment, step: Step, still_ours: Callable[[], None]
@@ -55,8 +65,9 @@ class LambdaPerformer:
         function = _Function.of(deployment, step)
         self._check_artifact(function.artifact)
         with self._explained(function.name):
+            role = self.roles.arn_for(function.recipe.role, deployment, step)
             still_ours()
-            self._update(function)
+            self._update(function, self._owner(deployment, step), role)
             revision = self._publish(function)
             self._serve(function.name, revision, still_ours)
             self._verify(function.name, revision, function.code_sha256)
@@ -69,10 +80,12 @@ class LambdaPerformer:
         deployed = _name(deployment, step.component.deploy)
         target = step.target
         served = target.outputs[OUTPUT].removesuffix(f":{ALIAS}") if target else ""
+        owner = self._owner(deployment, step)
         with self._explained(served or deployed):
             if deployed and deployed != served:
-                self._take_out(deployed, still_ours)
+                self._take_out(deployed, owner, still_ours)
             if target:
+                self._checked(served, owner)
                 self._serve(served, target.revision, still_ours)
                 self._verify(served, target.revision, _code_sha256(target.artifact))
 
@@ -89,29 +102,35 @@ class LambdaPerformer:
                 f"its sha256 is {found}, the plan says {artifact.sha256 or 'nothing'}"
             )
 
-    def _update(self, function: "_Function") -> None:
+    def _owner(self, deployment: Deployment, step: Step) -> Ownership:
+        return owner_of(self.stage, deployment, step)
+
+    def _update(self, function: "_Function", owner: Ownership, role: str) -> None:
         """Bring the function, not yet what it serves, to this deployment."""
-        known = self._settled(function.name)
+        known = self._settled(function.name, owner)
         if known is None:
             self.client.create_function(
                 FunctionName=function.name,
                 Code=self._code(function),
-                **function.configuration(self),
+                Tags=owner.tags(),
+                **function.configuration(role),
             )
             self._wait("function_active_v2", function.name)
         elif not function.is_in(known):
             self.client.update_function_configuration(
-                FunctionName=function.name, **function.configuration(self)
+                FunctionName=function.name, **function.configuration(role)
             )
             self._wait("function_updated_v2", function.name)
             self.client.update_function_code(FunctionName=function.name, **self._code(function))
             self._wait("function_updated_v2", function.name)
 
-    def _settled(self, name: str) -> dict[str, Any] | None:
+    def _settled(self, name: str, owner: Ownership) -> dict[str, Any] | None:
         """The function's configuration, or None; whoever died before may have left it in the
         middle of its creation or of an update, the end of which is waited for.
+
+        Raises StepFailedError when the function is not this component's.
         """
-        known = self._configuration(name)
+        known = self._checked(name, owner)
         if known and known.get("State") == "Pending":
             self._wait("function_active_v2", name)
             return self._configuration(name)
@@ -119,6 +138,15 @@ class LambdaPerformer:
             self._wait_for_any_end(name)
             return self._configuration(name)
         return known
+
+    def _checked(self, name: str, owner: Ownership) -> dict[str, Any] | None:
+        """The function's configuration, or None. Raises StepFailedError if it is another's."""
+        found = self._known(self.client.get_function, FunctionName=name)
+        if found is None:
+            return None
+        check_owner(name, found.get("Tags", {}), owner)
+        configuration: dict[str, Any] = found["Configuration"]
+        return configuration
 
     def _wait_for_any_end(self, name: str) -> None:
         """Wait for an update that may fail: this deployment updates the function again."""
@@ -158,8 +186,10 @@ class LambdaPerformer:
                 RevisionId=alias["RevisionId"],
             )
 
-    def _take_out(self, name: str, still_ours: Callable[[], None]) -> None:
-        if self._alias(name):
+    def _take_out(self, name: str, owner: Ownership, still_ours: Callable[[], None]) -> None:
+        """Take the alias away. Of a function that is another's, nothing was deployed."""
+        found = self._known(self.client.get_function, FunctionName=name)
+        if found and is_owned(found.get("Tags", {}), owner) and self._alias(name):
             still_ours()
             self.client.delete_alias(FunctionName=name, Name=ALIAS)
 
@@ -254,10 +284,10 @@ class _Function:
         wanted = (self.description, self.code_sha256)
         return has == wanted and known.get("LastUpdateStatus") != "Failed"
 
-    def configuration(self, performer: LambdaPerformer) -> dict[str, Any]:
+    def configuration(self, role: str) -> dict[str, Any]:
         """What CreateFunction and UpdateFunctionConfiguration both take."""
         return {
-            "Role": performer.role_arn,
+            "Role": role,
             "Runtime": self.recipe.runtime,
             "Handler": self.recipe.handler,
             "MemorySize": self.recipe.memory,
