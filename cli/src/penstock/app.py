@@ -19,6 +19,7 @@ from penstock.commands.logs import logs
 from penstock.commands.output import survive_any_encoding
 from penstock.commands.package import package
 from penstock.commands.promote import promote
+from penstock.commands.repo import app as repo
 from penstock.commands.retry import retry
 from penstock.commands.run import run
 from penstock.commands.show import show
@@ -48,12 +49,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-STACK, FLOWS, PROJECT = "The embedded stack", "Flows", "Projects"
+STACK, REPOSITORIES = "The embedded stack", "Repositories"
+FLOWS, PROJECT = "Flows", "Projects"
 
 app.command(rich_help_panel=STACK)(up)
 app.command(rich_help_panel=STACK)(down)
 app.command(rich_help_panel=STACK)(demo)
 app.command(rich_help_panel=STACK)(doctor)
+app.add_typer(repo, rich_help_panel=REPOSITORIES)
 app.command(rich_help_panel=FLOWS)(flows)
 app.command(rich_help_panel=FLOWS)(show)
 app.command(rich_help_panel=FLOWS)(logs)

@@ -35,6 +35,7 @@ class Connection:
     queue_url_prefix: str
     client: Callable[[str], Any]
     find_webhooks: Callable[[], str]
+    is_embedded: bool = False
 
     @property
     def registry(self) -> RegistryClient:
@@ -89,6 +90,7 @@ def embedded(home: Path | None = None) -> Connection:
         queue_url_prefix=stack.queues["jobs"].removesuffix("jobs"),
         client=stack.client,
         find_webhooks=lambda: stack.webhook_url,
+        is_embedded=True,
     )
 
 

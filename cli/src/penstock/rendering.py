@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -20,7 +20,8 @@ from penstock.flows import (
     name_of,
     title_of,
 )
-from penstock.words import ago, clock_time, colour_of, lasted, mark_of
+from penstock.words import ago, clock_time, colour_of, lasted, mark_of, span
+from penstock_shared.contracts.registration import RegisteredRepository
 
 TAIL_LINES = 20
 MOST_JOBS = 40
@@ -206,3 +207,53 @@ def _component_table(components: Sequence[ComponentJson]) -> Table:
 
 def _moved(component: ComponentJson) -> bool:
     return any(there["deployed"] or there.get("rolled_back") for there in component["deployments"])
+
+
+def repository_table(repositories: Sequence[RegisteredRepository]) -> Table:
+    """Registered repositories as a list."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("REPOSITORY", "FORGE", "RELEASES", "LEAST BAKE", "REACHES", "FETCHED FROM"):
+        table.add_column(name, header_style="dim", overflow="fold")
+    for one in repositories:
+        allowance = one.allowance
+        table.add_row(
+            Text(one.full_name),
+            one.forge,
+            Text(_refs(one)),
+            span(timedelta(seconds=allowance.least_bake)) if allowance.least_bake else "none",
+            Text(", ".join(allowance.environments)),
+            Text(one.clone_url),
+        )
+    return table
+
+
+def repository_view(repository: RegisteredRepository, webhook_url: str, secret: str = "") -> Table:
+    """One repository, with the secret of its webhook if it was made just now."""
+    allowance = repository.allowance
+    rows = {
+        "name": f"{repository.full_name} of {repository.forge}",
+        "fetched from": repository.clone_url,
+        "with": "a token" if repository.read_with == "token" else "no credential",
+        "webhook": webhook_url,
+        "secret": secret,
+        "releases": _refs(repository),
+        "least bake": span(timedelta(seconds=allowance.least_bake)),
+        "reaches": ", ".join(allowance.environments),
+        "deploys": f"names that begin with {allowance.deploy_prefix}"
+        if allowance.deploy_prefix
+        else "any name",
+        "registered": f"{repository.registered_at:%Y-%m-%d %H:%M} UTC",
+    }
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2), show_header=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        if value:
+            table.add_row(name, Text(value))
+    return table
+
+
+def _refs(repository: RegisteredRepository) -> str:
+    """The refs that may release, branches by their short names."""
+    protected = repository.allowance.protected
+    return ", ".join(ref.removeprefix("refs/heads/") for ref in protected) or "nothing"

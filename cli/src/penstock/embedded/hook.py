@@ -128,7 +128,7 @@ def deliver(
             if refreshed:
                 raise
             refreshed = True
-            _register(stack_file, error)
+            _register(stack_file, name, error)
         except (OSError, ValueError) as error:
             if time.monotonic() > deadline:
                 raise NotDeliveredError(f"the stack does not answer ({error}).") from error
@@ -142,7 +142,7 @@ def _entry(stack: dict[str, Any], name: str) -> dict[str, str]:
     raise NotRegisteredError(f"{name} is not registered")
 
 
-def _register(stack_file: Path, because: Exception) -> None:
+def _register(stack_file: Path, name: str, because: Exception) -> None:
     """Register the repository, or find its new secret. Raises NotDeliveredError."""
     # Imported here: only the first push to a repository waits for it.
     from penstock.embedded.home import Home
@@ -150,7 +150,7 @@ def _register(stack_file: Path, because: Exception) -> None:
     from penstock.errors import CommandError
 
     try:
-        refresh_repositories(Home(stack_file.resolve().parent))
+        refresh_repositories(Home(stack_file.resolve().parent), name)
     except CommandError as error:
         raise NotDeliveredError(f"{because}; and it could not be registered: {error}") from error
 

@@ -1,4 +1,4 @@
-"""The registrations of an embedded stack: local repositories are registered by themselves."""
+"""The registrations of an embedded stack: a push to a local repository registers it."""
 
 import fcntl
 import json
@@ -19,29 +19,29 @@ FORGE = Forge.GIT
 """The forge of local repositories."""
 
 
-def refresh_repositories(home: Home) -> Stack:
-    """Register the local repositories that are not, and write all repositories to the stack file.
+def refresh_repositories(home: Home, pushed: str = "") -> Stack:
+    """Write the registered repositories to the stack file, and register the one that was `pushed`.
 
     Raises NotRunningError, and CommandError when the registry does not answer.
     """
     with _one_at_a_time(home):
         stack = Stack.load(home.folder)
-        entries = [_entry(stack, home, one) for one in _registered(stack, home)]
+        entries = [_entry(stack, home, one) for one in _registered(stack, home, pushed)]
         stack = replace(stack, repositories=entries)
         stack.save(home.stack_file)
         return stack
 
 
-def _registered(stack: Stack, home: Home) -> list[RegisteredRepository]:
+def _registered(stack: Stack, home: Home, pushed: str) -> list[RegisteredRepository]:
     registry = RegistryClient(STAGE, stack.client)
     known = registry.ask(ListRepositories()).repositories
     local = {(one.forge, one.full_name): one for one in known}
     for name, folder in local_repositories(home).items():
         registered, address = local.get((FORGE, name)), folder.as_uri()
-        if registered is None:
+        if registered is None and name == pushed:
             request = AddRepository(forge=FORGE, full_name=name, clone_url=address)
             known += registry.ask(request).repositories
-        elif registered.clone_url != address:
+        elif registered and registered.clone_url != address:
             # The home has moved.
             registry.ask(SetRepository(full_name=name, forge=FORGE, clone_url=address))
     return list(known)

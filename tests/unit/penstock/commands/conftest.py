@@ -41,8 +41,9 @@ def stack(home: Path) -> Iterator[FakeStack]:
 def run(home: Path) -> Run:
     """Runs a command against the fake stack."""
 
-    def call(*arguments: str, code: int = 0) -> Result:
-        done = CliRunner(env={"PENSTOCK_HOME": str(home)}).invoke(app, list(arguments))
+    def call(*arguments: str, code: int = 0, told: str | None = None) -> Result:
+        runner = CliRunner(env={"PENSTOCK_HOME": str(home)})
+        done = runner.invoke(app, list(arguments), input=told)
         assert done.exit_code == code, done.output
         return done
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 
 from build_service.domain import build
 from build_service.domain.build import Build
@@ -54,7 +55,9 @@ class ReceivePush:
         """
         try:
             change = self._change(repository, body, headers, KEPT)
-        except WebhookError:
+        except WebhookError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                raise
             change = self._change(repository, body, headers, JUST_NOW)
         return change if isinstance(change, Ignored) else self._start(change)
 

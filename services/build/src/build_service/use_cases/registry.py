@@ -16,7 +16,6 @@ KEPT = timedelta(seconds=30)
 JUST_NOW = timedelta(seconds=1)
 """A refusal is decided on what was read this recently, so that new secrets and repositories work at
 once. It is not zero, so that a flood of forged deliveries costs few calls."""
-MOST_KEPT = 1_000
 
 T = TypeVar("T")
 
@@ -39,19 +38,19 @@ class Secrets(Protocol):
 
 @dataclass
 class _Kept(Generic[T]):
-    """Values with the moment at which each was read."""
+    """Values with the moment at which each was read. That there is none is not remembered."""
 
-    read: Callable[[str], T]
+    read: Callable[[str], T | None]
     values: dict[str, tuple[datetime, T]] = field(default_factory=dict)
 
-    def get(self, key: str, now: datetime, age: timedelta) -> T:
-        moment, value = self.values.get(key, (None, None))
-        if moment is not None and now - moment < age:
-            return value  # type: ignore[return-value]  # it was read together with the moment
-        if len(self.values) >= MOST_KEPT:
-            self.values.clear()
+    def get(self, key: str, now: datetime, age: timedelta) -> T | None:
+        known = self.values.get(key)
+        if known and now - known[0] < age:
+            return known[1]
         fresh = self.read(key)
-        self.values[key] = now, fresh
+        self.values.pop(key, None)
+        if fresh is not None:
+            self.values[key] = now, fresh
         return fresh
 
 
@@ -60,10 +59,10 @@ class Registry:
 
     def __init__(self, records: Records[Registration], secrets: Secrets, clock: Clock) -> None:
         self._clock = clock
-        self._repositories = _Kept(
+        self._repositories: _Kept[RegisteredRepository] = _Kept(
             lambda repository: _current(records.get(registration_key(repository)))
         )
-        self._secrets = _Kept(secrets.get)
+        self._secrets: _Kept[RepositorySecrets] = _Kept(secrets.get)
 
     def find(self, repository: str, age: timedelta = KEPT) -> RegisteredRepository | None:
         """The repository with this id, or None if there is none."""

@@ -134,7 +134,7 @@ class StartBuild:
 
     def _registration_of(self, change: Change, age: timedelta) -> RegisteredRepository:
         repository = repository_id(change.forge, change.repository)
-        known = self.registry.find(repository, age) or self.registry.find(repository, JUST_NOW)
+        known = self.registry.find(repository, age)
         if known is None:
             raise SourceError(
                 f"{change.repository} of {change.forge} is no longer registered: "

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from build_service.domain import build
 from build_service.domain.build import Build
-from build_service.use_cases.registry import JUST_NOW, KEPT, Registry
+from build_service.use_cases.registry import Registry
 from penstock_shared.clock import Clock
 from penstock_shared.contracts.change import Change, Forge
 from penstock_shared.contracts.commands import RunFlow
@@ -76,7 +76,7 @@ class StartFlow:
     def _from_its_repository(self, change: Change) -> Change:
         """The change with the registered clone address; empty if there is no such repository."""
         repository = repository_id(change.forge, change.repository)
-        known = self.registry.find(repository, KEPT) or self.registry.find(repository, JUST_NOW)
+        known = self.registry.find(repository)
         return change.model_copy(update={"clone_url": known.clone_url if known else ""})
 
     def _start(
