@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -10,6 +11,7 @@ from filelock import FileLock
 
 from penstock.embedded import Stack, StackOptions, down, up
 from penstock.project import PROJECT_ROOT
+from tests.support.private_git import Certificate
 from tests.support.product import Product, Repository
 
 Starter = Callable[[Path], Stack]
@@ -41,8 +43,27 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@dataclass(frozen=True)
+class Trusting:
+    """What `product` trusts: the machine's certificates, and this one."""
+
+    certificate: Certificate
+
+
 @pytest.fixture(scope="session")
-def product(tmp_path_factory: pytest.TempPathFactory, tools: Path) -> Iterator[Product]:
+def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trusting]:
+    certificate = Certificate.make(tmp_path_factory.mktemp("certificate"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_DIR", certificate.trusting)
+        yield Trusting(certificate)
+
+
+@pytest.fixture(scope="session")
+def product(
+    tmp_path_factory: pytest.TempPathFactory,
+    tools: Path,
+    trusting: Trusting,  # its certificate is in the environment meanwhile
+) -> Iterator[Product]:
     """The stack that most tests share; each test has its own repository in it."""
     home = tmp_path_factory.mktemp("home")
     try:

@@ -6,6 +6,7 @@ from typing import Any
 from build_service.adapters.forges import FORGES
 from build_service.domain.registration import Registration
 from build_service.domain.secrets import RepositorySecrets
+from build_service.handlers.repositories import answer_to
 from build_service.use_cases.manage_repositories import ManageRepositories
 from build_service.use_cases.registry import Registry
 from penstock_shared.contracts.change import Forge
@@ -61,6 +62,15 @@ class FakeRegistry:
     def ask(self, request: RegistryRequest) -> RegistryAnswer:
         """The registry's answer."""
         return self.manage(request)
+
+    def invoke(self, event: dict[str, Any]) -> dict[str, Any]:
+        """What the function `repositories` answers."""
+        return answer_to(event, self.manage).model_dump(mode="json", exclude_none=True)
+
+    def secret(self, name: str) -> dict[str, Any]:
+        """What Secrets Manager answers when it is asked for the secret of this name."""
+        known = self.secrets.known[name.rpartition("/")[2]]
+        return {"SecretString": known.model_dump_json(exclude_none=True)}
 
     def add(self, **given: Any) -> RegisteredRepository:
         """Register acme/shop on GitHub, with what is given."""

@@ -18,7 +18,9 @@ from penstock.embedded import EmbeddedError, Report, hook
 from penstock.embedded.home import Home
 from penstock.embedded.pushes import redeliver_pushes_since
 from penstock.embedded.repository import ensure_repository, local_repositories
+from penstock_shared.contracts.registry import ListRepositories
 from penstock_shared.github import NO_COMMIT, signature_of
+from tests.unit.build_service.registered import FakeRegistry
 from tests.unit.penstock.test_stack_file import STACK
 
 AUTHOR = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
@@ -31,6 +33,7 @@ class Listener:
     answers: list[tuple[int, dict[str, Any]]]
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    registry: FakeRegistry = field(default_factory=FakeRegistry)
 
     def take(self, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
         self.bodies.append(body)
@@ -49,7 +52,12 @@ def home(tmp_path: Path, listener: Listener) -> Iterator[Home]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            status, answer = listener.take(body, headers)
+            if self.path.endswith("-repositories/invocations"):
+                status, answer = 200, listener.registry.invoke(json.loads(body))
+            elif "x-amz-target" in headers:
+                status, answer = 200, listener.registry.secret(json.loads(body)["SecretId"])
+            else:
+                status, answer = listener.take(body, headers)
             self.send_response(status)
             self.end_headers()
             self.wfile.write(json.dumps(answer).encode())
@@ -66,7 +74,8 @@ def home(tmp_path: Path, listener: Listener) -> Iterator[Home]:
             {**STACK.repositories[0], "name": name, "webhook_url": f"{address}/webhook/1"}
             for name in ("shop", "acme/shop")
         ]
-        replace(STACK, repositories=repositories, page_url=f"{address}/").save(home.stack_file)
+        stack = replace(STACK, endpoint_url=address, webhook_url=f"{address}/webhook")
+        replace(stack, repositories=repositories, page_url=f"{address}/").save(home.stack_file)
         yield home
         server.shutdown()
 
@@ -78,6 +87,11 @@ def clone(tmp_path: Path, home: Home) -> Path:
     git("-C", str(folder), "remote", "add", "origin", ensure_repository(home, "shop"))
     commit(folder, "First")
     return folder
+
+
+def registered(listener: Listener) -> list[str]:
+    """The names of the repositories that were registered."""
+    return [one.full_name for one in listener.registry.ask(ListRepositories()).repositories]
 
 
 def git(*arguments: str) -> str:
@@ -341,3 +355,34 @@ def test_pushes_of_long_ago_are_not_told_again(home: Home, clone: Path, listener
     redeliver_pushes_since(home, time.time() + 60, Report())
 
     assert listener.bodies == []
+
+
+def test_the_first_push_to_a_repository_registers_it(
+    clone: Path, home: Home, listener: Listener
+) -> None:
+    git("-C", str(clone), "push", "--quiet", ensure_repository(home, "fresh"), "main")
+
+    assert registered(listener) == ["fresh"]
+    assert json.loads(listener.bodies[0])["repository"]["full_name"] == "fresh"
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_a_repository_that_the_stack_knows_otherwise_is_asked_for_once(
+    clone: Path, listener: Listener, status: int
+) -> None:
+    listener.answers = [(status, {"error": "no"}), (202, {"flow_id": "f4"})]
+
+    assert "penstock: flow f4" in push(clone, "main")
+    assert registered(listener) == ["shop"]
+
+
+def test_a_repository_that_stays_unknown_is_told_and_the_push_stands(
+    clone: Path, listener: Listener
+) -> None:
+    listener.answers = [(404, {"error": "no repository has this webhook address"})]
+
+    said = push(clone, "main")
+
+    assert "the webhook answered 404" in said
+    assert "no repository has this webhook address" in said
+    assert registered(listener) == ["shop"]

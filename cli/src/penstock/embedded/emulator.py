@@ -17,7 +17,11 @@ NAME = "emulator"
 _LAUNCHER = Path(__file__).parents[1] / "emulation" / "__main__.py"
 _PATIENCE = 60.0
 _PATIENCE_TO_STOP = 30.0
-_INHERITED = ("LANG", "LC_ALL", "PATH", "PENSTOCK_COUNT_CALLS", "TZ")
+_INHERITED = (
+    *("LANG", "LC_ALL", "PATH", "PENSTOCK_COUNT_CALLS", "TZ"),
+    # Source is fetched from servers whose certificates this machine trusts.
+    *("SSL_CERT_DIR", "SSL_CERT_FILE"),
+)
 
 
 def ensure_emulator(home: Home, book: ProcessBook) -> tuple[Endpoint, bool]:

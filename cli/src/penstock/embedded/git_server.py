@@ -36,8 +36,8 @@ _OF_BROWSERS = ("Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode")
 _PIECE = 64 * 1024
 
 
-class _RefusedError(Exception):
-    """An answer without git."""
+class RefusedError(Exception):
+    """A request that is answered without git."""
 
     def __init__(self, status: HTTPStatus, reason: str) -> None:
         self.status = status
@@ -49,8 +49,8 @@ class GitServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, home: Home, port: int) -> None:
-        super().__init__((HOST, port), _Handler)
+    def __init__(self, home: Home, port: int, handler: type["GitHandler"] | None = None) -> None:
+        super().__init__((HOST, port), handler or GitHandler)
         self.home = home
         self.making = threading.Lock()
 
@@ -72,7 +72,9 @@ class GitServer(ThreadingHTTPServer):
         return hmac.compare_digest(f"Basic {expected}".encode(), given)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class GitHandler(BaseHTTPRequestHandler):
+    """Answers git's requests, from those who may ask."""
+
     protocol_version = "HTTP/1.1"
     server: GitServer
     server_version = "penstock"
@@ -86,24 +88,24 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         try:
-            self._check_sender()
+            self.check_sender()
             folder, what, service = self._wanted()
-        except _RefusedError as refused:
+        except RefusedError as refused:
             self._refuse(refused)
         except EmbeddedError as error:
-            self._refuse(_RefusedError(HTTPStatus.NOT_FOUND, str(error)))
+            self._refuse(RefusedError(HTTPStatus.NOT_FOUND, str(error)))
         else:
             self._run(self._variables(folder, what, service))
 
-    def _check_sender(self) -> None:
-        """Raises _RefusedError for browsers, for other names of this host, and without the key."""
+    def check_sender(self) -> None:
+        """Raises RefusedError for browsers, for other names of this host, and without the key."""
         port = self.server.server_address[1]
         if any(self.headers.get(name) for name in _OF_BROWSERS):
-            raise _RefusedError(HTTPStatus.FORBIDDEN, "this address is for git, not for browsers")
+            raise RefusedError(HTTPStatus.FORBIDDEN, "this address is for git, not for browsers")
         if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
-            raise _RefusedError(HTTPStatus.FORBIDDEN, f"this server is {HOST}:{port}")
+            raise RefusedError(HTTPStatus.FORBIDDEN, f"this server is {HOST}:{port}")
         if not self.server.knows(self.headers.get("Authorization", "")):
-            raise _RefusedError(
+            raise RefusedError(
                 HTTPStatus.UNAUTHORIZED, "the key is missing or wrong: `penstock up` prints it"
             )
 
@@ -112,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
         address = urlsplit(re.sub("/+", "/", self.path))
         found = _ADDRESS.fullmatch(unquote(address.path))
         if not found:
-            raise _RefusedError(HTTPStatus.NOT_FOUND, "an address is <git_url>/<name>.git")
+            raise RefusedError(HTTPStatus.NOT_FOUND, "an address is <git_url>/<name>.git")
         what = found["what"]
         service = parse_qs(address.query).get("service", [what])[0]
         folder = self.server.folder_of(found["name"], make=service == _RECEIVE)
@@ -182,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")
 
-    def _refuse(self, refused: _RefusedError) -> None:
+    def _refuse(self, refused: RefusedError) -> None:
         """Answer in plain text, which git shows to the pusher."""
         body = f"penstock: {refused}\n".encode()
         self.close_connection = True  # the request's body is not read

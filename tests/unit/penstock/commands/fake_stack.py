@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from build_service.domain.errors import RegistryError
 from penstock.embedded import Stack
-from penstock_shared.contracts.registry import REQUESTS, RegistryAnswer, RegistryRefusal
 from tests.support.servers import http_server
 from tests.unit.build_service.registered import FakeRegistry
 
@@ -41,14 +39,6 @@ class FakeStack:
     asked: list[str] = field(default_factory=list)
     limits: list[str] = field(default_factory=list)
     registry: FakeRegistry = field(default_factory=FakeRegistry)
-
-    def invoke(self, event: Json) -> Json:
-        """The answer of the function `repositories`."""
-        try:
-            answer = self.registry.ask(REQUESTS.validate_python(event))
-        except RegistryError as error:
-            answer = RegistryAnswer(refusal=RegistryRefusal(kind=error.kind, reason=str(error)))
-        return answer.model_dump(mode="json", exclude_none=True)
 
     def answer(self, path: str, query: dict[str, list[str]]) -> tuple[int, Json]:
         """The API's answer to a GET."""
@@ -140,12 +130,10 @@ def serving(fake: FakeStack, home: Path) -> Iterator[str]:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             target = self.headers.get("X-Amz-Target", "")
             if self.path.endswith("penstock-build-local-repositories/invocations"):
-                told = fake.invoke(json.loads(body))
+                told = fake.registry.invoke(json.loads(body))
                 self._send(200, json.dumps(told), "application/json")
             elif target.startswith("secretsmanager"):
-                repository = json.loads(body)["SecretId"].rpartition("/")[2]
-                secret = {"webhook": fake.registry.secrets.known[repository].webhook}
-                told = {"SecretString": json.dumps(secret)}
+                told = fake.registry.secret(json.loads(body)["SecretId"])
                 self._send(200, json.dumps(told), "application/x-amz-json-1.1")
             elif target.startswith("AmazonSQS"):
                 told = fake.sqs(target.rpartition(".")[2], json.loads(body), url)

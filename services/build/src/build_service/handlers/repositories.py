@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from build_service import bootstrap
 from build_service.domain.errors import RegistryError
+from build_service.use_cases.manage_repositories import ManageRepositories
 from penstock_shared.contracts.registry import (
     REQUESTS,
     RefusalKind,
@@ -21,15 +22,16 @@ from penstock_shared.contracts.registry import (
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """A request as JSON in, a RegistryAnswer as JSON out."""
     with bootstrap.SERVICE.telemetry.message("repositories", "") as span:
-        answer = _answer(event)
+        answer = answer_to(event, bootstrap.manage_repositories())
         if answer.refusal:
             span.outcome("refused", answer.refusal.kind)
     return answer.model_dump(mode="json", exclude_none=True)
 
 
-def _answer(event: dict[str, Any]) -> RegistryAnswer:
+def answer_to(event: dict[str, Any], manage: ManageRepositories) -> RegistryAnswer:
+    """The answer to a request, which may be none."""
     try:
-        return bootstrap.manage_repositories()(REQUESTS.validate_python(event, strict=False))
+        return manage(REQUESTS.validate_python(event))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         # The first part of the location is the kind of request.
