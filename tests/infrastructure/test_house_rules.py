@@ -174,6 +174,22 @@ def test_no_role_may_do_everything_or_to_everything(packaged: Packaged) -> None:
             assert set(actions) <= MAY_NAME_ANYTHING, f"{name}: {actions}"
 
 
+def test_what_reads_strangers_files_may_store_snapshots_and_nothing_else(
+    packaged: Packaged,
+) -> None:
+    planner = [statement for name, statement in statements(packaged) if name == "build.PlannerRole"]
+    assert planner, "there is no such role: is the rule looking at the right thing?"
+    rights = {
+        action: json.dumps(statement["Resource"])
+        for statement in planner
+        for action in as_list(statement["Action"])
+        if not action.startswith(("logs:", "xray:"))
+    }
+
+    assert rights.keys() == {"s3:PutObject"}
+    assert "/snapshots/*" in rights["s3:PutObject"]
+
+
 def test_topics_reach_queues_as_they_are_and_filtered_by_type(packaged: Packaged) -> None:
     for name, subscription in properties(packaged, "AWS::SNS::Subscription"):
         topic = json.dumps(subscription["TopicArn"])

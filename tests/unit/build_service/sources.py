@@ -1,12 +1,20 @@
 """Source trees for tests, with ids as git would give them."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
 
-from build_service.domain.source import SourceTree
+from build_service.adapters.planner_function import PlannerFunction
+from build_service.domain.drafting import PlanRequest
+from build_service.domain.source import SourceRepository, SourceTree
+from build_service.use_cases.draft_plan import DraftPlan
 from penstock_shared.contracts.change import Change
 from penstock_shared.contracts.registry import ReadCredential
 from penstock_shared.identifiers import digest_of
+from penstock_shared.observability import Telemetry
+from penstock_shared.storage import ObjectStore
 from tests.support.builders import NOW
 
 
@@ -32,6 +40,22 @@ def _tree_id(ids: Mapping[str, str], folder: str) -> str:
     prefix = "" if folder == "." else f"{folder}/"
     inside = sorted(f"{path}={entry}" for path, entry in ids.items() if path.startswith(prefix))
     return digest_of(*inside)[:40]
+
+
+@dataclass(frozen=True)
+class PlannerInProcess:
+    """A Lambda client whose one function is the planner, with the same JSON in between."""
+
+    draft_plan: DraftPlan
+
+    def invoke(self, *, Payload: bytes, **_: Any) -> dict[str, Any]:  # noqa: N803  # boto3's names
+        answer = self.draft_plan(PlanRequest.model_validate(json.loads(Payload), strict=False))
+        return {"Payload": BytesIO(answer.model_dump_json().encode())}
+
+
+def a_planner(sources: SourceRepository, objects: ObjectStore) -> PlannerFunction:
+    draft_plan = DraftPlan(sources, objects, Telemetry("build"))
+    return PlannerFunction(PlannerInProcess(draft_plan), "planner")
 
 
 @dataclass

@@ -32,7 +32,6 @@ from penstock_shared.contracts.plan import Plan
 from penstock_shared.contracts.registration import Allowance
 from penstock_shared.contracts.registry import ReadCredential, RemoveRepository, SetRepository
 from penstock_shared.decisions import Outcome, Result, Write
-from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import Plans, load_plan
 from penstock_shared.storage import ObjectStore
@@ -52,7 +51,7 @@ from tests.support.builders import (
 )
 from tests.support.objects import InMemoryBucket, a_bucket
 from tests.unit.build_service.registered import FakeRegistry, a_registry
-from tests.unit.build_service.sources import FakeSourceRepository, a_tree
+from tests.unit.build_service.sources import FakeSourceRepository, a_planner, a_tree
 
 CONFIGURATION = """\
 version: 1
@@ -93,13 +92,11 @@ class FakeBuild:
         start = StartBuild(
             self.records,
             self.lookup,
-            self.sources,
-            self.objects,
+            a_planner(self.sources, self.objects),
             self.plans,
             self.artifacts,
             KeepOrder(self.repositories),
             self.clock,
-            Telemetry("build"),
         )
         request = an_event(BuildRequested(change=a_change(**change)), flow_id)
         return start(request, a_cause(flow_id))

@@ -24,7 +24,6 @@ from penstock_shared.contracts.events import (
 )
 from penstock_shared.contracts.plan import BuildRecipe
 from penstock_shared.jobs import gate_job
-from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import Plans, load_plan
 from penstock_shared.testing.fakes import FakeClock, InMemoryMemo, RecordingPublisher, fake_records
@@ -41,7 +40,7 @@ from tests.support.builders import (
 )
 from tests.support.objects import a_bucket
 from tests.unit.build_service.registered import a_registry
-from tests.unit.build_service.sources import FakeSourceRepository, a_tree
+from tests.unit.build_service.sources import FakeSourceRepository, a_planner, a_tree
 
 MOST_BYTES = 100_000
 """Of an item and of a message; AWS takes 400 KB and 256 KiB."""
@@ -70,9 +69,9 @@ def test_the_largest_flow_stays_small_in_every_message_and_record() -> None:
     sources = FakeSourceRepository(a_tree({"penstock.yml": the_largest_file(), "app/a": "a"}))
     change = a_change(message="m" * 2000, author="a" * 200, repository="r" * 200, ref="f" * 500)
 
-    order, telemetry = KeepOrder(fake_records(clock=clock)), Telemetry("build")
+    order = KeepOrder(fake_records(clock=clock))
     registry = a_registry(full_name="r" * 200).lookup()
-    start = StartBuild(records, registry, sources, objects, plans, memo, order, clock, telemetry)
+    start = StartBuild(records, registry, a_planner(sources, objects), plans, memo, order, clock)
     start(an_event(BuildRequested(change=change)), a_cause())
     said = records.publisher
     assert isinstance(said, RecordingPublisher)

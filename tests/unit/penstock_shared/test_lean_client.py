@@ -179,6 +179,17 @@ def test_an_object_goes_the_short_way_both_ways(cloud: Cloud) -> None:
     assert cloud.agents == [SHORT, SHORT]
 
 
+def test_a_function_is_invoked_the_short_way(cloud: Cloud) -> None:
+    cloud.answers = [(200, {"plan": "x"})]
+
+    answer = cloud.client("lambda").invoke(FunctionName="a-planner", Payload=b'{"flow_id": "1"}')
+
+    assert json.loads(answer["Payload"].read()) == {"plan": "x"}
+    assert cloud.agents == [SHORT]
+    assert cloud.paths == ["POST /2015-03-31/functions/a-planner/invocations"]
+    assert cloud.asked[0][1] == '{"flow_id": "1"}'
+
+
 def test_an_object_is_deleted_the_short_way(cloud: Cloud) -> None:
     client = cloud.client("s3")
 

@@ -3,11 +3,13 @@
 from functools import cache
 
 from build_service.adapters.forges import FORGES
+from build_service.adapters.planner_function import PlannerFunction
 from build_service.adapters.secrets import SecretsManagerSecrets
 from build_service.domain.build import Build, overdue
 from build_service.domain.registration import LISTED_AS, Registration
 from build_service.domain.repository import Repository
 from build_service.settings import BuildSettings, SourceAddresses
+from build_service.use_cases.draft_plan import DraftPlan
 from build_service.use_cases.keep_order import KeepOrder
 from build_service.use_cases.manage_repositories import ManageRepositories
 from build_service.use_cases.receive_push import ReceivePush
@@ -70,26 +72,23 @@ def receive_push() -> ReceivePush:
 
 
 @cache
-def start_build() -> StartBuild:
-    """The use case behind `build-requested`."""
+def draft_plan() -> DraftPlan:
+    """The use case behind the function `planner`."""
     # Importing dulwich is slow, and only fetching needs it.
     from build_service.adapters.git import GitSourceRepository
     from build_service.adapters.network import any_address, public_address
 
     judges = {SourceAddresses.ANY: any_address, SourceAddresses.PUBLIC: public_address}
     sources = GitSourceRepository(schemes(), judges[SERVICE.settings.source_addresses])
+    return DraftPlan(sources, SERVICE.objects, SERVICE.telemetry)
+
+
+@cache
+def start_build() -> StartBuild:
+    """The use case behind `build-requested`."""
+    planner = PlannerFunction(aws.client("lambda"), SERVICE.settings.planner_function)
     order = KeepOrder(repositories())
-    return StartBuild(
-        records(),
-        registry(),
-        sources,
-        SERVICE.objects,
-        plans(),
-        SERVICE.memo,
-        order,
-        utc_now,
-        SERVICE.telemetry,
-    )
+    return StartBuild(records(), registry(), planner, plans(), SERVICE.memo, order, utc_now)
 
 
 @cache

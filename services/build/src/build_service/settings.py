@@ -21,3 +21,5 @@ class BuildSettings(Settings):
     source_schemes: str = "https"
     """Comma-separated schemes of clone URLs that may be fetched from."""
     source_addresses: SourceAddresses = SourceAddresses.PUBLIC
+    planner_function: str = ""
+    """Name of the function that drafts plans."""

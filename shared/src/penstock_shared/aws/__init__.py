@@ -9,7 +9,7 @@ from penstock_shared.aws.origin import EnvironmentOrigin, Origin, SessionOrigin
 from penstock_shared.aws.wire import Wire, WireLimits
 from penstock_shared.proxies import proxy_for
 
-_LEAN = frozenset({"dynamodb", "s3", "secretsmanager", "sns", "sqs"})
+_LEAN = frozenset({"dynamodb", "lambda", "s3", "secretsmanager", "sns", "sqs"})
 
 
 @cache

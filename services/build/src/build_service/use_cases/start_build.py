@@ -1,37 +1,23 @@
-"""A change should flow: fetch it, plan it, and request the jobs for what is not built yet."""
+"""A change should flow: have it planned, and request the jobs for what is not built yet."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from hashlib import sha256
 
 from build_service.domain import build
-from build_service.domain.allowance import widened
 from build_service.domain.build import Build, BuildState
-from build_service.domain.errors import BuildError, OvertakenError, PlanningError, SourceError
-from build_service.domain.limits import check_limits
-from build_service.domain.planning import (
-    Planner,
-    artifact_memo_key,
-    with_known_artifacts,
-)
-from build_service.domain.source import SourceRepository, SourceTree
-from build_service.domain.trust import refuse_widening, trust_of
+from build_service.domain.drafting import PlanDrafter, PlanRequest
+from build_service.domain.errors import BuildError, OvertakenError, SourceError
+from build_service.domain.planning import artifact_memo_key, with_known_artifacts
+from build_service.domain.trust import trust_of
 from build_service.use_cases.keep_order import KeepOrder
 from build_service.use_cases.registry import JUST_NOW, KEPT, Registry
 from penstock_shared.clock import Clock
-from penstock_shared.configuration import (
-    FILE_NAME,
-    InvalidConfigurationError,
-    read_configuration,
-    refuse_places,
-)
 from penstock_shared.contracts.change import Change
 from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import BuildRequested
-from penstock_shared.contracts.plan import ObjectRef, Plan
+from penstock_shared.contracts.plan import Plan
 from penstock_shared.contracts.registration import (
     CredentialKind,
     RegisteredRepository,
@@ -39,15 +25,9 @@ from penstock_shared.contracts.registration import (
 )
 from penstock_shared.contracts.registry import ReadCredential
 from penstock_shared.decisions import Cause, Decision, Outcome, already_done
-from penstock_shared.errors import PenstockError
-from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import Plans
-from penstock_shared.storage import ObjectStore
-
-SMALL_ARCHIVE = 1024 * 1024
-"""Bytes. Writing a snapshot of this size again is cheaper than asking whether it exists."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +36,11 @@ class StartBuild:
 
     records: Records[Build]
     registry: Registry
-    sources: SourceRepository
-    objects: ObjectStore
+    planner: PlanDrafter
     plans: Plans
     artifacts: Memo
     keep_order: KeepOrder
     clock: Clock
-    telemetry: Telemetry
 
     def __call__(self, event: Event[BuildRequested], cause: Cause) -> Outcome[Build]:
         """Plan the flow, unless that is done. Errors in the change fail the flow."""
@@ -88,7 +66,7 @@ class StartBuild:
         except OvertakenError as error:
             overtaken = str(error)
             return lambda known: build.overtake(known, overtaken)
-        except (InvalidConfigurationError, BuildError) as error:
+        except BuildError as error:
             reason = str(error)
             return lambda known: build.fail(known, reason)
         stored = self.plans.store(plan)
@@ -99,7 +77,7 @@ class StartBuild:
         registered = self._registration_of(change, KEPT)
         try:
             return self._plan_as(registered, KEPT, flow_id, change, cause)
-        except (InvalidConfigurationError, BuildError):
+        except BuildError:
             newest = self._registration_of(change, JUST_NOW)
             if newest == registered:
                 raise
@@ -115,22 +93,16 @@ class StartBuild:
     ) -> Plan:
         # The address may have changed since the push.
         change = change.model_copy(update={"clone_url": registered.clone_url})
-        tree = self.sources.fetch(change, self._credential_of(registered, age))
-        with self._in_words(change):
-            text = _configuration_of(tree, change)
-            configuration = read_configuration(text)
-            trust = trust_of(change, registered.allowance.protected)
-            refuse_widening(change, trust, configuration, text)
-            refuse_places(text, widened(configuration, registered.allowance))
-            archive = tree.archive(configuration.history)
-            planner = Planner(change, trust, configuration, tree, _snapshot_of(archive))
-            plan = planner.plan(flow_id, change.pushed_at)
-            check_limits(plan)
-        plan = self.keep_order(plan, tree.head, cause)
-        plan = self._with_known(plan)
-        if plan.gates or plan.release or any(component.built for component in plan.components):
-            self._store_snapshot(plan.snapshot.key, archive)
-        return plan
+        draft = self.planner.draft(
+            PlanRequest(
+                flow_id=flow_id,
+                change=change,
+                trust=trust_of(change, registered.allowance.protected),
+                allowance=registered.allowance,
+                credential=self._credential_of(registered, age),
+            )
+        )
+        return self._with_known(self.keep_order(draft.plan, draft.head, cause))
 
     def _registration_of(self, change: Change, age: timedelta) -> RegisteredRepository:
         repository = repository_id(change.forge, change.repository)
@@ -150,48 +122,7 @@ class StartBuild:
         secrets = self.registry.secrets_of(registered.id, age)
         return secrets.credential if secrets else None
 
-    @contextmanager
-    def _in_words(self, change: Change) -> Iterator[None]:
-        """Turn unexpected errors of planning into a reason: a retry would fail again."""
-        try:
-            yield
-        except PenstockError:
-            raise
-        except Exception as error:
-            self.telemetry.logger.exception(
-                "could not plan", repository=change.repository, sha=change.sha
-            )
-            raise PlanningError(
-                f"could not plan: {type(error).__name__}: {error} (commit {change.sha[:12]} of "
-                f"{change.repository})"
-            ) from error
-
     def _with_known(self, plan: Plan) -> Plan:
         """The plan with what earlier flows have built."""
         keys = [artifact_memo_key(component) for component in plan.components if component.build]
         return with_known_artifacts(plan, self.artifacts.recall(keys))
-
-    def _store_snapshot(self, key: str, archive: bytes) -> None:
-        if len(archive) <= SMALL_ARCHIVE or not self.objects.exists(key):
-            self.objects.put(key, archive, content_type="application/gzip")
-
-
-def _snapshot_of(archive: bytes) -> ObjectRef:
-    digest = sha256(archive).hexdigest()
-    return ObjectRef(key=f"snapshots/{digest}.tar.gz", sha256=digest, size=len(archive))
-
-
-def _configuration_of(tree: SourceTree, change: Change) -> bytes:
-    where = f"at the root of {change.repository} at commit {change.sha[:12]}"
-    if FILE_NAME in tree.folders:
-        raise SourceError(f"{FILE_NAME} {where} is a folder; it must be a file")
-    if FILE_NAME not in tree.files:
-        raise SourceError(f"there is no {FILE_NAME} {where}")
-    mode = tree.files[FILE_NAME].split()[0]
-    if mode in _NO_FILES:
-        raise SourceError(f"{FILE_NAME} {where} is a {_NO_FILES[mode]}; it must be a file")
-    return tree.read(FILE_NAME)
-
-
-_NO_FILES = {"120000": "link", "160000": "submodule"}
-"""The modes in git of entries that are not files: https://git-scm.com/docs/index-format."""

@@ -1,0 +1,108 @@
+"""Reads what was pushed, stores its snapshot, and drafts the plan. It decides nothing else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+
+from build_service.domain.allowance import widened
+from build_service.domain.drafting import PlanAnswer, PlanRequest, answer_with, refuse
+from build_service.domain.errors import (
+    BuildError,
+    PlanningError,
+    SourceError,
+    SourceUnavailableError,
+)
+from build_service.domain.limits import check_limits
+from build_service.domain.planning import Planner
+from build_service.domain.source import SourceRepository, SourceTree
+from build_service.domain.trust import refuse_widening
+from penstock_shared.configuration import (
+    FILE_NAME,
+    Configuration,
+    InvalidConfigurationError,
+    read_configuration,
+    refuse_places,
+)
+from penstock_shared.contracts.change import Change
+from penstock_shared.contracts.plan import ObjectRef, Plan
+from penstock_shared.errors import PenstockError
+from penstock_shared.observability import Telemetry
+from penstock_shared.storage import ObjectStore
+
+
+@dataclass(frozen=True)
+class DraftPlan:
+    """Answers the worker's requests. It knows no table and no queue."""
+
+    sources: SourceRepository
+    objects: ObjectStore
+    telemetry: Telemetry
+
+    def __call__(self, request: PlanRequest) -> PlanAnswer:
+        """The plan, or why there is none. Raises only what AWS raises."""
+        try:
+            tree = self.sources.fetch(request.change, request.credential)
+            with self._in_words(request.change):
+                plan, archive = self._plan(request, tree)
+                answer = answer_with(plan, tree.head)
+        except SourceUnavailableError as error:
+            return refuse(str(error), may_pass=True)
+        except (InvalidConfigurationError, BuildError) as error:
+            return refuse(str(error))
+        self.objects.put(plan.snapshot.key, archive, content_type="application/gzip")
+        return answer
+
+    def _plan(self, request: PlanRequest, tree: SourceTree) -> tuple[Plan, bytes]:
+        change, trust = request.change, request.trust
+        configuration = self._configuration(request, tree)
+        archive = tree.archive(configuration.history)
+        planner = Planner(change, trust, configuration, tree, _snapshot_of(archive))
+        plan = planner.plan(request.flow_id, change.pushed_at)
+        check_limits(plan)
+        return plan, archive
+
+    def _configuration(self, request: PlanRequest, tree: SourceTree) -> Configuration:
+        change = request.change
+        text = _configuration_of(tree, change)
+        configuration = read_configuration(text)
+        refuse_widening(change, request.trust, configuration, text)
+        refuse_places(text, widened(configuration, request.allowance))
+        return configuration
+
+    @contextmanager
+    def _in_words(self, change: Change) -> Iterator[None]:
+        """Turn unexpected errors of planning into a reason: a retry would fail again."""
+        try:
+            yield
+        except PenstockError:
+            raise
+        except Exception as error:
+            self.telemetry.logger.exception(
+                "could not plan", repository=change.repository, sha=change.sha
+            )
+            raise PlanningError(
+                f"could not plan: {type(error).__name__}: {error} (commit {change.sha[:12]} of "
+                f"{change.repository})"
+            ) from error
+
+
+def _snapshot_of(archive: bytes) -> ObjectRef:
+    digest = sha256(archive).hexdigest()
+    return ObjectRef(key=f"snapshots/{digest}.tar.gz", sha256=digest, size=len(archive))
+
+
+def _configuration_of(tree: SourceTree, change: Change) -> bytes:
+    where = f"at the root of {change.repository} at commit {change.sha[:12]}"
+    if FILE_NAME in tree.folders:
+        raise SourceError(f"{FILE_NAME} {where} is a folder; it must be a file")
+    if FILE_NAME not in tree.files:
+        raise SourceError(f"there is no {FILE_NAME} {where}")
+    mode = tree.files[FILE_NAME].split()[0]
+    if mode in _NO_FILES:
+        raise SourceError(f"{FILE_NAME} {where} is a {_NO_FILES[mode]}; it must be a file")
+    return tree.read(FILE_NAME)
+
+
+_NO_FILES = {"120000": "link", "160000": "submodule"}
+"""The modes in git of entries that are not files: https://git-scm.com/docs/index-format."""
