@@ -18,6 +18,7 @@ from penstock.commands.flows import flows
 from penstock.commands.logs import logs
 from penstock.commands.output import survive_any_encoding
 from penstock.commands.package import package
+from penstock.commands.plan import plan
 from penstock.commands.promote import promote
 from penstock.commands.repo import app as repo
 from penstock.commands.retry import retry
@@ -60,6 +61,7 @@ app.add_typer(repo, rich_help_panel=REPOSITORIES)
 app.command(rich_help_panel=FLOWS)(flows)
 app.command(rich_help_panel=FLOWS)(show)
 app.command(rich_help_panel=FLOWS)(logs)
+app.command(rich_help_panel=FLOWS)(plan)
 app.command(rich_help_panel=FLOWS)(run)
 app.command(rich_help_panel=FLOWS)(retry)
 app.command(rich_help_panel=FLOWS)(abort)

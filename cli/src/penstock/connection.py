@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from penstock.api import Api
 from penstock.errors import CommandError, NoStackError
+from penstock.previews import PreviewClient
 from penstock.registry import RegistryClient
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ class Connection:
     def registry(self) -> RegistryClient:
         """The registry of repositories."""
         return RegistryClient(self.stage, self.client)
+
+    @property
+    def previews(self) -> PreviewClient:
+        """Tells what a flow would do."""
+        return PreviewClient(self.stage, self.client)
 
     def webhook_url(self, repository: str) -> str:
         """The webhook address of the repository with this id. Raises NoStackError, AwsError."""

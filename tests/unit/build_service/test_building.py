@@ -14,6 +14,7 @@ from build_service.domain.errors import SourceError, SourceUnavailableError
 from build_service.domain.repository import Repository
 from build_service.use_cases.keep_order import KeepOrder
 from build_service.use_cases.record_job import RecordBuildJob
+from build_service.use_cases.registered_planner import RegisteredPlanner
 from build_service.use_cases.registry import Registry
 from build_service.use_cases.start_build import StartBuild
 from build_service.use_cases.stop_build import StopBuild
@@ -91,8 +92,7 @@ class FakeBuild:
         self.sources = FakeSourceRepository(tree, self.raises)
         start = StartBuild(
             self.records,
-            self.lookup,
-            a_planner(self.sources, self.objects),
+            RegisteredPlanner(self.lookup, a_planner(self.sources, self.objects)),
             self.plans,
             self.artifacts,
             KeepOrder(self.repositories),
@@ -521,7 +521,7 @@ def test_a_repository_that_was_removed_before_it_was_planned_is_told(fake: FakeB
     fake.start()
 
     (failed,) = fake.said.only(FlowFailed)
-    assert "acme/shop of github is no longer registered" in failed.reason
+    assert "acme/shop of github is not registered" in failed.reason
 
 
 def test_what_nobody_had_thought_of_ends_the_flow_at_once_and_is_named(fake: FakeBuild) -> None:

@@ -9,6 +9,7 @@ from build_service.domain.errors import BuildError
 from build_service.domain.limits import JOB_BYTES, check_limits
 from build_service.use_cases.keep_order import KeepOrder
 from build_service.use_cases.record_job import RecordBuildJob
+from build_service.use_cases.registered_planner import RegisteredPlanner
 from build_service.use_cases.start_build import StartBuild
 from penstock_shared.configuration.model import MOST_COMPONENTS
 from penstock_shared.configuration.rules import MOST_GATE_JOBS
@@ -71,7 +72,8 @@ def test_the_largest_flow_stays_small_in_every_message_and_record() -> None:
 
     order = KeepOrder(fake_records(clock=clock))
     registry = a_registry(full_name="r" * 200).lookup()
-    start = StartBuild(records, registry, a_planner(sources, objects), plans, memo, order, clock)
+    planner = RegisteredPlanner(registry, a_planner(sources, objects))
+    start = StartBuild(records, planner, plans, memo, order, clock)
     start(an_event(BuildRequested(change=change)), a_cause())
     said = records.publisher
     assert isinstance(said, RecordingPublisher)

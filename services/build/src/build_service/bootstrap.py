@@ -12,8 +12,10 @@ from build_service.settings import BuildSettings, SourceAddresses
 from build_service.use_cases.draft_plan import DraftPlan
 from build_service.use_cases.keep_order import KeepOrder
 from build_service.use_cases.manage_repositories import ManageRepositories
+from build_service.use_cases.preview_plan import PreviewPlan
 from build_service.use_cases.receive_push import ReceivePush
 from build_service.use_cases.record_job import RecordBuildJob
+from build_service.use_cases.registered_planner import RegisteredPlanner
 from build_service.use_cases.registry import Registry
 from build_service.use_cases.start_build import StartBuild
 from build_service.use_cases.start_flow import StartFlow
@@ -84,11 +86,23 @@ def draft_plan() -> DraftPlan:
 
 
 @cache
+def registered_planner() -> RegisteredPlanner:
+    """Has changes planned as the registry says."""
+    planner = PlannerFunction(aws.client("lambda"), SERVICE.settings.planner_function)
+    return RegisteredPlanner(registry(), planner)
+
+
+@cache
 def start_build() -> StartBuild:
     """The use case behind `build-requested`."""
-    planner = PlannerFunction(aws.client("lambda"), SERVICE.settings.planner_function)
     order = KeepOrder(repositories())
-    return StartBuild(records(), registry(), planner, plans(), SERVICE.memo, order, utc_now)
+    return StartBuild(records(), registered_planner(), plans(), SERVICE.memo, order, utc_now)
+
+
+@cache
+def preview_plan() -> PreviewPlan:
+    """The use case behind the function `preview`."""
+    return PreviewPlan(records(), registered_planner(), plans(), SERVICE.memo, utc_now)
 
 
 @cache

@@ -113,7 +113,11 @@ class PlannedRelease(Contract):
 
 
 class Plan(Contract):
-    """What a flow will do, complete once the artifacts are known."""
+    """What a flow will do, complete once the artifacts are known.
+
+    `inputs` has the beginning of the digest of each input of any component, by its pattern; the
+    whole tree is `.`.
+    """
 
     flow_id: FlowId
     change: Change
@@ -127,6 +131,7 @@ class Plan(Contract):
     history: History = History.COMMIT
     components: tuple[PlannedComponent, ...]
     gates: tuple[PlannedGate, ...]
+    inputs: dict[str, str] = {}
     release: PlannedRelease | None = None
 
     @model_validator(mode="after")

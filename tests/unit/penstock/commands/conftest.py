@@ -1,5 +1,6 @@
 """The command line, run against a fake stack."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from typer.testing import CliRunner, Result
 from penstock import following
 from penstock.app import app
 from penstock.commands import logs
+from tests.support.git import WorkTree
 from tests.unit.penstock.commands.fake_stack import FakeStack, serving
 
 Run = Callable[..., Result]
@@ -48,3 +50,20 @@ def run(home: Path) -> Run:
         return done
 
     return call
+
+
+@pytest.fixture
+def pushed(home: Path, stack: FakeStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The commit of main in the stack's repository that the current folder pushes to."""
+    work = WorkTree.create(tmp_path / "shop")
+    sha = work.commit({"a": "a"})
+    work.push()
+    monkeypatch.chdir(work.folder)
+    stack_file = json.loads((home / "stack.json").read_text())
+    repositories = [
+        {"name": "shop", "forge": "github", "git_url": "file:///elsewhere/shop.git"},
+        {"name": "acme/shop", "forge": "git", "git_url": work.remote},
+    ]
+    pushed = {"repositories": repositories}
+    (home / "stack.json").write_text(json.dumps(stack_file | pushed))
+    return sha

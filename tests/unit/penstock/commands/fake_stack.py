@@ -15,6 +15,7 @@ from tests.unit.build_service.registered import FakeRegistry
 
 Json = dict[str, Any]
 TOPIC = "arn:aws:sns:us-east-1:000000000000:penstock-local-"
+NO_FUNCTION = "ResourceNotFoundException"
 DEPLOYED = (
     "<Stacks><member><StackName>x</StackName><StackStatus>CREATE_COMPLETE</StackStatus>"
     "<CreationTime>2026-01-02T03:04:05Z</CreationTime><Outputs><member>"
@@ -39,6 +40,8 @@ class FakeStack:
     asked: list[str] = field(default_factory=list)
     limits: list[str] = field(default_factory=list)
     registry: FakeRegistry = field(default_factory=FakeRegistry)
+    functions: dict[str, Json] = field(default_factory=dict)
+    invoked: list[tuple[str, Json]] = field(default_factory=list)
 
     def answer(self, path: str, query: dict[str, list[str]]) -> tuple[int, Json]:
         """The API's answer to a GET."""
@@ -96,6 +99,28 @@ class FakeStack:
         code = "ValidationError" if action == "DescribeStacks" else "AuthorizationError"
         return 400, f"<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>"
 
+    def post(self, path: str, target: str, body: str, url: str) -> tuple[int, str, str]:
+        """Status, text and type of AWS' answer to a POST."""
+        if path.endswith("/invocations"):
+            status, answer = self.invoke(path.split("/")[-2], json.loads(body))
+            return status, json.dumps(answer), "application/json"
+        if target.startswith("secretsmanager"):
+            told = self.registry.secret(json.loads(body)["SecretId"])
+            return 200, json.dumps(told), "application/x-amz-json-1.1"
+        if target.startswith("AmazonSQS"):
+            told = self.sqs(target.rpartition(".")[2], json.loads(body), url)
+            return 200, json.dumps(told), "application/x-amz-json-1.0"
+        return *self.aws(parse_qs(body)), "text/xml"
+
+    def invoke(self, function: str, payload: Json) -> tuple[int, Json]:
+        """Lambda's answer to an invocation."""
+        if function == "penstock-build-local-repositories":
+            return 200, self.registry.invoke(payload)
+        self.invoked.append((function, payload))
+        if function in self.functions:
+            return 200, self.functions[function]
+        return 404, {"Type": "User", "Message": "Function not found", "Code": NO_FUNCTION}
+
     def sqs(self, action: str, asked: Json, url: str) -> Json:
         """SQS' answer to a POST, in its JSON protocol."""
         if action == "ListQueues":
@@ -129,22 +154,13 @@ def serving(fake: FakeStack, home: Path) -> Iterator[str]:
         def do_POST(self) -> None:  # http.server's name
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             target = self.headers.get("X-Amz-Target", "")
-            if self.path.endswith("penstock-build-local-repositories/invocations"):
-                told = fake.registry.invoke(json.loads(body))
-                self._send(200, json.dumps(told), "application/json")
-            elif target.startswith("secretsmanager"):
-                told = fake.registry.secret(json.loads(body)["SecretId"])
-                self._send(200, json.dumps(told), "application/x-amz-json-1.1")
-            elif target.startswith("AmazonSQS"):
-                told = fake.sqs(target.rpartition(".")[2], json.loads(body), url)
-                self._send(200, json.dumps(told), "application/x-amz-json-1.0")
-            else:
-                status, text = fake.aws(parse_qs(body))
-                self._send(status, text, "text/xml")
+            self._send(*fake.post(self.path, target, body, url))
 
         def _send(self, status: int, body: str, kind: str) -> None:
             self.send_response(status)
             self.send_header("Content-Type", kind)
+            if status == 404 and self.command == "POST":
+                self.send_header("x-amzn-ErrorType", NO_FUNCTION)
             self.send_header("Content-Length", str(len(body.encode())))
             self.end_headers()
             self.wfile.write(body.encode())

@@ -1,6 +1,5 @@
 """retry and run: a flow again, and a branch's commit without a push."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -69,23 +68,6 @@ def test_retry_can_be_followed_to_its_end(
     stack.moves = [*[lambda: None] * 3, lambda: come(AGAIN, a_flow(AGAIN, state, attempt=2))]
 
     assert state in run("retry", A, "--follow", code=code).stdout
-
-
-@pytest.fixture
-def pushed(home: Path, stack: FakeStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The commit of main in the stack's repository that the current folder pushes to."""
-    work = WorkTree.create(tmp_path / "shop")
-    sha = work.commit({"a": "a"})
-    work.push()
-    monkeypatch.chdir(work.folder)
-    stack_file = json.loads((home / "stack.json").read_text())
-    repositories = [
-        {"name": "shop", "forge": "github", "git_url": "file:///elsewhere/shop.git"},
-        {"name": "acme/shop", "forge": "git", "git_url": work.remote},
-    ]
-    pushed = {"repositories": repositories}
-    (home / "stack.json").write_text(json.dumps(stack_file | pushed))
-    return sha
 
 
 def test_run_starts_what_main_is_at(run: Run, stack: FakeStack, pushed: str) -> None:

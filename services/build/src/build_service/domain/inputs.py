@@ -5,13 +5,14 @@ hold.
 import glob
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import cached_property
 
 from build_service.domain.source import SourceTree
 from penstock_shared.configuration.model import ComponentSection, Configuration
+from penstock_shared.contracts.plan import PlannedComponent
 from penstock_shared.globs import is_glob
 from penstock_shared.identifiers import digest_of
 
@@ -42,7 +43,14 @@ WHOLE: tuple[str, ...] = ()
 """The inputs of whoever sees the whole tree."""
 
 _ROOT = "."
+_SHOWN = 16
+"""Digits of a digest that only tells people what has changed; keys hold all of them."""
 _IS_CONFIGURATION = re.compile("|".join(map(translate, CONFIGURATION_FILES))).match
+
+
+def patterns_of(component: PlannedComponent) -> tuple[str, ...]:
+    """The patterns of a planned component's inputs, with the root for the whole tree."""
+    return component.inputs or (_ROOT,)
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,11 @@ class Inputs:
             return self.tree.tree_id
         # Neither a name in git nor a pattern has a NUL in it.
         return digest_of("\0".join(f"{each}={self.tree.digest(each)}" for each in patterns))
+
+    def each_digest(self, components: Iterable[PlannedComponent]) -> dict[str, str]:
+        """The beginning of the digest of each input of these components, by its pattern."""
+        patterns = sorted({each for component in components for each in patterns_of(component)})
+        return {each: self.tree.digest(each)[:_SHOWN] for each in patterns}
 
     def _files_in(self, folder: str) -> list[str]:
         return self._configuration_files.get(folder, [])

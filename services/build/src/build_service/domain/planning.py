@@ -54,6 +54,10 @@ class Planner:
         """
         self._check_paths()
         intent = self.configuration.intent_of(self.change.branch)
+        components = tuple(
+            self._component(flow_id, name, section)
+            for name, section in self.configuration.components.items()
+        )
         return Plan(
             flow_id=flow_id,
             change=self.change,
@@ -64,15 +68,13 @@ class Planner:
             tree=self.tree.tree_id,
             committed_at=self.tree.committed_at,
             history=self.configuration.history,
-            components=tuple(
-                self._component(flow_id, name, section)
-                for name, section in self.configuration.components.items()
-            ),
+            components=components,
             gates=tuple(
                 gate
                 for name, section in self.configuration.gates.items()
                 for gate in self._gates(name, section)
             ),
+            inputs=self._tree_inputs.each_digest(components),
             release=self._release() if intent is Intent.RELEASE else None,
         )
 
@@ -85,20 +87,23 @@ class Planner:
                 )
 
     @cached_property
+    def _tree_inputs(self) -> Inputs:
+        return Inputs(self.tree, self.configuration)
+
+    @cached_property
     def _inputs(self) -> Mapping[str, tuple[str, ...]]:
         """The inputs of each component. What depends on history depends on the whole tree."""
-        inputs = Inputs(self.tree, self.configuration)
         return {
-            name: WHOLE if self._past else inputs.of(section)
+            name: WHOLE if self._past else self._tree_inputs.of(section)
             for name, section in self.configuration.components.items()
         }
 
     @cached_property
     def _source_keys(self) -> Mapping[str, str]:
         """For each component, the hash over all that its jobs can read."""
-        inputs = Inputs(self.tree, self.configuration)
         return {
-            name: self._key_of(inputs.digest(patterns)) for name, patterns in self._inputs.items()
+            name: self._key_of(self._tree_inputs.digest(patterns))
+            for name, patterns in self._inputs.items()
         }
 
     def _key_of(self, source: str) -> str:

@@ -2,28 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
 
 from build_service.domain import build
 from build_service.domain.build import Build, BuildState
-from build_service.domain.drafting import PlanDrafter, PlanRequest
-from build_service.domain.errors import BuildError, OvertakenError, SourceError
+from build_service.domain.errors import BuildError, OvertakenError
 from build_service.domain.planning import artifact_memo_key, with_known_artifacts
-from build_service.domain.trust import trust_of
 from build_service.use_cases.keep_order import KeepOrder
-from build_service.use_cases.registry import JUST_NOW, KEPT, Registry
+from build_service.use_cases.registered_planner import RegisteredPlanner
 from penstock_shared.clock import Clock
 from penstock_shared.contracts.change import Change
 from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import BuildRequested
 from penstock_shared.contracts.plan import Plan
-from penstock_shared.contracts.registration import (
-    CredentialKind,
-    RegisteredRepository,
-    repository_id,
-)
-from penstock_shared.contracts.registry import ReadCredential
 from penstock_shared.decisions import Cause, Decision, Outcome, already_done
 from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
@@ -35,8 +26,7 @@ class StartBuild:
     """Turns a change into a plan and its build jobs."""
 
     records: Records[Build]
-    registry: Registry
-    planner: PlanDrafter
+    planner: RegisteredPlanner
     plans: Plans
     artifacts: Memo
     keep_order: KeepOrder
@@ -73,54 +63,8 @@ class StartBuild:
         return lambda known: build.begin(known, plan, stored, self.clock())
 
     def _plan(self, flow_id: str, change: Change, cause: Cause) -> Plan:
-        """Refuses no change because of a registration that has changed meanwhile."""
-        registered = self._registration_of(change, KEPT)
-        try:
-            return self._plan_as(registered, KEPT, flow_id, change, cause)
-        except BuildError:
-            newest = self._registration_of(change, JUST_NOW)
-            if newest == registered:
-                raise
-        return self._plan_as(newest, JUST_NOW, flow_id, change, cause)
-
-    def _plan_as(
-        self,
-        registered: RegisteredRepository,
-        age: timedelta,
-        flow_id: str,
-        change: Change,
-        cause: Cause,
-    ) -> Plan:
-        # The address may have changed since the push.
-        change = change.model_copy(update={"clone_url": registered.clone_url})
-        draft = self.planner.draft(
-            PlanRequest(
-                flow_id=flow_id,
-                change=change,
-                trust=trust_of(change, registered.allowance.protected),
-                allowance=registered.allowance,
-                credential=self._credential_of(registered, age),
-            )
-        )
+        draft = self.planner.draft(flow_id, change)
         return self._with_known(self.keep_order(draft.plan, draft.head, cause))
-
-    def _registration_of(self, change: Change, age: timedelta) -> RegisteredRepository:
-        repository = repository_id(change.forge, change.repository)
-        known = self.registry.find(repository, age)
-        if known is None:
-            raise SourceError(
-                f"{change.repository} of {change.forge} is no longer registered: "
-                "`penstock repo add` registers it"
-            )
-        return known
-
-    def _credential_of(
-        self, registered: RegisteredRepository, age: timedelta
-    ) -> ReadCredential | None:
-        if registered.read_with is CredentialKind.NONE:
-            return None
-        secrets = self.registry.secrets_of(registered.id, age)
-        return secrets.credential if secrets else None
 
     def _with_known(self, plan: Plan) -> Plan:
         """The plan with what earlier flows have built."""
