@@ -20,6 +20,7 @@ from penstock_runner.adapters.log_stream import CloudWatchStream
 from penstock_runner.adapters.queue import LONGEST_POLL, SqsJobQueue
 from penstock_runner.adapters.rooms import FreshRooms, RoomMaker, Rooms
 from penstock_runner.adapters.scripts import add_scripts
+from penstock_runner.adapters.secret_store import SecretsManager
 from penstock_runner.adapters.shell import PosixShell
 from penstock_runner.adapters.transfer import Transfer
 from penstock_runner.adapters.workshop import FolderWorkshop, own_folder
@@ -28,6 +29,7 @@ from penstock_runner.bootstrap import SERVICE, SOURCE, stop_marks
 from penstock_runner.domain.environment import Host
 from penstock_runner.domain.interruption import Shutdown
 from penstock_runner.domain.job_run import JobRun
+from penstock_runner.domain.masking import Mask
 from penstock_runner.domain.ports import OpenLog
 from penstock_runner.sandbox.bubblewrap import Bubblewrap
 from penstock_runner.sandbox.cell import Sandbox
@@ -66,6 +68,7 @@ class Clients:
     sns: Any
     logs: Any
     s3: Any
+    secretsmanager: Any
 
     @classmethod
     def of(cls, settings: RunnerSettings) -> "Clients":
@@ -78,6 +81,7 @@ class Clients:
             sns=aws.tuned_client("sns", prompt, attempts=2),
             logs=aws.tuned_client("logs", prompt, attempts=2),
             s3=aws.tuned_client("s3", prompt, attempts=2),
+            secretsmanager=aws.tuned_client("secretsmanager", prompt, attempts=2),
         )
 
 
@@ -139,6 +143,7 @@ def _agent(settings: RunnerSettings, clients: Clients, folder: Path, placed: Pla
     run_job = RunJob(
         workshop=_workshop(settings, clients, folder, placed.rooms),
         shell=PosixShell(placed.guard, placed.sandbox),
+        secrets=SecretsManager(clients.secretsmanager, settings.penstock_stage),
         open_log=_log_opener(settings, clients),
         host=_host(settings, placed.found),
         clock=utc_now,
@@ -204,8 +209,8 @@ def _workshop(
 
 
 def _log_opener(settings: RunnerSettings, clients: Clients) -> OpenLog:
-    def open_log(stream: str, command: str) -> ShippedLog:
+    def open_log(stream: str, command: str, mask: Mask | None) -> ShippedLog:
         sink = CloudWatchStream(clients.logs, settings.job_log_group, stream)
-        return ShippedLog(sink, command, settings.penstock_runner_log_bytes)
+        return ShippedLog(sink, command, settings.penstock_runner_log_bytes, mask)
 
     return open_log

@@ -58,6 +58,7 @@ def build_job(plan: Plan, position: int) -> Job:
         source=checkout_of(plan, component),
         outputs=_artifact(component),
         variables=component.build.environment,
+        secrets=component.build.secrets,
         timeout=component.build.timeout,
     )
 
@@ -84,6 +85,7 @@ def gate_job(plan: Plan, position: int, tried: int = 1) -> Job:
         source=checkout_of(plan, plan.component(gate.component) if gate.component else None),
         outputs=_reports(plan.flow_id, job_id, gate),
         variables=gate.environment,
+        secrets=gate.secrets,
         timeout=gate.timeout,
     )
 
@@ -112,6 +114,7 @@ class DeploymentCommand:
     run: str
     artifact: ObjectRef | None
     variables: dict[str, str]
+    secrets: dict[str, str]
     timeout: int
     despite_stop: bool = False
 
@@ -137,6 +140,7 @@ def deployment_job(command: DeploymentCommand) -> Job:
         source=command.source,
         inputs=_input(command.artifact, posixpath.join(component.path, path)),
         variables=command.variables | ({"PENSTOCK_ARTIFACT": path} if path else {}),
+        secrets=command.secrets,
         timeout=command.timeout,
         despite_stop=command.despite_stop,
     )

@@ -1,6 +1,6 @@
 """From a leased job to its result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -10,12 +10,13 @@ import pytest
 
 from penstock_runner.domain.environment import Host
 from penstock_runner.domain.interruption import StopCause, StopSignal
+from penstock_runner.domain.masking import Mask
 from penstock_runner.domain.ports import Command, Kept
 from penstock_runner.domain.results import Ending, LogReport
 from penstock_runner.errors import JobError, JobInterruptedError
 from penstock_runner.use_cases.lease import Lease
 from penstock_runner.use_cases.run_job import RunJob
-from penstock_shared.contracts.jobs import JobOutput, JobResult, JobState
+from penstock_shared.contracts.jobs import Job, JobOutput, JobResult, JobState
 from tests.support.builders import FLOW_ID, NOW, SHA, a_checkout, an_output
 from tests.unit.penstock_runner.fakes import JOB_ID, FakeWorkshop, Table, a_job
 
@@ -46,10 +47,12 @@ class FakeLog:
 
     report: LogReport = field(default_factory=LogReport)
     opened: list[tuple[str, str]] = field(default_factory=list)
+    masks: list[Mask | None] = field(default_factory=list)
     written: bytes = b""
 
-    def open(self, stream: str, command: str) -> "FakeLog":
+    def open(self, stream: str, command: str, mask: Mask | None) -> "FakeLog":
         self.opened.append((stream, command))
+        self.masks.append(mask)
         return self
 
     def write(self, output: bytes) -> None:
@@ -60,11 +63,27 @@ class FakeLog:
 
 
 @dataclass
+class FakeSecrets:
+    """Gives each job the values of its variables, or refuses."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    raises: Exception | None = None
+    asked: int = 0
+
+    def values_of(self, job: Job) -> Mapping[str, str]:
+        self.asked += 1
+        if self.raises:
+            raise self.raises
+        return {variable: self.values[name] for variable, name in job.secrets.items()}
+
+
+@dataclass
 class FakeMachine:
     """Everything that RunJob needs, faked."""
 
     workshop: FakeWorkshop
     shell: FakeShell = field(default_factory=FakeShell)
+    secrets: FakeSecrets = field(default_factory=FakeSecrets)
     log: FakeLog = field(default_factory=FakeLog)
     table: Table = field(default_factory=Table)
 
@@ -76,7 +95,9 @@ class FakeMachine:
 
     def run(self, lease: Lease | None = None) -> JobResult | None:
         host = Host("/a/bin:/usr/bin", "/a/bin/python", {"UV_INDEX": "an index", "CI": "no"})
-        run_job = RunJob(self.workshop, self.shell, self.log.open, host, self.table.clock)
+        run_job = RunJob(
+            self.workshop, self.shell, self.secrets, self.log.open, host, self.table.clock
+        )
         return run_job(lease or self.lease())
 
     def result(self, lease: Lease | None = None) -> JobResult:
@@ -263,3 +284,30 @@ def test_a_job_that_misses_a_file_is_told_which_files_it_has(
     machine.run(machine.lease(source=a_checkout(inputs=inputs)))
 
     assert machine.log.written == output + (HINT.encode() if hinted else b"")
+
+
+def test_a_job_finds_its_secrets_in_its_environment(machine: FakeMachine) -> None:
+    machine.secrets.values = {"API_KEY": "s3cret value"}
+    machine.run(machine.lease(variables={"MODE": "fast"}, secrets={"KEY": "API_KEY"}))
+    (command,) = machine.shell.ran
+    assert (command.environment["KEY"], command.environment["MODE"]) == ("s3cret value", "fast")
+    assert machine.log.masks[0] is not None
+
+
+def test_a_job_without_secrets_asks_for_none_and_masks_nothing(machine: FakeMachine) -> None:
+    machine.run()
+    assert (machine.secrets.asked, machine.log.masks) == (0, [None])
+
+
+def test_a_job_whose_secret_is_missing_fails_before_it_has_a_source(machine: FakeMachine) -> None:
+    machine.secrets.raises = JobError("acme/shop has no secret API_KEY")
+    result = machine.result(machine.lease(secrets={"KEY": "API_KEY"}))
+    assert (result.state, result.reason) == (JobState.FAILED, "acme/shop has no secret API_KEY")
+    assert (machine.shell.ran, machine.log.opened) == ([], [])
+
+
+def test_no_text_of_a_result_has_a_secret(machine: FakeMachine) -> None:
+    machine.secrets.values = {"API_KEY": "s3cret value"}
+    machine.shell.raises = JobError("no folder s3cret value")
+    result = machine.result(machine.lease(run="echo s3cret value", secrets={"KEY": "API_KEY"}))
+    assert (result.reason, result.command) == ("no folder ***", "echo ***")

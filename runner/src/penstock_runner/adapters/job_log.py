@@ -13,12 +13,15 @@ from typing import Protocol
 from penstock_runner.adapters.capture import Capture, LogLine
 from penstock_runner.adapters.log_stream import batches
 from penstock_runner.adapters.text import tail_of
+from penstock_runner.domain.masking import Mask
 from penstock_runner.domain.results import LogReport
 from penstock_shared.aws import errors
 from penstock_shared.contracts.jobs import TAIL_CHARACTERS
 
 INTERVAL = 0.4
 """Seconds between two deliveries, so that a line is visible within a second of its end."""
+PAUSE = 2.0
+"""Seconds without output after which a few held back characters are shown; see Mask."""
 CLOSING_PATIENCE = 5.0
 """Seconds for which storing the log is retried after the job has ended."""
 
@@ -40,16 +43,18 @@ def milliseconds() -> int:
 
 @dataclass
 class ShippedLog:
-    """The log of one attempt. `cap` is in bytes; see Capture."""
+    """The log of one attempt. `cap` is in bytes; see Capture. `mask` is of its output."""
 
     sink: LogSink
     command: str
     cap: int
+    mask: Mask | None = None
     _trouble: str = ""
     _unsent: list[LogLine] = field(default_factory=list)
     _closing: Event = field(default_factory=Event)
     _lock: Lock = field(default_factory=Lock)
     _thread: Thread | None = None
+    _written_at: float = 0.0
     _capture: Capture = field(init=False)
 
     def __post_init__(self) -> None:
@@ -59,8 +64,9 @@ class ShippedLog:
         """Add output; never blocks on the network, never raises."""
         with self._lock:
             if not self._thread:
-                self._capture.say(f"$ {self.command}")
-            self._capture.add(output)
+                self._capture.say(f"$ {self._shown_command()}")
+            self._capture.add(self.mask.feed(output) if self.mask else output)
+            self._written_at = time.monotonic()
         if not self._thread:
             self._thread = Thread(target=self._ship_all, name="log-shipper", daemon=True)
             self._thread.start()
@@ -79,15 +85,25 @@ class ShippedLog:
             self._ship(self._take())
             self._closing.wait(INTERVAL)
         give_up_at = time.monotonic() + CLOSING_PATIENCE
-        with self._lock:
-            last = self._capture.end()
+        last = self._end()
         while not self._ship(last) and time.monotonic() < give_up_at:
             last = []
             time.sleep(INTERVAL)
 
+    def _shown_command(self) -> str:
+        return self.mask.text(self.command) if self.mask else self.command
+
     def _take(self) -> list[LogLine]:
         with self._lock:
+            if self.mask and time.monotonic() - self._written_at > PAUSE:
+                self._capture.add(self.mask.release())
             return self._capture.take()
+
+    def _end(self) -> list[LogLine]:
+        with self._lock:
+            if self.mask:
+                self._capture.add(self.mask.end())
+            return self._capture.end()
 
     def _ship(self, lines: list[LogLine]) -> bool:
         """Store the lines and any unsent ones; whether all are stored. The rest is kept."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from penstock_runner.domain.interruption import StopSignal
+from penstock_runner.domain.masking import Mask
 from penstock_runner.domain.results import Ending, LogReport
 from penstock_shared.contracts.jobs import Job, JobOutput
 
@@ -114,5 +115,16 @@ class JobLog(Protocol):
         ...
 
 
-OpenLog = Callable[[str, str], JobLog]
-"""Opens the log of an attempt: (stream, command)."""
+OpenLog = Callable[[str, str, Mask | None], JobLog]
+"""Opens the log of an attempt: (stream, command, what its output must not show)."""
+
+
+class SecretStore(Protocol):
+    """Where the values of secrets are."""
+
+    def values_of(self, job: Job) -> Mapping[str, str]:
+        """The value of each variable in the job's `secrets`.
+
+        Raises JobError if one is missing or not for this job. Its text has names only.
+        """
+        ...

@@ -1,19 +1,28 @@
 """Runs one attempt of a job, from its source to its outputs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock_runner.domain.environment import Host, environment_of
 from penstock_runner.domain.hints import MissingFiles
 from penstock_runner.domain.interruption import StopCause, StopSignal
-from penstock_runner.domain.ports import Command, JobLog, OpenLog, Shell, Site, Workshop
-from penstock_runner.domain.results import Ending, result_of
+from penstock_runner.domain.masking import Mask, mask_of
+from penstock_runner.domain.ports import (
+    Command,
+    OpenLog,
+    SecretStore,
+    Shell,
+    Site,
+    Workshop,
+)
+from penstock_runner.domain.results import SILENT, Ending, LogReport, result_of
 from penstock_runner.errors import JobError, JobInterruptedError
 from penstock_runner.use_cases.lease import Lease
 from penstock_shared.clock import Clock
 from penstock_shared.contracts.jobs import JobOutput, JobResult, JobState
 
 Outputs = Sequence[JobOutput]
+Write = Callable[[bytes], None]
 
 
 @dataclass(frozen=True)
@@ -22,6 +31,7 @@ class RunJob:
 
     workshop: Workshop
     shell: Shell
+    secrets: SecretStore
     open_log: OpenLog
     host: Host
     clock: Clock
@@ -31,42 +41,56 @@ class RunJob:
 
         None if the lease was lost or the runner shuts down: the job must run again.
         """
-        log = self.open_log(stream_of(lease), lease.job.run)
-        ended = self._attempt(lease, log)
+        try:
+            secrets = self.secrets.values_of(lease.job) if lease.job.secrets else {}
+        except JobError as error:
+            return self._result(lease, Ending(JobState.FAILED, reason=str(error)))
+        mask = mask_of(secrets.values())
+        log = self.open_log(stream_of(lease), lease.job.run, mask)
+        ended = self._attempt(lease, log.write, secrets)
         report = log.close()
         if ended is None:
             return None
-        ending, outputs = ended
-        finished_at = self.clock()
-        return result_of(
-            lease.job, lease.attempt, lease.started_at, finished_at, ending, report, outputs
-        )
+        result = self._result(lease, *ended, report)
+        return _masked(result, mask) if mask else result
 
-    def _attempt(self, lease: Lease, log: JobLog) -> tuple[Ending, Outputs] | None:
+    def _attempt(
+        self, lease: Lease, write: Write, secrets: Mapping[str, str]
+    ) -> tuple[Ending, Outputs] | None:
         try:
             with self.workshop.site(lease.job, lease.stop) as site:
-                return self._carry_out(lease, site, log.write)
+                return self._carry_out(lease, site, self._command(lease, site, secrets), write)
         except JobError as error:
             return Ending(JobState.FAILED, reason=str(error)), ()
         except JobInterruptedError:
             return _interrupted(lease.stop)
 
     def _carry_out(
-        self, lease: Lease, site: Site, write: Callable[[bytes], None]
+        self, lease: Lease, site: Site, command: Command, write: Write
     ) -> tuple[Ending, Outputs]:
         output = MissingFiles(write)
-        ending = self.shell.run(self._command(lease, site), output, lease.stop)
+        ending = self.shell.run(command, output, lease.stop)
         output.explain(lease.job, ending)
         if not ending.ran_to_its_end:
             return ending, ()
         kept = self.workshop.keep(lease.job, site, lease.stop)
         return _judged(ending, kept.problems), kept.outputs
 
-    def _command(self, lease: Lease, site: Site) -> Command:
+    def _command(self, lease: Lease, site: Site, secrets: Mapping[str, str]) -> Command:
         job = lease.job
         environment = environment_of(job, lease.cause.flow_id, lease.attempt, site, self.host)
         deploys = job.environment is not None
-        return Command(job.run, site.workdir, environment, job.timeout, site, deploys=deploys)
+        return Command(
+            job.run, site.workdir, {**environment, **secrets}, job.timeout, site, deploys=deploys
+        )
+
+    def _result(
+        self, lease: Lease, ending: Ending, outputs: Outputs = (), log: LogReport = SILENT
+    ) -> JobResult:
+        finished_at = self.clock()
+        return result_of(
+            lease.job, lease.attempt, lease.started_at, finished_at, ending, log, outputs
+        )
 
 
 def stream_of(lease: Lease) -> str:
@@ -85,3 +109,9 @@ def _interrupted(stop: StopSignal) -> tuple[Ending, Outputs] | None:
     if stop.order and stop.order.why is StopCause.CANCELLED:
         return Ending(JobState.CANCELLED, reason=stop.order.reason), ()
     return None
+
+
+def _masked(result: JobResult, mask: Mask) -> JobResult:
+    """The result without secrets in its texts; its tail is that of a masked log."""
+    texts = {"reason": mask.text(result.reason), "command": mask.text(result.command)}
+    return result.model_copy(update=texts)

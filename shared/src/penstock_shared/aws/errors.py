@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-__all__ = ["TOO_LATE", "BotoCoreError", "ClientError", "WaiterError", "too_late", "was_too_late"]
+__all__ = [
+    "NOT_FOUND",
+    "TOO_LATE",
+    "BotoCoreError",
+    "ClientError",
+    "WaiterError",
+    "usual_error",
+    "was_not_found",
+    "was_too_late",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -22,6 +31,8 @@ def __getattr__(name: str) -> Any:
 
 TOO_LATE = "ConditionalCheckFailedException"
 """DynamoDB's error code for a write whose condition does not hold."""
+NOT_FOUND = "ResourceNotFoundException"
+"""Secrets Manager's error code for a secret that does not exist."""
 
 
 def was_too_late(error: "ClientError") -> bool:
@@ -29,9 +40,14 @@ def was_too_late(error: "ClientError") -> bool:
     return error.response["Error"]["Code"] == TOO_LATE
 
 
-def too_late(operation: str, answer: dict[str, Any]) -> Exception:
-    """The ClientError that boto3 raises for this answer of DynamoDB."""
+def was_not_found(error: "ClientError") -> bool:
+    """Whether what was asked for does not exist."""
+    return error.response["Error"]["Code"] == NOT_FOUND
+
+
+def usual_error(operation: str, code: str, answer: dict[str, Any]) -> Exception:
+    """The ClientError that boto3 raises for this answer."""
     from botocore.exceptions import ClientError
 
-    details = {"Code": TOO_LATE, "Message": str(answer.get("message", ""))}
+    details = {"Code": code, "Message": str(answer.get("message") or answer.get("Message", ""))}
     return ClientError({"Error": details, **answer}, operation)  # type: ignore[typeddict-item]  # `Item` is not among its keys

@@ -14,7 +14,7 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from penstock_shared.aws.errors import TOO_LATE, too_late
+from penstock_shared.aws.errors import NOT_FOUND, TOO_LATE, usual_error
 from penstock_shared.aws.origin import Origin
 from penstock_shared.aws.signature import Signer
 from penstock_shared.aws.wire import Wire, WireError
@@ -45,6 +45,8 @@ _HOT = {
         "change_message_visibility",
     },
 }
+# Errors that callers count on. Asking boto3 for them would mean importing it.
+_EXPECTED = {"dynamodb": TOO_LATE, "secretsmanager": NOT_FOUND}
 # These calls are hot only if they use no other parameters.
 _PARAMETERS = {
     "invoke": {"FunctionName", "Payload"},
@@ -120,6 +122,7 @@ class LeanClient:
 
     def _json_call(self, name: str) -> Call:
         version, prefix = _JSON[self.service]
+        expected = _EXPECTED.get(self.service, "")
         operation = "".join(map(str.capitalize, name.split("_")))
         headers = {
             "content-type": f"application/x-amz-json-{version}",
@@ -129,8 +132,8 @@ class LeanClient:
         def call(**parameters: Any) -> Any:
             body = json.dumps(parameters).encode()
             status, content = self._post(headers, body)
-            if status == 400 and TOO_LATE.encode() in content:
-                raise too_late(operation, json.loads(content))
+            if status == 400 and expected and expected.encode() in content:
+                raise usual_error(operation, expected, json.loads(content))
             return json.loads(content) if status == 200 else None
 
         return call

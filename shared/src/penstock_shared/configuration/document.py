@@ -236,9 +236,18 @@ def _unknown_tag(node: yaml.Node, path: Path) -> Mistake:
     return Mistake(node.start_mark.line + 1, f"the YAML tag {quoted(tag)} means nothing here", path)
 
 
+def _item(node: yaml.SequenceNode, part: str | int) -> tuple[yaml.Mark, yaml.Node] | None:
+    """The item of that number, or, in a list that is read as a mapping, of that name."""
+    if isinstance(part, int):
+        found = node.value[part : part + 1]
+    else:
+        found = [item for item in node.value if item.value == part][:1]
+    return (found[0].start_mark, found[0]) if found else None
+
+
 def _step(node: yaml.Node, part: str | int) -> tuple[yaml.Mark, yaml.Node] | None:
-    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        return node.value[part].start_mark, node.value[part]
+    if isinstance(node, yaml.SequenceNode):
+        return _item(node, part)
     if isinstance(node, yaml.MappingNode):
         # A mapping's own keys come after the merged ones, and override them.
         for key, value in reversed(node.value):

@@ -7,6 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from penstock_shared.configuration.wording import quoted
+from penstock_shared.contracts.secrets import Secrets, VariableName
 from penstock_shared.globs import is_glob
 
 LONGEST_COMMAND = 16 * 1024
@@ -67,15 +68,25 @@ def _file(path: Any) -> str:
     return inside
 
 
+def _by_variable(value: Any) -> Any:
+    """A list of secrets names the variables like the secrets."""
+    if not isinstance(value, list):
+        return value
+    if not all(isinstance(name, str) for name in value):
+        raise mistake("must be a list of names, or a section such as {VARIABLE: NAME}")
+    return {name: name for name in value}
+
+
 Duration = Annotated[int, BeforeValidator(duration), Field(ge=0)]
 JobTimeout = Annotated[int, BeforeValidator(duration), Field(ge=1, le=_LONGEST_JOB)]
 RelativePath = Annotated[str, BeforeValidator(_inside), Field(max_length=LONGEST_PATH)]
 OutputPath = Annotated[str, BeforeValidator(_file), Field(max_length=LONGEST_PATH)]
 Command = Annotated[str, Field(max_length=LONGEST_COMMAND)]
-VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 Variables = Annotated[
     dict[VariableName, Annotated[str, Field(max_length=_LONGEST_VALUE)]], Field(max_length=100)
 ]
+
+SecretVariables = Annotated[Secrets, BeforeValidator(_by_variable)]
 
 
 class Section(BaseModel):

@@ -16,6 +16,7 @@ from penstock_shared.configuration.fields import (
     JobTimeout,
     OutputPath,
     RelativePath,
+    SecretVariables,
     Section,
     Variables,
     duration,
@@ -58,6 +59,7 @@ class BuildSection(Section):
     include: tuple[RelativePath, ...] = ()
     timeout: JobTimeout = 600
     environment: Variables = {}
+    secrets: SecretVariables = {}
 
     @model_validator(mode="after")
     def _one_way(self) -> "BuildSection":
@@ -101,6 +103,7 @@ class GateSection(Section):
     timeout: JobTimeout = 600
     retries: int = Field(default=0, ge=0, le=5)
     environment: Variables = {}
+    secrets: SecretVariables = {}
     junit: OutputPath = ""
     coverage: CoverageSection | None = None
 

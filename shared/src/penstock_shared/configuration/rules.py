@@ -5,6 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from penstock_shared.configuration.document import Path
 from penstock_shared.configuration.model import Configuration, GateScope
+from penstock_shared.configuration.secrets import sections_with_secrets
 from penstock_shared.configuration.wording import did_you_mean, shown
 from penstock_shared.contracts.change import Intent
 from penstock_shared.presets import PRESETS
@@ -12,6 +13,7 @@ from penstock_shared.presets import PRESETS
 MOST_GATE_JOBS = 5_000
 """The most jobs of gates in one flow: each gate counts once per component that it runs for."""
 _LONGEST_CIRCLE = 8
+_OWN_VARIABLES = "PENSTOCK_"
 
 Broken = Iterator[tuple[Path, str]]
 
@@ -26,6 +28,7 @@ def broken_rules(configuration: Configuration) -> Broken:
     yield from _shared_stages(configuration)
     yield from _branches(configuration)
     yield from _unknown_environments(configuration)
+    yield from _secrets(configuration)
 
 
 def _unknown_dependencies(configuration: Configuration) -> Broken:
@@ -149,3 +152,13 @@ def _unknown_environments(configuration: Configuration) -> Broken:
                 "leave `from` out to release without a bake"
             ),
         )
+
+
+def _secrets(configuration: Configuration) -> Broken:
+    for path, section in sections_with_secrets(configuration):
+        for variable in section.secrets:
+            where = (*path, "secrets", variable)
+            if variable in section.variables:
+                yield where, "is in `environment` too: give the variable one of the two"
+            if variable.upper().startswith(_OWN_VARIABLES):
+                yield where, f"variables that begin with {_OWN_VARIABLES} are Penstock's own"

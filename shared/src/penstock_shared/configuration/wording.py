@@ -102,6 +102,9 @@ _PATTERNS = {
     r"^[A-Za-z_][A-Za-z0-9_]{0,127}$": (
         "be the name of a variable: at most 128 letters, digits and _, and no digit first"
     ),
+    r"^[A-Za-z_][A-Za-z0-9_]{0,63}$": (
+        "be the name of a secret: at most 64 letters, digits and _, and no digit first"
+    ),
     r"^[A-Za-z0-9_-]{1,50}$": "have 1 to 50 letters, digits, - and _",
 }
 _LIST = _always("must be a list, such as [one, two]")

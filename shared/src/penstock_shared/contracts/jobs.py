@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from penstock_shared.contracts.change import Forge, Trust
 from penstock_shared.contracts.model import Contract, Moment, Name, Sha, Sha256, Text
 from penstock_shared.contracts.plan import History, ObjectRef
+from penstock_shared.contracts.secrets import Secrets
 
 TAIL_CHARACTERS = 4000
 """Characters at the end of a log that a job's result carries; the whole is in the log."""
@@ -74,7 +75,8 @@ class Upload(Contract):
 
 
 class Job(Contract):
-    """What to run. A job carries keys of objects, never addresses: its runner makes those.
+    """What to run. A job carries keys of objects, never addresses: its runner makes those. Likewise
+    it carries the names of secrets, never a value.
 
     `owner` is the service that asked, `record` the key of the record that it asked for, and
     `position` the job's number among the jobs of that record.
@@ -95,6 +97,7 @@ class Job(Contract):
     inputs: tuple[Download, ...] = ()
     outputs: tuple[Upload, ...] = ()
     variables: dict[str, str] = {}
+    secrets: Secrets = {}
     timeout: int = Field(ge=1, le=12 * 3600, description="seconds")
     despite_stop: bool = Field(
         default=False, description="runs although its flow was stopped: it undoes what that did"

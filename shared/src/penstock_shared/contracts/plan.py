@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from penstock_shared.contracts.change import Change, Intent, Trust
 from penstock_shared.contracts.drivers import Deploy
 from penstock_shared.contracts.model import Contract, FlowId, Moment, Name, Seconds
+from penstock_shared.contracts.secrets import Secrets
 
 
 class ObjectRef(Contract):
@@ -40,6 +41,7 @@ class BuildRecipe(Contract):
     artifact: str = ""
     timeout: Seconds = 600
     environment: dict[str, str] = {}
+    secrets: Secrets = {}
 
 
 class PlannedComponent(Contract):
@@ -78,6 +80,7 @@ class PlannedGate(Contract):
     timeout: Seconds = 600
     retries: int = Field(default=0, ge=0, le=5)
     environment: dict[str, str] = {}
+    secrets: Secrets = {}
     junit: str = ""
     coverage: Coverage | None = None
 

@@ -224,6 +224,7 @@ def _recipe(name: str, source_key: str, section: ComponentSection) -> BuildRecip
         artifact=preset.artifact if preset else build.artifact,
         timeout=build.timeout,
         environment=build.environment,
+        secrets=build.secrets,
     )
     return recipe.model_copy(update={"key": digest_of(name, source_key, _text(recipe))})
 
@@ -248,6 +249,7 @@ def _gate(
         timeout=section.timeout,
         retries=section.retries,
         environment=section.environment,
+        secrets=section.secrets,
         junit=section.junit,
         coverage=section.coverage,
     )

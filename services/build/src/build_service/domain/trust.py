@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from build_service.domain.errors import BuildError
 from penstock_shared.configuration import Configuration, problem_at
+from penstock_shared.configuration.secrets import sections_with_secrets
 from penstock_shared.contracts.change import Change, Intent, Trust
 from penstock_shared.globs import glob_matcher
 
@@ -26,10 +27,12 @@ def trust_of(change: Change, protected: Iterable[str] = PROTECTED) -> Trust:
 def refuse_widening(
     change: Change, trust: Trust, configuration: Configuration, text: bytes
 ) -> None:
-    """Refuse a `penstock.yml`, whose text is `text`, that releases what its trust does not allow.
+    """Refuse a `penstock.yml`, whose text is `text`, that releases what its trust does not allow,
+    or whose jobs would be given secrets in a flow of a fork.
 
     Raises InvalidConfigurationError with the line of the rule, or BuildError if the file has none.
     """
+    _refuse_secrets_of_forks(trust, configuration, text)
     if trust is Trust.RELEASE or configuration.intent_of(change.branch) is not Intent.RELEASE:
         return
     reason = f"{change.branch!r} may not release: it is no protected branch of {change.repository}"
@@ -38,6 +41,16 @@ def refuse_widening(
         raise BuildError(f"{reason}; protect it, or say `{rule}` in penstock.yml")
     pattern, _ = configuration.rule_for(change.branch)
     raise problem_at(text, ("branches", pattern), reason)
+
+
+def _refuse_secrets_of_forks(trust: Trust, configuration: Configuration, text: bytes) -> None:
+    """The jobs of a fork would have to run without their secrets; runners refuse them too."""
+    if trust is not Trust.FORK:
+        return
+    for path, section in sections_with_secrets(configuration):
+        if not section.releases:
+            reason = f"no job of a fork is given secrets: {', '.join(section.names)}"
+            raise problem_at(text, (*path, "secrets"), reason)
 
 
 def _matches(ref: str, patterns: Iterable[str]) -> bool:

@@ -5,7 +5,12 @@ from typing import Annotated
 from pydantic import Field
 
 from penstock_shared.configuration.drivers.base import DeploySection
-from penstock_shared.configuration.fields import LONGEST_COMMAND, Command, JobTimeout
+from penstock_shared.configuration.fields import (
+    LONGEST_COMMAND,
+    Command,
+    JobTimeout,
+    SecretVariables,
+)
 from penstock_shared.contracts.drivers.command import CommandDeploy
 
 
@@ -15,3 +20,4 @@ class CommandDeploySection(CommandDeploy, DeploySection):
     run: Annotated[str, Field(min_length=1, max_length=LONGEST_COMMAND)]
     rollback: Command = ""
     timeout: JobTimeout = 600
+    secrets: SecretVariables = {}

@@ -19,6 +19,10 @@ class DeployRecipe(Contract):
         """The commands that runners execute, by field."""
         return {}
 
+    def secrets_of_jobs(self) -> Mapping[str, str]:
+        """The secrets that its commands are given, by variable."""
+        return {}
+
     def outputs(self, stage: str) -> Mapping[str, str]:
         """The outputs for dependent components, as far as they are known before the deployment."""
         return {}

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from penstock_shared.contracts.drivers.base import DeployRecipe
 from penstock_shared.contracts.model import Seconds
+from penstock_shared.contracts.secrets import Secrets
 
 
 class CommandDeploy(DeployRecipe):
@@ -16,7 +17,12 @@ class CommandDeploy(DeployRecipe):
     run: str = Field(min_length=1)
     rollback: str = ""
     timeout: Seconds = 600
+    secrets: Secrets = {}
 
     def commands(self) -> Mapping[str, str]:
         """The commands of deploying and of rolling back."""
         return {"run": self.run, "rollback": self.rollback}
+
+    def secrets_of_jobs(self) -> Mapping[str, str]:
+        """The secrets that both commands are given."""
+        return self.secrets

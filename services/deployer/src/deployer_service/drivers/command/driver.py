@@ -30,7 +30,7 @@ class CommandDriver:
     def deploy(self, deployment: Deployment, step: Step) -> EventData:
         """The job that runs the deploy command."""
         recipe = _recipe(step)
-        return _job(deployment, step, Direction.DEPLOY, recipe.run, deployment.deployed(step))
+        return _job(deployment, step, Direction.DEPLOY, recipe, deployment.deployed(step))
 
     def roll_back(self, deployment: Deployment, step: Step) -> EventData | NoWayBack:
         """The job that runs the rollback command of the version to go back to, in that version's
@@ -44,7 +44,7 @@ class CommandDriver:
         if not isinstance(recipe, CommandDeploy) or not recipe.rollback:
             whose = f"{version.version}, which ran before," if step.target else "it"
             return NoWayBack(f"{whose} has no rollback command")
-        return _job(deployment, step, Direction.ROLLBACK, recipe.rollback, version)
+        return _job(deployment, step, Direction.ROLLBACK, recipe, version)
 
     def patience(self, step: Step) -> timedelta:
         """As long as the job may wait and run."""
@@ -60,8 +60,15 @@ def _taken_out(deployment: Deployment, step: Step) -> Deployed:
 
 
 def _job(
-    deployment: Deployment, step: Step, direction: Direction, run: str, version: Deployed
+    deployment: Deployment,
+    step: Step,
+    direction: Direction,
+    recipe: CommandDeploy,
+    version: Deployed,
 ) -> JobRequested:
+    """The job of the recipe's command. Its secrets are the recipe's own too: an earlier version is
+    rolled back to with what its own file named.
+    """
     if version.source is None:
         raise DeployerError(f"deployment {deployment.id} has no source")
     command = DeploymentCommand(
@@ -74,7 +81,7 @@ def _job(
         source=version.source,
         environment=deployment.environment.name,
         token=deployment.token,
-        run=run,
+        run=recipe.rollback if direction is Direction.ROLLBACK else recipe.run,
         artifact=version.artifact,
         variables={
             **version.variables,
@@ -83,6 +90,7 @@ def _job(
             "PENSTOCK_COMPONENT": step.name,
             "PENSTOCK_VERSION": version.version,
         },
+        secrets=recipe.secrets,
         timeout=_recipe(step).timeout,
         despite_stop=direction is Direction.ROLLBACK,
     )
