@@ -23,6 +23,7 @@ from penstock.commands.promote import promote
 from penstock.commands.repo import app as repo
 from penstock.commands.retry import retry
 from penstock.commands.run import run
+from penstock.commands.secret import secret
 from penstock.commands.show import show
 from penstock.commands.up import up
 from penstock.commands.validate import validate
@@ -69,6 +70,7 @@ app.command(rich_help_panel=FLOWS)(promote)
 app.command(rich_help_panel=PROJECT)(validate)
 app.command(rich_help_panel=PROJECT)(package)
 app.add_typer(environments, name="env", rich_help_panel=PROJECT)
+app.add_typer(secret, rich_help_panel=PROJECT)
 
 
 def _print_version(*, wanted: bool) -> None:

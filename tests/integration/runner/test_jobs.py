@@ -33,8 +33,8 @@ def test_a_job_runs_in_its_source_and_its_output_is_in_its_log(staffed: RunnerSt
     assert result.reason == f"exit code {result.exit_code}"
     assert result.log_stream == f"{FLOW_ID}/{job.job_id}/1"
     lines = stage.lines(result.log_stream)
-    assert lines[:2] == ["$ cat greeting\nls nowhere", "hello from the source"]
-    assert result.tail.splitlines() == lines[1:]
+    assert lines[:3] == ["$ cat greeting", "ls nowhere", "hello from the source"]
+    assert result.tail.splitlines() == lines[2:]
     eventually(lambda: stage.waiting() == (0, 0), "the message is off the queue")
 
 

@@ -1,5 +1,6 @@
 """The base of everything that crosses a boundary."""
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
@@ -14,11 +15,18 @@ class Contract(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
 
 
+_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+
 FlowId = Annotated[str, Field(pattern=r"^[0-9a-f]{20}$")]
 Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Name = Annotated[str, Field(pattern=_NAME)]
 Proof = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Text = Annotated[str, AfterValidator(printable)]
 Moment = AwareDatetime
 Seconds = Annotated[int, Field(ge=0)]
+
+
+def is_name(text: str) -> bool:
+    """Whether a component, a gate or an environment can have this name."""
+    return re.fullmatch(_NAME, text) is not None

@@ -4,6 +4,7 @@ A value is in Secrets Manager and, while a job that was given it runs, in memory
 or log has it: they have the secret's name.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -22,7 +23,9 @@ MOST_SECRETS = 20
 ANY_ENVIRONMENT = "-"
 """In the id of a secret that is bound to no environment. No environment has this name."""
 
-SecretName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+_IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
+
+SecretName = Annotated[str, Field(pattern=_IDENTIFIER)]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 Secrets = Annotated[dict[VariableName, SecretName], Field(max_length=MOST_SECRETS)]
 """The secrets of a job: the variable that each is given in, and the secret's name."""
@@ -61,16 +64,26 @@ class SecretPlace:
     repository: str
     environment: str = ""
 
+    @property
+    def full_name(self) -> str:
+        """The repository with its forge."""
+        return f"{self.forge}/{self.repository}"
+
     def id_of(self, name: str) -> str:
         """The name in Secrets Manager of the secret of that name."""
         environment = self.environment or ANY_ENVIRONMENT
-        return f"{prefix_of(self.stage)}{self.forge}/{self.repository}/{environment}/{name}"
+        return f"{prefix_of(self.stage)}{self.full_name}/{environment}/{name}"
 
     def looked_in(self) -> Iterator["SecretPlace"]:
         """The places to look in for a job that works for the environment: the nearest first."""
         yield self
         if self.environment:
             yield SecretPlace(self.stage, self.forge, self.repository)
+
+
+def is_secret_name(text: str) -> bool:
+    """Whether a secret can have this name."""
+    return re.fullmatch(_IDENTIFIER, text, re.ASCII) is not None
 
 
 def prefix_of(stage: str) -> str:
