@@ -69,3 +69,30 @@ def test_a_release_by_default_that_is_not_protected_is_refused_with_what_to_do()
 @pytest.mark.parametrize("branch", ["main", "hotfix/1"])
 def test_a_file_may_narrow_what_its_trust_allows(branch: str) -> None:
     check(EVERYWHERE, branch)
+
+
+WITH_SECRETS = b"""\
+version: 1
+components:
+  shop:
+    deploy: {driver: command, run: ./deploy, secrets: [DEPLOY_KEY]}
+gates:
+  unit: {run: pytest}
+  system: {run: ./system, secrets: [TOKEN, ACCOUNT]}
+"""
+
+
+def test_jobs_of_a_fork_that_name_secrets_are_refused_with_their_line() -> None:
+    change = a_change(ref="refs/pull/7/head", pull_request=7, fork="eve/shop")
+    with pytest.raises(InvalidConfigurationError) as caught:
+        refuse_widening(change, Trust.FORK, read_configuration(WITH_SECRETS), WITH_SECRETS)
+
+    assert str(caught.value) == (
+        "penstock.yml:7: gates.system.secrets: no job of a fork is given secrets: ACCOUNT, TOKEN"
+    )
+
+
+def test_a_fork_flows_if_only_deployments_name_secrets() -> None:
+    text = WITH_SECRETS.replace(b", secrets: [TOKEN, ACCOUNT]", b"")
+    change = a_change(ref="refs/pull/7/head", pull_request=7, fork="eve/shop")
+    refuse_widening(change, Trust.FORK, read_configuration(text), text)

@@ -152,3 +152,10 @@ def test_a_driver_refuses_what_is_another_s(
 ) -> None:
     with pytest.raises(DeployerError, match="orders is not deployed by"):
         driver.patience(Step(component=component))
+
+
+def test_a_command_names_its_secrets_and_has_no_value() -> None:
+    job = job_of(by_command("orders", secrets={"KEY": "API_KEY"}))
+
+    assert job.secrets == {"KEY": "API_KEY"}
+    assert "KEY" not in job.variables

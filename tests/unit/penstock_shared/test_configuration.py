@@ -378,3 +378,43 @@ def test_an_alias_to_itself_is_refused() -> None:
 
 def test_a_huge_file_is_refused_before_it_is_read() -> None:
     assert "the limit is" in mistakes("#" * 300_000)[0]
+
+
+def test_secrets_are_named_as_a_list_or_by_the_variable_that_holds_them() -> None:
+    configuration = read_configuration(
+        """\
+version: 1
+components:
+  app:
+    build: {run: make, secrets: [NPM_TOKEN]}
+    deploy: {driver: command, run: ./deploy.sh, secrets: {KEY: API_KEY, OTHER: API_KEY}}
+gates:
+  unit: {run: pytest, secrets: []}
+"""
+    )
+    app, unit = configuration.components["app"], configuration.gates["unit"]
+    assert app.build
+    assert app.build.secrets == {"NPM_TOKEN": "NPM_TOKEN"}
+    assert app.deploy
+    assert app.deploy.secrets_of_jobs() == {"KEY": "API_KEY", "OTHER": "API_KEY"}
+    assert unit.secrets == {}
+
+
+@pytest.mark.parametrize(
+    ("secrets", "expected"),
+    [
+        ("[API_KEY,\n    api-key]", "5: gates.unit.secrets.api-key: 'api-key' must be the name"),
+        ("{1ST: API_KEY}", "4: gates.unit.secrets.1ST: '1ST' must be the name of a variable"),
+        ("{KEY: a/b}", "4: gates.unit.secrets.KEY: 'a/b' must be the name of a secret"),
+        ("{KEY: [x]}", "4: gates.unit.secrets.KEY: must be text"),
+        ("[[x]]", "4: gates.unit.secrets: must be a list of names, or a section"),
+        ("API_KEY", "4: gates.unit.secrets: must be a section"),
+        ("[MODE]", "4: gates.unit.secrets.MODE: is in `environment` too"),
+        ("{PENSTOCK_SHA: X}", "4: gates.unit.secrets.PENSTOCK_SHA: variables that begin with"),
+        (f"[{', '.join(f'S{number}' for number in range(21))}]", "4: gates.unit.secrets: may have"),
+    ],
+)
+def test_a_mistake_about_secrets_has_its_line(secrets: str, expected: str) -> None:
+    gate = f"gates:\n  unit: {{run: x, environment: {{MODE: fast}}, secrets: {secrets}}}\n"
+    text = SMALL.replace("components:\n  app: {path: app}", "components: {app: {path: app}}") + gate
+    assert mistakes(text)[0].startswith(f"penstock.yml:{expected}")
