@@ -10,11 +10,12 @@ from rich.text import Text
 from penstock.commands.options import HomeOption, JsonOption, ProfileOption, StageOption
 from penstock.commands.output import console, print_json
 from penstock.connection import Connection, connect
-from penstock.errors import UsageError
+from penstock.errors import RefusedError, UsageError
 from penstock.secrets import SecretJson, SecretsClient, checked_value
 from penstock.words import ago, now
 from penstock_shared.contracts.change import Forge, Trust
 from penstock_shared.contracts.model import is_name
+from penstock_shared.contracts.registry import ShowRepository
 from penstock_shared.contracts.secrets import SecretPlace, StoredSecret, is_secret_name
 
 secret = typer.Typer(
@@ -27,7 +28,10 @@ NameArgument = Annotated[
     str, typer.Argument(metavar="NAME", help="Letters, digits and _, as of a variable.")
 ]
 RepositoryOption = Annotated[str, typer.Option(help="Whose jobs: owner/name.")]
-ForgeOption = Annotated[Forge, typer.Option(help="Where the repository is hosted.")]
+ForgeOption = Annotated[
+    Forge | None,
+    typer.Option(help="Where it is hosted, if two have its name or it is not registered yet."),
+]
 EnvironmentOption = Annotated[
     str,
     typer.Option(help="Only for jobs that deploy to this environment; else for any job."),
@@ -39,7 +43,7 @@ def set_secret(  # noqa: PLR0913  # each parameter is an option of the command
     name: NameArgument,
     *,
     repository: RepositoryOption,
-    forge: ForgeOption = Forge.GITHUB,
+    forge: ForgeOption = None,
     environment: EnvironmentOption = "",
     trust: Annotated[
         Trust, typer.Option(help="release: only flows of protected refs. check: others too.")
@@ -52,8 +56,8 @@ def set_secret(  # noqa: PLR0913  # each parameter is an option of the command
     if trust is Trust.FORK:
         raise UsageError("no secret is given to forks: --trust is release or check")
     connection = connect(stage, profile, home)
-    place = _place(connection, forge, repository, environment)
     checked_name(name)
+    place = _place(connection, forge, repository, environment)
     value = checked_value(_value(name))
     stored = StoredSecret(value=value, trust=trust)
     new = _secrets(connection).set(place, name, stored)
@@ -94,7 +98,7 @@ def remove_secret(
     name: NameArgument,
     *,
     repository: RepositoryOption,
-    forge: ForgeOption = Forge.GITHUB,
+    forge: ForgeOption = None,
     environment: EnvironmentOption = "",
     stage: StageOption = None,
     profile: ProfileOption = None,
@@ -128,9 +132,24 @@ def _secrets(connection: Connection) -> SecretsClient:
     return SecretsClient(connection.stage, connection.client)
 
 
-def _place(connection: Connection, forge: Forge, repository: str, environment: str) -> SecretPlace:
+def _place(
+    connection: Connection, forge: Forge | None, repository: str, environment: str
+) -> SecretPlace:
+    """Where the secrets of a repository are; it must be registered, unless its forge is given.
+
+    Raises UsageError, RefusedError, and what the registry refuses with.
+    """
     if environment and not is_name(environment):
         raise UsageError(f"{environment!r} is no name of an environment")
+    if forge is None:
+        request = ShowRepository(full_name=repository)
+        (found,) = connection.registry.ask(request).repositories
+        if environment and not found.allowance.reaches(environment):
+            raise RefusedError(
+                f"{repository} may not deploy to {environment}: its environments are "
+                f"{', '.join(found.allowance.environments)}"
+            )
+        forge, repository = found.forge, found.full_name
     return SecretPlace(connection.stage, forge, repository, environment)
 
 

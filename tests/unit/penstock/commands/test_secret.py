@@ -81,7 +81,7 @@ def test_names_that_would_lead_elsewhere_are_refused(
 
 
 def test_a_refused_value_is_not_repeated(home: Path, stack: FakeStack) -> None:
-    done = secret_set(home, "API_KEY", value="abc")
+    done = secret_set(home, "API_KEY", "--forge", "git", value="abc")
     assert (done.exit_code, stack.asked) == (2, [])
     assert "abc" not in done.output
 
