@@ -15,7 +15,7 @@ from penstock_shared.configuration.model import MOST_COMPONENTS
 from penstock_shared.configuration.rules import MOST_GATE_JOBS
 from penstock_shared.contracts.drivers.command import CommandDeploy
 from penstock_shared.contracts.drivers.function import LambdaDeploy
-from penstock_shared.contracts.event import EventData, encode
+from penstock_shared.contracts.event import Event, EventData, encode
 from penstock_shared.contracts.events import (
     BuildCompleted,
     BuildRequested,
@@ -23,6 +23,7 @@ from penstock_shared.contracts.events import (
     JobRequested,
     TestsPassed,
 )
+from penstock_shared.contracts.jobs import Job
 from penstock_shared.contracts.plan import BuildRecipe
 from penstock_shared.jobs import gate_job
 from penstock_shared.persistence.outbox import Records
@@ -63,6 +64,19 @@ def weight(data: EventData) -> int:
     return len(encode(an_event(data)).encode())
 
 
+def a_large_end_of(job: Job) -> Event[JobFinished]:
+    result = a_result(
+        job.job_id,
+        position=job.position,
+        component=job.component,
+        outputs=(an_output(job.outputs[0].name, job.outputs[0].key),),
+        command="c" * 4000,
+        tail="t" * 4000,
+        reason="r" * 4000,
+    )
+    return an_event(JobFinished(result=result))
+
+
 def test_the_largest_flow_stays_small_in_every_message_and_record() -> None:
     clock, objects, memo = FakeClock(), a_bucket(), InMemoryMemo()
     records: Records[Build] = fake_records(clock=clock)
@@ -77,24 +91,12 @@ def test_the_largest_flow_stays_small_in_every_message_and_record() -> None:
     start(an_event(BuildRequested(change=change)), a_cause())
     said = records.publisher
     assert isinstance(said, RecordingPublisher)
-    jobs = [request.job for request in said.only(JobRequested)]
-    finished = [
-        an_event(
-            JobFinished(
-                result=a_result(
-                    job.job_id,
-                    position=job.position,
-                    component=job.component,
-                    outputs=(an_output(job.outputs[0].name, job.outputs[0].key),),
-                    command="c" * 4000,
-                    tail="t" * 4000,
-                    reason="r" * 4000,
-                )
-            )
-        )
-        for job in jobs
-    ]
-    RecordBuildJob(records, plans, memo, clock)(finished, a_cause())
+    record = RecordBuildJob(records, plans, memo, clock)
+    finished: list[Event[JobFinished]] = []
+    while len(finished) < len(jobs := said.only(JobRequested)):
+        ended = [a_large_end_of(request.job) for request in jobs[len(finished) :]]
+        record(ended, a_cause())
+        finished += ended
 
     plan = load_plan(objects, said.only(BuildCompleted)[0].flow.plan)
     assert (len(plan.components), len(plan.gates)) == (MOST_COMPONENTS, MOST_GATE_JOBS)

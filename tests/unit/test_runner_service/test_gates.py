@@ -99,6 +99,32 @@ def test_all_gates_are_asked_for_at_once(fake: FakeTestRunner) -> None:
     assert all(job.owner == "test-runner" for job in fake.jobs())
 
 
+def test_of_many_gates_some_wait_until_others_have_ended(fake: FakeTestRunner) -> None:
+    gates = [a_gate(f"gate-{number}") for number in range(200)]
+    fake.start(*gates)
+    assert len(fake.jobs()) == 64
+
+    finished = 0
+    while finished < len(fake.jobs()):
+        job = fake.jobs()[finished]
+        finished += 1
+        fake.finish(job)
+        assert len(fake.jobs()) - finished <= 64
+
+    assert sorted(job.position for job in fake.jobs()) == list(range(200))
+    assert len(fake.said.only(TestsPassed)) == 1
+
+
+def test_a_stopped_run_asks_for_no_more_gates(fake: FakeTestRunner) -> None:
+    fake.start(*(a_gate(f"gate-{number}") for number in range(200)))
+    stop = StopRun(fake.records, fake.plans, fake.verdicts)
+
+    stop(an_event(FlowAborted(reason="no")), a_cause())
+    fake.finish(*fake.jobs()[:32])
+
+    assert len(fake.jobs()) == 64
+
+
 def test_the_verdict_is_given_once_when_the_last_gate_has_passed(fake: FakeTestRunner) -> None:
     fake.start(LINT, UNIT)
     lint, unit = fake.jobs()

@@ -12,6 +12,9 @@ from penstock_shared.contracts.drivers import Deploy
 from penstock_shared.contracts.model import Contract, FlowId, Moment, Name, Seconds
 from penstock_shared.contracts.secrets import Secrets
 
+JOBS_AT_ONCE = 64
+"""The most jobs of a flow that wait or run at the same time, unless its plan says less."""
+
 
 class ObjectRef(Contract):
     """Where an immutable object lies in the artifact bucket."""
@@ -136,6 +139,7 @@ class Plan(Contract):
     gates: tuple[PlannedGate, ...]
     inputs: dict[str, str] = {}
     release: PlannedRelease | None = None
+    jobs_at_once: int = Field(default=JOBS_AT_ONCE, ge=1)
 
     @model_validator(mode="after")
     def _only_a_protected_ref_releases(self) -> Self:

@@ -21,6 +21,7 @@ from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.decisions import Decision, Record, Refusal, Write, already_done, stale
 from penstock_shared.jobs import build_job, build_job_id
 from penstock_shared.positions import Positions
+from penstock_shared.turns import next_turns
 
 PLANNING_PATIENCE = timedelta(minutes=10)
 """How long a change may wait for its plan. The limits of the fetch are much shorter."""
@@ -45,7 +46,8 @@ class Build(Record):
     """The build of one flow. It has no change if the flow was stopped before its request came.
 
     `plan` is the draft while artifacts are built, and then the finished plan. `done` holds the
-    positions of the components that are built, or have nothing to build.
+    positions of the components that are built, or have nothing to build; `asked` holds in addition
+    those whose turn has come.
     """
 
     transitions: ClassVar[Mapping[BuildState, frozenset[BuildState]]] = {
@@ -64,6 +66,7 @@ class Build(Record):
     attempt: int = 1
     plan: ObjectRef | None = None
     components: int = 0
+    asked: Positions = Positions()
     done: Positions = Positions()
     reason: str = ""
     stopped_early: str = ""
@@ -148,20 +151,26 @@ def begin(build: Build, plan: Plan, stored: ObjectRef, now: datetime) -> Write[B
     """The plan is made, and `stored`: request its build jobs, or complete at once if there are
     none.
     """
-    to_build = [number for number, component in enumerate(plan.components) if component.built]
-    if not to_build:
-        return complete(build, plan, stored)
     count = len(plan.components)
-    building = build.model_copy(
-        update={
-            "state": BuildState.BUILDING,
-            "plan": stored,
-            "components": count,
-            "done": Positions.of(set(range(count)) - set(to_build)),
-            "deadline": _deadline(plan, now),
-        }
-    )
-    return Write(building, [JobRequested(job=build_job(plan, number)) for number in to_build])
+    done = Positions.of(n for n, component in enumerate(plan.components) if not component.built)
+    if len(done) == count:
+        return complete(build, plan, stored)
+    building = {
+        "state": BuildState.BUILDING,
+        "plan": stored,
+        "components": count,
+        "asked": done,
+        "done": done,
+    }
+    return _ask(build.model_copy(update=building), plan, now)
+
+
+def _ask(build: Build, plan: Plan, now: datetime) -> Write[Build]:
+    """Ask for the jobs of the components whose turn it is."""
+    turns = next_turns(build.components, build.asked, build.done, plan.jobs_at_once)
+    update = {"asked": build.asked.with_these(turns), "deadline": _deadline(plan, now)}
+    jobs = [JobRequested(job=build_job(plan, number)) for number in turns]
+    return Write(build.model_copy(update=update), jobs)
 
 
 def fail(build: Build, reason: str) -> Write[Build]:
@@ -191,9 +200,9 @@ def jobs_finished(
     if not expected:
         return next((refusal for refusal, _ in refusals if refusal), stale("nothing has ended"))
     done = build.done.with_these(_succeeded(expected))
-    taken = build.model_copy(update={"done": done, "deadline": _deadline(plan, now)})
+    taken = build.model_copy(update={"done": done})
     failed = next((one for one in expected if one.state is not JobState.SUCCEEDED), None)
-    return _fail_with(taken, failed) if failed else Write(taken)
+    return _fail_with(taken, failed) if failed else _ask(taken, plan, now)
 
 
 def complete(build: Build, plan: Plan, stored: ObjectRef) -> Write[Build]:

@@ -18,6 +18,7 @@ from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.decisions import Decision, Record, Refusal, Write, already_done, stale
 from penstock_shared.jobs import gate_job, gate_job_id
 from penstock_shared.positions import Positions
+from penstock_shared.turns import next_turns
 
 QUEUE_PATIENCE = timedelta(hours=1)
 """How long jobs may wait for a free runner, in addition to their timeouts. It restarts whenever one
@@ -38,9 +39,9 @@ class RunState(StrEnum):
 class TestRun(Record):
     """The test run of one flow. `flow` is None if it was stopped before its request came.
 
-    Gates are named by their positions in the plan that `flow` points at. `passed` holds those that
-    have passed, and `reused` those of them that passed in an earlier flow. `tries` holds the number
-    of the current try of each gate that is beyond its first.
+    Gates are named by their positions in the plan that `flow` points at. `asked` holds those whose
+    turn has come, `passed` those of them that have passed, and `reused` those that passed in an
+    earlier flow. `tries` holds the number of the current try of each gate that is beyond its first.
     """
 
     __test__: ClassVar = False  # pytest would take it for a test class by its name
@@ -52,6 +53,7 @@ class TestRun(Record):
     state: RunState
     flow: FlowRef | None = None
     gates: int = 0
+    asked: Positions = Positions()
     passed: Positions = Positions()
     reused: Positions = Positions()
     tries: dict[int, int] = {}
@@ -79,14 +81,13 @@ def begin(flow: FlowRef, plan: Plan, reused: Iterable[int], now: datetime) -> Wr
         state=RunState.RUNNING,
         flow=flow,
         gates=len(plan.gates),
+        asked=known,
         passed=known,
         reused=known,
     )
     if len(known) == len(plan.gates):
         return _pass(run, [])
-    waiting = run.model_copy(update={"deadline": _deadline(plan, now)})
-    to_run = (number for number in range(len(plan.gates)) if number not in known)
-    return Write(waiting, [JobRequested(job=gate_job(plan, number)) for number in to_run])
+    return _ask(run, plan, [], now)
 
 
 def jobs_finished(
@@ -109,7 +110,7 @@ def jobs_finished(
         return Write(taken, says[-1:])  # only the failure: a failed run retries nothing
     if len(taken.passed) == taken.gates:
         return _pass(taken, says)
-    return Write(taken.model_copy(update={"deadline": _deadline(plan, now)}), says)
+    return _ask(taken, plan, says, now)
 
 
 def stop(flow_id: str, run: TestRun | None, reason: str) -> Decision[TestRun]:
@@ -132,6 +133,14 @@ def overdue(
     return Write(
         run.finished(RunState.FAILED, reason), [FlowFailed(phase=Phase.TEST, reason=reason)]
     )
+
+
+def _ask(run: TestRun, plan: Plan, says: list[EventData], now: datetime) -> Write[TestRun]:
+    """Ask for the jobs of the gates whose turn it is, in addition to what is said."""
+    turns = next_turns(run.gates, run.asked, run.passed, plan.jobs_at_once)
+    update = {"asked": run.asked.with_these(turns), "deadline": _deadline(plan, now)}
+    jobs = (JobRequested(job=gate_job(plan, number)) for number in turns)
+    return Write(run.model_copy(update=update), [*says, *jobs])
 
 
 def _names(run: TestRun, plan: Plan) -> str:
