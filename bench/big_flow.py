@@ -131,9 +131,11 @@ class _Work:
 
     def _passed(self, flow_id: str) -> int:
         """How many gates have passed, from the record of the test run."""
-        item = self._stack.client("dynamodb").get_item(
-            TableName=self._stack.tables["test-runs"], Key={"id": {"S": flow_id}}
-        ).get("Item")
+        item = (
+            self._stack.client("dynamodb")
+            .get_item(TableName=self._stack.tables["test-runs"], Key={"id": {"S": flow_id}})
+            .get("Item")
+        )
         return int(json.loads(item["doc"]["S"])["passed"]["bits"], 16).bit_count() if item else 0
 
     def _waiting(self) -> int:
