@@ -59,13 +59,18 @@ def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trusting]:
 
 
 @pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of `product`, by which commands find it."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
 def product(
-    tmp_path_factory: pytest.TempPathFactory,
+    home: Path,
     tools: Path,
     trusting: Trusting,  # its certificate is in the environment meanwhile
 ) -> Iterator[Product]:
     """The stack that most tests share; each test has its own repository in it."""
-    home = tmp_path_factory.mktemp("home")
     try:
         with httpx.Client(timeout=30, trust_env=False) as http:
             yield Product(start(home, StackOptions(tools=(tools,))), http)
