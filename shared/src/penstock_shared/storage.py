@@ -1,5 +1,6 @@
 """The artifact bucket: immutable objects, and presigned addresses for callers without keys."""
 
+from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,13 +40,25 @@ class ObjectStore:
         """An address that lets anyone read this object for so long."""
         return self._presign("get_object", key, seconds)
 
-    def url_to_put(self, key: str, seconds: int) -> str:
-        """An address that lets anyone write this object for so long."""
-        return self._presign("put_object", key, seconds)
+    def url_to_put(self, key: str, seconds: int, sha256: str) -> str:
+        """An address that lets anyone write this content under this key for so long.
 
-    def _presign(self, operation: str, key: str, seconds: int) -> str:
-        return str(
-            self.client.generate_presigned_url(
-                operation, Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=seconds
-            )
-        )
+        `sha256` is in hex. S3 refuses other content. The request needs `checksum_headers`.
+        """
+        return self._presign("put_object", key, seconds, ChecksumSHA256=_in_base64(sha256))
+
+    def _presign(self, operation: str, key: str, seconds: int, **more: str) -> str:
+        place = {"Bucket": self.bucket, "Key": key, **more}
+        return str(self.client.generate_presigned_url(operation, Params=place, ExpiresIn=seconds))
+
+
+def checksum_headers(sha256: str) -> dict[str, str]:
+    """The headers of a request that stores content with this digest, in hex.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+    """
+    return {"x-amz-checksum-sha256": _in_base64(sha256)}
+
+
+def _in_base64(sha256: str) -> str:
+    return b64encode(bytes.fromhex(sha256)).decode()

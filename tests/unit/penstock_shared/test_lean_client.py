@@ -220,8 +220,13 @@ def test_objects_of_aws_have_their_bucket_in_the_host_s_name() -> None:
     )
 
 
-@pytest.mark.parametrize("operation", ["put_object", "get_object"])
-def test_a_presigned_address_is_boto3_s(operation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("operation", "more"),
+    [("put_object", {}), ("put_object", {"ChecksumSHA256": "abc="}), ("get_object", {})],
+)
+def test_a_presigned_address_is_boto3_s(
+    operation: str, more: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     origin = an_origin(AWS_SESSION_TOKEN="a token/", AWS_ENDPOINT_URL="http://localhost:1")
     usual = boto3.client(
         "s3",
@@ -232,7 +237,7 @@ def test_a_presigned_address_is_boto3_s(operation: str, monkeypatch: pytest.Monk
         aws_session_token="a token/",
         config=Config(signature_version="s3v4"),
     )
-    place = {"Bucket": "artifacts", "Key": "ü/a b.json"}
+    place = {"Bucket": "artifacts", "Key": "ü/a b.json", **more}
     theirs = urlsplit(usual.generate_presigned_url(operation, Params=place, ExpiresIn=60))
     (moment,) = parse_qs(theirs.query)["X-Amz-Date"]
     monkeypatch.setattr(signature, "_now", lambda: moment)

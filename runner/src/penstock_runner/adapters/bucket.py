@@ -1,7 +1,7 @@
 """Access to the artifact bucket by presigned addresses that the runner makes for each job.
 
-An address is made with the runner's role when it is needed, and expires soon after the job's
-timeout. The job itself gets no address.
+An address is made with the runner's role when it is used, and expires soon after. One to write an
+object is for one content. The job itself gets no address.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,9 +11,10 @@ from typing import IO, Protocol
 from penstock_runner.adapters.transfer import Transfer
 from penstock_runner.domain.interruption import StopSignal
 from penstock_shared.contracts.jobs import Job, Upload
+from penstock_shared.storage import checksum_headers
 
-MARGIN = 15 * 60
-"""Seconds that an address outlives its job's timeout, for unpacking, uploading and retries."""
+LIFETIME = 15 * 60
+"""Seconds for which an address is valid: the transfer and its retries begin at once."""
 
 
 class Addresses(Protocol):
@@ -23,8 +24,8 @@ class Addresses(Protocol):
         """An address to read this object."""
         ...
 
-    def url_to_put(self, key: str, seconds: int) -> str:
-        """An address to write this object."""
+    def url_to_put(self, key: str, seconds: int, sha256: str) -> str:
+        """An address to write this object, and with this content only."""
         ...
 
 
@@ -37,22 +38,21 @@ class Bucket:
 
     def fetch(self, key: str, job: Job, into: IO[bytes], limit: int, stop: StopSignal) -> None:
         """Read an object of at most `limit` bytes. Raises JobError."""
-        address = self.addresses.url_to_get(key, lifetime_for(job))
+        address = self.addresses.url_to_get(key, LIFETIME)
         self.transfer.fetch(address, into, limit, stop)
 
     def store(
         self,
         upload: Upload,
-        job: Job,
+        sha256: str,
         body: Callable[[], Iterator[bytes]],
         size: int,
         stop: StopSignal,
     ) -> None:
-        """Write `size` bytes. `body` returns the content anew for each try. Raises JobError."""
-        address = self.addresses.url_to_put(upload.key, lifetime_for(job))
-        self.transfer.store(address, body, size, upload.content_type, stop)
+        """Write `size` bytes with this digest. `body` returns the content anew for each try.
 
-
-def lifetime_for(job: Job) -> int:
-    """Seconds for which the addresses of a job are valid."""
-    return job.timeout + MARGIN
+        Raises JobError.
+        """
+        address = self.addresses.url_to_put(upload.key, LIFETIME, sha256)
+        headers = {"Content-Type": upload.content_type, **checksum_headers(sha256)}
+        self.transfer.store(address, body, size, headers, stop)

@@ -3,9 +3,10 @@
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from penstock_runner.adapters.bucket import Bucket
@@ -26,7 +27,7 @@ def keep_outputs(job: Job, site: Site, bucket: Bucket, limit: int, stop: StopSig
     outputs, problems = [], []
     for upload in job.outputs:
         try:
-            outputs.append(_keep(upload, job, site, bucket, limit, stop))
+            outputs.append(_keep(upload, site, bucket, limit, stop))
         except FileNotFoundError:
             if upload.required:
                 problems.append(f"the command left no {upload.path}, the output {upload.name!r}")
@@ -35,16 +36,15 @@ def keep_outputs(job: Job, site: Site, bucket: Bucket, limit: int, stop: StopSig
     return Kept(outputs, problems)
 
 
-def _keep(
-    upload: Upload, job: Job, site: Site, bucket: Bucket, limit: int, stop: StopSignal
-) -> JobOutput:
+def _keep(upload: Upload, site: Site, bucket: Bucket, limit: int, stop: StopSignal) -> JobOutput:
     with _opened(_find(upload, site)) as descriptor:
         size = os.fstat(descriptor).st_size
         if size > limit:
             raise JobError(f"{size:,} bytes, the limit is {limit:,}")
         body = _Body(descriptor, size)
-        bucket.store(upload, job, body.chunks, size, stop)
-    return JobOutput(name=upload.name, key=upload.key, sha256=body.sha256.hexdigest(), size=size)
+        digest = body.digest(stop)
+        bucket.store(upload, digest, body.chunks, size, stop)
+    return JobOutput(name=upload.name, key=upload.key, sha256=digest, size=size)
 
 
 def _find(upload: Upload, site: Site) -> Path:
@@ -63,22 +63,27 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Body:
-    """The first `size` bytes of a file, hashed while they are sent."""
+    """The first `size` bytes of a file."""
 
     descriptor: int
     size: int
-    sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def digest(self, stop: StopSignal) -> str:
+        """The SHA-256 of the content, in hex."""
+        found = hashlib.sha256()
+        for chunk in self.chunks():
+            stop.check(time.monotonic())
+            found.update(chunk)
+        return found.hexdigest()
 
     def chunks(self) -> Iterator[bytes]:
         """The content from its beginning."""
-        self.sha256 = hashlib.sha256()
         offset = 0
         while offset < self.size:
             chunk = os.pread(self.descriptor, min(CHUNK, self.size - offset), offset)
             if not chunk:
                 raise JobError("it became shorter while it was read")
-            self.sha256.update(chunk)
             offset += len(chunk)
             yield chunk

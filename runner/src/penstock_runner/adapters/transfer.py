@@ -4,7 +4,7 @@ A presigned address grants access to anybody who has it, so no error text contai
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TypeVar
@@ -47,15 +47,20 @@ class Transfer:
         _patiently(once, stop)
 
     def store(
-        self, url: str, body: Callable[[], Iterator[bytes]], size: int, kind: str, stop: StopSignal
+        self,
+        url: str,
+        body: Callable[[], Iterator[bytes]],
+        size: int,
+        headers: Mapping[str, str],
+        stop: StopSignal,
     ) -> None:
         """Put `size` bytes. `body` returns the content anew for each try. Raises JobError."""
 
         def once() -> None:
             # S3 accepts no chunked bodies, so the size is sent first.
-            headers = {"Content-Length": str(size), "Content-Type": kind}
+            all_headers = {"Content-Length": str(size), **headers}
             chunks = _checked(body(), stop)
-            with self._asking("PUT", url, body=chunks, headers=headers):
+            with self._asking("PUT", url, body=chunks, headers=all_headers):
                 pass
 
         _patiently(once, stop)

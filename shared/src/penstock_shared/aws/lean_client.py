@@ -172,7 +172,9 @@ class LeanClient:
     def _presigned(self, operation: str, Params: dict[str, str], ExpiresIn: int = 3600) -> str:  # noqa: N803
         address, path = self._place(Params["Bucket"], Params["Key"])
         host = urlsplit(address).netloc
-        query = self._signer.presign(_METHODS[operation], host, path, ExpiresIn)
+        checksum = Params.get("ChecksumSHA256")
+        headers = {"x-amz-checksum-sha256": checksum} if checksum else {}
+        query = self._signer.presign(_METHODS[operation], host, path, ExpiresIn, headers)
         return f"{address}{path}?{query}"
 
     def _place(self, bucket: str, key: str) -> tuple[str, str]:

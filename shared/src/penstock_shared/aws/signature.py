@@ -54,8 +54,20 @@ class Signer:
         )
         return signed
 
-    def presign(self, method: str, host: str, path: str, seconds: int) -> str:
-        """The query that permits this request to S3 to anyone, for so many seconds."""
+    def presign(
+        self,
+        method: str,
+        host: str,
+        path: str,
+        seconds: int,
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
+        """The query that permits this request to S3 to anyone, for so many seconds.
+
+        The request must have these headers, whose names are in lower case.
+        """
+        signed = {"host": host, **(headers or {})}
+        names = ";".join(sorted(signed))
         credentials = self.credentials.get_frozen_credentials()
         now = _now()
         fields = {
@@ -63,12 +75,13 @@ class Signer:
             "X-Amz-Credential": f"{credentials.access_key}/{self._scope(now)}",
             "X-Amz-Date": now,
             "X-Amz-Expires": str(seconds),
-            "X-Amz-SignedHeaders": "host",
+            "X-Amz-SignedHeaders": names,
         }
         if credentials.token:
             fields["X-Amz-Security-Token"] = credentials.token
         query = "&".join(f"{name}={quote(fields[name], safe='~')}" for name in sorted(fields))
-        canonical = f"{method}\n{path}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
+        lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
+        canonical = f"{method}\n{path}\n{query}\n{lines}\n{names}\nUNSIGNED-PAYLOAD"
         signature = self._signature(credentials.secret_key, canonical, now)
         return f"{query}&X-Amz-Signature={signature}"
 
