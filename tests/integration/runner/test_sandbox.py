@@ -197,17 +197,27 @@ def test_a_job_reaches_no_service_of_the_machine(sandboxed: Sandboxed) -> None:
 
 
 def test_only_a_deployment_reaches_the_emulator(sandboxed: Sandboxed) -> None:
-    script = f"curl -sS -m 5 {sandboxed.stage.emulator.address}/_localstack/health || exit 3"
+    script = f"{signed_call(sandboxed.stage)} || exit 3"
 
     assert sandboxed.run(script).exit_code == 3
     assert sandboxed.run(script, environment="staging").exit_code == 0
 
 
+def signed_call(stage: RunnerStage) -> str:
+    """A command that asks the emulator, with its key, who it is."""
+    keys = stage.emulator.variables
+    user = f"{keys['AWS_ACCESS_KEY_ID']}:{keys['AWS_SECRET_ACCESS_KEY']}"
+    form = "Action=GetCallerIdentity&Version=2011-06-15"
+    return (
+        f"curl -sS --fail -m 5 --aws-sigv4 aws:amz:us-east-1:sts --user {user} "
+        f"-d '{form}' {stage.emulator.address}/"
+    )
+
+
 def test_a_deployment_whose_tool_asks_the_proxy_for_everything_reaches_the_emulator(
     sandboxed: Sandboxed,
 ) -> None:
-    address = sandboxed.stage.emulator.address
-    script = f"curl -sS --fail -m 5 --noproxy nothing {address}/_localstack/health || exit 3"
+    script = f"{signed_call(sandboxed.stage)} --noproxy nothing || exit 3"
     tunnel = script.replace("--noproxy", "--proxytunnel --noproxy")
 
     assert sandboxed.run(script).exit_code == 3

@@ -13,6 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from penstock.emulation.admission import Admission
+from penstock.emulation.enforcement import (
+    as_encrypted,
+    ask_for_rights_as_aws_does,
+    is_enforced,
+)
 from penstock.emulation.forking import fork_functions
 from penstock.emulation.functions import (
     keep_recent_executions,
@@ -60,6 +65,7 @@ async def serve(folder: Path) -> None:
     end_functions_with_the_emulator()
     let_calls_end()
     hide_keys_of_functions()
+    ask_for_rights_as_aws_does()
     saver = Saver(snapshots, changes, journal)
     saving = asyncio.create_task(saver.run())
     await _serve_until_signalled(counted(guarded(noting_writes(app.app, changes))))
@@ -69,6 +75,8 @@ async def serve(folder: Path) -> None:
 
 def guarded(app: App) -> App:
     """The app, for those who may use it."""
+    if is_enforced():
+        app = as_encrypted(app)
     return Admission(app, int(os.environ["GATEWAY_PORT"]), Signatures(secret_of), may_speak)
 
 
