@@ -1,6 +1,7 @@
 """The emulator's process: one per home, on the same port as before if it is free."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from penstock.embedded.direct import open_directly
@@ -24,25 +25,30 @@ _INHERITED = (
 )
 
 
-def ensure_emulator(home: Home, book: ProcessBook) -> tuple[Endpoint, bool]:
+def ensure_emulator(
+    home: Home, book: ProcessBook, *, enforce_iam: bool = False
+) -> tuple[Endpoint, bool]:
     """Make the emulator run; returns where it is and if it was started. Raises EmulatorError.
 
-    One that runs without a key is of an earlier version, and is replaced.
+    One that runs without a key is of an earlier version, and is replaced. `enforce_iam` makes one
+    that is started refuse what roles do not allow.
     """
     key = key_of(home)
     if key and NAME in book.alive() and home.port_file.is_file():
         return Endpoint(_address(int(home.port_file.read_text())), key), False
     book.stop([NAME], _PATIENCE_TO_STOP)
     key = key or made_key(home)
-    return Endpoint(_start(home, book, key), key), True
+    variables = {"AUTH": "true"} if enforce_iam else {}
+    return Endpoint(_start(home, book, key, variables), key), True
 
 
-def _start(home: Home, book: ProcessBook, key: str) -> str:
+def _start(home: Home, book: ProcessBook, key: str, variables: Mapping[str, str]) -> str:
     if not EMULATOR_PYTHON.exists():
         raise EmulatorError(f"There is no emulator at {EMULATOR_PYTHON}. Run `make setup`.")
     port = keep_port(home.port_file)
     command = [str(EMULATOR_PYTHON), str(_LAUNCHER), str(home.emulator)]
-    process = book.start(NAME, command, emulator_environment(home, port, key))
+    environment = {**emulator_environment(home, port, key), **variables}
+    process = book.start(NAME, command, environment)
     address = _address(port)
     wait_until(lambda: _is_ready(address) or not process.is_alive(), _PATIENCE)
     if not (process.is_alive() and _is_ready(address)):

@@ -31,6 +31,8 @@ class Crew:
     runners: int
     slots: int
     tools: tuple[Path, ...] = ()
+    role: str = ""
+    """The role that they assume; without one they use the stack's key."""
 
 
 def ensure_runners(home: Home, book: ProcessBook, stack: Stack, crew: Crew) -> list[str]:
@@ -84,8 +86,7 @@ def _environment(home: Home, stack: Stack, name: str, crew: Crew) -> dict[str, s
     return {
         **_inherited_environment(),
         "ARTIFACT_BUCKET": f"{prefix}artifacts-{stack.account_id}",
-        "AWS_ACCESS_KEY_ID": stack.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": stack.secret_access_key,
+        **_keys(stack, name, crew.role),
         "AWS_REGION": stack.region,
         "AWS_DEFAULT_REGION": stack.region,
         "AWS_ENDPOINT_URL": stack.endpoint_url,
@@ -99,6 +100,21 @@ def _environment(home: Home, stack: Stack, name: str, crew: Crew) -> dict[str, s
         "QUEUE_URL_PREFIX": f"{queue.rpartition('/')[0]}/{prefix}",
         "TABLE_NAME": stack.tables["jobs"],
         "TOPIC_ARN_PREFIX": f"{topic.rpartition(':')[0]}:{prefix}",
+    }
+
+
+def _keys(stack: Stack, name: str, role: str) -> dict[str, str]:
+    if not role:
+        return {
+            "AWS_ACCESS_KEY_ID": stack.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": stack.secret_access_key,
+        }
+    arn = f"arn:aws:iam::{stack.account_id}:role/{role}"
+    given = stack.client("sts").assume_role(RoleArn=arn, RoleSessionName=name)["Credentials"]
+    return {
+        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": given["SessionToken"],
     }
 
 

@@ -47,6 +47,10 @@ class StackOptions:
     slots: int = SLOTS
     tools: tuple[Path, ...] = ()
     """Folders of programs that jobs find before the machine's own."""
+    enforce_iam: bool = False
+    """Whether an emulator that is started refuses what roles do not allow."""
+    runner_role: str = ""
+    """The name of a role that runners assume; without one they use the stack's key."""
 
 
 def up(
@@ -80,7 +84,9 @@ class _Startup:
         saved_at = self.home.last_save()
         with self.report.step("Packaged; emulator ready"), ThreadPoolExecutor(1) as pool:
             packaging = pool.submit(_package)
-            endpoint, was_started = ensure_emulator(self.home, self.book)
+            endpoint, was_started = ensure_emulator(
+                self.home, self.book, enforce_iam=self.options.enforce_iam
+            )
             stacks = packaging.result()
         deployed = self._deploy(endpoint, stacks)
         for name in local_repositories(self.home):
@@ -106,7 +112,7 @@ class _Startup:
 
     def _ensure_runners(self, stack: Stack) -> list[str]:
         options = self.options
-        crew = Crew(options.runners, options.slots, options.tools)
+        crew = Crew(options.runners, options.slots, options.tools, options.runner_role)
         # Called first and always: it also records the current code and tools.
         outdated = runners_are_outdated(self.home, crew)
         if outdated or self._endpoint_before() != stack.endpoint:
