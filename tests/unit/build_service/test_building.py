@@ -509,7 +509,7 @@ def test_a_refusal_is_not_made_by_a_registration_that_has_changed_meanwhile(
     assert "penstock.yml:6: environments.live: is not for this repository" in failed.reason
 
     fake.registry.ask(SetRepository(full_name="acme/shop", environments=("live",)))
-    fake.registry.clock.advance(seconds=2)
+    fake.registry.clock.advance(milliseconds=1)
     fake.start(OTHER_FLOW_ID)
 
     assert len(fake.said.only(FlowFailed)) == 1

@@ -6,7 +6,7 @@ from datetime import timedelta
 from build_service.domain.drafting import PlanDraft, PlanDrafter, PlanRequest
 from build_service.domain.errors import BuildError, SourceError
 from build_service.domain.trust import trust_of
-from build_service.use_cases.registry import JUST_NOW, KEPT, Registry
+from build_service.use_cases.registry import FRESH, KEPT, Registry
 from penstock_shared.contracts.change import Change
 from penstock_shared.contracts.registration import (
     CredentialKind,
@@ -33,10 +33,10 @@ class RegisteredPlanner:
         try:
             return self._draft_as(registered, KEPT, flow_id, change)
         except BuildError:
-            newest = self._registration_of(change, JUST_NOW)
+            newest = self._registration_of(change, FRESH)
             if newest == registered:
                 raise
-        return self._draft_as(newest, JUST_NOW, flow_id, change)
+        return self._draft_as(newest, FRESH, flow_id, change)
 
     def _draft_as(
         self, registered: RegisteredRepository, age: timedelta, flow_id: str, change: Change

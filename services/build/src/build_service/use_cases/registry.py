@@ -16,6 +16,8 @@ KEPT = timedelta(seconds=30)
 JUST_NOW = timedelta(seconds=1)
 """A refusal is decided on what was read this recently, so that new secrets and repositories work at
 once. It is not zero, so that a flood of forged deliveries costs few calls."""
+FRESH = timedelta(0)
+"""What was read before counts for nothing."""
 
 T = TypeVar("T")
 
