@@ -142,7 +142,7 @@ class _Work:
         """How many jobs are in the queue, including those that a runner holds."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self._sqs.get_queue_attributes(
-            QueueUrl=self._stack.queues["jobs"], AttributeNames=names
+            QueueUrl=self._stack.queues["jobs-release"], AttributeNames=names
         )["Attributes"]
         return sum(int(found[name]) for name in names)
 

@@ -22,7 +22,6 @@ from penstock_shared.contracts.events import (
     BakeStarted,
     FlowFailed,
     JobFinished,
-    JobRequested,
     Phase,
 )
 from penstock_shared.contracts.jobs import Job
@@ -32,7 +31,7 @@ from penstock_shared.messaging.giving_up import FailFlow
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.messaging.routes import Routes, Together
 from penstock_shared.observability import Telemetry
-from tests.support.builders import FLOW_ID, NOW, a_cause, a_checkout, a_result
+from tests.support.builders import FLOW_ID, NOW, PROOFS, a_cause, a_checkout, a_result
 
 
 @dataclass
@@ -46,7 +45,7 @@ class Wires:
     def __post_init__(self) -> None:
         self.urls = {
             name: self.sqs.create_queue(QueueName=f"{self.prefix}{name}")["QueueUrl"]
-            for name in ("build", "build-dlq", "jobs")
+            for name in ("build", "build-dlq", "jobs-check")
         }
         self.topics = {
             name: self.sns.create_topic(Name=f"{self.prefix}{name}")["TopicArn"]
@@ -55,7 +54,7 @@ class Wires:
 
     @property
     def queue_url_prefix(self) -> str:
-        return str(self.urls["jobs"].removesuffix("jobs"))
+        return str(self.urls["build"].removesuffix("build"))
 
     @property
     def topic_arn_prefix(self) -> str:
@@ -145,10 +144,10 @@ def test_an_owner_hears_of_its_own_jobs_only(wires: Wires) -> None:
 
 
 def test_many_jobs_reach_the_queue_in_a_few_calls(wires: Wires) -> None:
-    publisher(wires).publish([wrap(JobRequested(job=a_job(number))) for number in range(25)])
+    publisher(wires).publish([wrap(PROOFS.request(FLOW_ID, a_job(number))) for number in range(25)])
 
     received: set[str] = set()
-    while messages := wires.receive("jobs"):
+    while messages := wires.receive("jobs-check"):
         received |= {json.loads(message["Body"])["data"]["job"]["job_id"] for message in messages}
     assert len(received) == 25
 

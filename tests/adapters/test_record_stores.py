@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from penstock_shared.contracts.change import Trust
 from penstock_shared.contracts.event import Event, EventData, make_event
 from penstock_shared.contracts.events import FlowFailed
 from penstock_shared.decisions import Record
@@ -297,13 +298,28 @@ def test_where_nothing_is_swept_events_stay_with_their_record(dynamodb: Any) -> 
 
 
 def test_a_memo_recalls_what_it_was_told_and_nothing_else(memo: Memo) -> None:
-    memo.remember({"a": {"flow_id": "1"}})
+    memo.remember(Trust.RELEASE, {"a": {"flow_id": "1"}})
 
-    assert memo.recall(["a", "b", "a"]) == {"a": {"flow_id": "1"}}
-    assert memo.recall([]) == {}
+    assert memo.recall(Trust.RELEASE, ["a", "b", "a"]) == {"a": {"flow_id": "1"}}
+    assert memo.recall(Trust.RELEASE, []) == {}
 
 
 def test_a_memo_recalls_more_than_one_call_can_ask_for(memo: Memo) -> None:
-    memo.remember({str(number): {"number": number} for number in range(130)})
+    memo.remember(Trust.RELEASE, {str(number): {"number": number} for number in range(130)})
 
-    assert len(memo.recall(str(number) for number in range(130))) == 130
+    assert len(memo.recall(Trust.RELEASE, (str(number) for number in range(130)))) == 130
+
+
+def test_what_a_lower_trust_remembers_is_nothing_to_a_higher_one(memo: Memo) -> None:
+    memo.remember(Trust.FORK, {"a": {"by": "fork"}, "b": {"by": "fork"}})
+    memo.remember(Trust.CHECK, {"a": {"by": "check"}})
+
+    assert memo.recall(Trust.RELEASE, ["a", "b"]) == {}
+    assert memo.recall(Trust.CHECK, ["a", "b"]) == {"a": {"by": "check"}}
+
+
+def test_a_lower_trust_uses_what_a_higher_one_remembers_first(memo: Memo) -> None:
+    memo.remember(Trust.CHECK, {"a": {"by": "check"}, "b": {"by": "check"}})
+    memo.remember(Trust.RELEASE, {"a": {"by": "release"}})
+
+    assert memo.recall(Trust.FORK, ["a", "b"]) == {"a": {"by": "release"}, "b": {"by": "check"}}

@@ -22,6 +22,14 @@ from tests.support.emulator import wait_for_a_save
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
+PROCESSES = {
+    "emulator",
+    "git",
+    "runner-release-1",
+    "runner-release-2",
+    "runner-check-1",
+    "runner-fork-1",
+}
 MARK = {"id": {"S": "mark"}}
 
 
@@ -83,7 +91,13 @@ def status_of(request: urllib.request.Request | str) -> int:
 def test_the_stack_file_says_what_there_is(home: Home, stack: Stack) -> None:
     assert Stack.load(home.folder) == stack
     assert {"abort-release", "build-requested", "job-finished"} <= stack.topics.keys()
-    assert {"jobs", "jobs-dlq", "build", "monitor"} <= stack.queues.keys()
+    assert {
+        "jobs-release",
+        "jobs-check-dlq",
+        "jobs-fork",
+        "build",
+        "monitor",
+    } <= stack.queues.keys()
     assert {
         "builds",
         "test-runs",
@@ -92,7 +106,7 @@ def test_the_stack_file_says_what_there_is(home: Home, stack: Stack) -> None:
         "flows",
         "jobs",
     } <= stack.tables.keys()
-    assert stack.processes.keys() == {"emulator", "git", "runner-1", "runner-2"}
+    assert stack.processes.keys() == PROCESSES
 
 
 def test_everything_listens_on_loopback(stack: Stack) -> None:
@@ -126,17 +140,17 @@ def test_a_killed_emulator_comes_back_with_its_state(home: Home, stack: Stack) -
     assert again.endpoint_url == stack.endpoint_url
     assert mark_is_there(again)
     assert again.processes["emulator"] != stack.processes["emulator"]
-    assert again.processes["runner-1"] == stack.processes["runner-1"]
+    assert again.processes["runner-release-1"] == stack.processes["runner-release-1"]
 
 
 def test_a_killed_runner_is_replaced(home: Home, stack: Stack) -> None:
-    kill(book_of(home).alive()["runner-2"])
+    kill(book_of(home).alive()["runner-release-2"])
 
     again = up(home.folder)
 
-    assert again.processes.keys() == {"emulator", "git", "runner-1", "runner-2"}
-    assert again.processes["runner-2"] != stack.processes["runner-2"]
-    assert again.processes["runner-1"] == stack.processes["runner-1"]
+    assert again.processes.keys() == PROCESSES
+    assert again.processes["runner-release-2"] != stack.processes["runner-release-2"]
+    assert again.processes["runner-release-1"] == stack.processes["runner-release-1"]
 
 
 def test_down_stops_everything_and_up_finds_it_again(home: Home, stack: Stack) -> None:

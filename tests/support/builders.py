@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from penstock_shared.contracts.change import Change, Forge, Intent, Trust
 from penstock_shared.contracts.event import Event, EventData, make_event
-from penstock_shared.contracts.events import DeployDone, EnvironmentRole, FlowRef
+from penstock_shared.contracts.events import DeployDone, EnvironmentRole, FlowRef, JobFinished
 from penstock_shared.contracts.jobs import Checkout, JobOutput, JobResult, JobState
 from penstock_shared.contracts.plan import (
     EnvironmentMode,
@@ -17,6 +17,9 @@ from penstock_shared.contracts.plan import (
     PlannedRelease,
 )
 from penstock_shared.decisions import Cause
+from penstock_shared.observability import Telemetry
+from penstock_shared.proofs import JobProofs
+from penstock_shared.results import BelievedResults
 from penstock_shared.tracing import new_traceparent
 
 D = TypeVar("D", bound=EventData)
@@ -25,8 +28,12 @@ FLOW_ID = "0123456789abcdef0123"
 OTHER_FLOW_ID = "f" * 20
 SHA = "a" * 40
 BEFORE = "b" * 40
-SNAPSHOT = ObjectRef(key="snapshots/tree.tar.gz", sha256="e" * 64, size=1)
+SNAPSHOT = ObjectRef(key="snapshots/release/tree.tar.gz", sha256="e" * 64, size=1)
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+PROOFS = JobProofs(b"the key of a service in tests")
+BELIEVED = BelievedResults(PROOFS, Telemetry("test"))
 
 
 def a_cause(flow_id: str = FLOW_ID, hop: int = 0) -> Cause:
@@ -143,6 +150,12 @@ def a_result(job_id: str = "1" * 20, **given: Any) -> JobResult:
             **given,
         }
     )
+
+
+def finished(result: JobResult, flow_id: str = FLOW_ID) -> JobFinished:
+    """A result with its job's proof, as a runner sends it that was given the job."""
+    proof = PROOFS.proof_of(flow_id, result.job_id, result.trust)
+    return JobFinished(result=result, proof=proof)
 
 
 def an_output(name: str, key: str) -> JobOutput:

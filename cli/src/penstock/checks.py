@@ -14,8 +14,10 @@ from typing import Any
 from penstock.connection import Connection, connect, embedded
 from penstock.embedded import find_home
 from penstock.embedded.processes import ProcessBook
+from penstock.embedded.runners import name_of
 from penstock.errors import CommandError, NoStackError
 from penstock.project import EMULATOR_PYTHON, NODE, OSLS, PROJECT_ROOT
+from penstock_shared.contracts.change import Trust
 
 OLDEST_PYTHON = (3, 11)
 SANDBOX = (sys.executable, "-m", "penstock_runner.sandbox")
@@ -152,8 +154,10 @@ def _processes(book: ProcessBook) -> Iterator[Check]:
         else:
             cure = f"Run `penstock up`; {book.logs / name}.log says how it ended."
             yield Check(name, Health.PROBLEM, "its process is gone", cure)
-    if not any(name.startswith("runner") for name in alive):
-        yield Check("runners", Health.PROBLEM, "no runner runs, so no job will", "`penstock up`")
+    for trust in Trust:
+        if not any(name.startswith(name_of(trust)) for name in alive):
+            reason = f"no runner of trust {trust} runs, so no job of that trust will"
+            yield Check("runners", Health.PROBLEM, reason, "`penstock up`")
 
 
 def _checks_of(connection: Connection, cure: str) -> Iterator[Check]:

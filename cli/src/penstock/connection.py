@@ -93,7 +93,7 @@ def embedded(home: Path | None = None) -> Connection:
         api=Api(stack.api_url, httpx.Client(timeout=TIMEOUT, trust_env=False)),
         page_url=stack.page_url,
         topic_arn_prefix=stack.topics["abort-release"].removesuffix("abort-release"),
-        queue_url_prefix=stack.queues["jobs"].removesuffix("jobs"),
+        queue_url_prefix=stack.queues["build"].removesuffix("build"),
         client=stack.client,
         find_webhooks=lambda: stack.webhook_url,
         is_embedded=True,

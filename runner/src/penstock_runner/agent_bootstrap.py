@@ -39,18 +39,20 @@ from penstock_runner.sandbox.warm import WarmRooms
 from penstock_runner.sandbox_bootstrap import sandbox_of
 from penstock_runner.settings import RunnerSettings, passed_on, runner_settings
 from penstock_runner.use_cases.handle_request import HandleRequest
+from penstock_runner.use_cases.intake import Intake
 from penstock_runner.use_cases.keep_lease import BEATS_PER_TERM
 from penstock_runner.use_cases.run_job import RunJob
 from penstock_runner.use_cases.stop_jobs import FindStop
 from penstock_shared import aws
 from penstock_shared.aws.wire import WireLimits
 from penstock_shared.clock import utc_now
+from penstock_shared.contracts.events import JobRequested
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.persistence.dynamodb import DynamoRecordStore
 from penstock_shared.persistence.remembering import RememberingRecords
 from penstock_shared.storage import ObjectStore
 
-JOBS = "jobs"
+JOBS = JobRequested.channel
 _THREADS_PER_SLOT = 3
 _CONNECTING = 2.0
 _TRANSFER = 30.0
@@ -92,10 +94,15 @@ def running_agent() -> Iterator[Agent]:
     refuse_inspection()
     clients = Clients.of(settings)
     guard = ProcessGuard.on_duty()
-    with own_folder(settings.penstock_runner_workdir) as folder:
+    with own_folder(settings.work_folder) as folder:
         settings = _with_scripts(settings, folder)
         found = sandbox_of(settings, guard)
-        SERVICE.telemetry.logger.info("sandbox", made_by=found.name, missing=found.missing)
+        SERVICE.telemetry.logger.info(
+            "sandbox",
+            made_by=found.name,
+            missing=found.missing,
+            trust=settings.penstock_runner_trust,
+        )
         with _places(settings, found, guard, folder) as places:
             yield _agent(settings, clients, folder, Placed(guard, found, *places))
 
@@ -148,7 +155,8 @@ def _agent(settings: RunnerSettings, clients: Clients, folder: Path, placed: Pla
         host=_host(settings, placed.found),
         clock=utc_now,
     )
-    handle = _handler(settings, clients, queue, run_job, shutdown)
+    intake = Intake(settings.penstock_runner_trust, placed.found.confines)
+    handle = _handler(settings, clients, queue, run_job, intake, shutdown)
     until_heartbeat = settings.penstock_runner_lease_seconds // BEATS_PER_TERM + 2
     slots = settings.penstock_runner_slots
     return Agent(
@@ -168,7 +176,7 @@ def _host(settings: RunnerSettings, found: Found) -> Host:
 
 
 def _queue(settings: RunnerSettings, clients: Clients) -> SqsJobQueue:
-    url = f"{settings.queue_url_prefix}{JOBS}"
+    url = f"{settings.queue_url_prefix}{JOBS}-{settings.penstock_runner_trust}"
     poll = settings.penstock_runner_lease_seconds * (BEATS_PER_TERM - 1) // BEATS_PER_TERM
     return SqsJobQueue(clients.sqs, url, f"{url}-dlq", max(1, min(poll, LONGEST_POLL)))
 
@@ -178,6 +186,7 @@ def _handler(
     clients: Clients,
     queue: SqsJobQueue,
     run_job: RunJob,
+    intake: Intake,
     shutdown: Shutdown,
 ) -> HandleRequest:
     publisher = AwsPublisher(
@@ -189,6 +198,7 @@ def _handler(
         records=lambda: RememberingRecords(table, publisher, SOURCE),
         publisher=publisher,
         run_job=run_job,
+        intake=intake,
         stopped_because=FindStop(stop_marks(clients.dynamodb, settings.table_name)),
         telemetry=SERVICE.telemetry,
         shutdown=shutdown,
@@ -203,7 +213,7 @@ def _workshop(
     slots = settings.penstock_runner_slots
     transfer = Transfer(Connections(_TRANSFER, slots, ca_bundle=settings.aws_ca_bundle))
     bucket = Bucket(ObjectStore(clients.s3, settings.artifact_bucket), transfer)
-    shared = settings.penstock_runner_workdir / "cache"
+    shared = settings.work_folder / "cache"
     cache = DownloadCache(shared, folder, settings.penstock_runner_cache_bytes, bucket)
     return FolderWorkshop(rooms, cache, bucket, settings.penstock_runner_output_bytes)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from penstock_shared.contracts.change import Trust
 from penstock_shared.passing import PASSED, passed_from
 from penstock_shared.settings import Settings, read_settings
 
@@ -27,6 +28,7 @@ class RunnerSettings(Settings):
 
     job_log_group: str
     artifact_bucket: str = Field(min_length=1)
+    penstock_runner_trust: Trust
     penstock_runner_workdir: Path
     penstock_runner_name: str = ""
     penstock_runner_slots: int = Field(default=2, ge=1, le=64)
@@ -48,6 +50,11 @@ class RunnerSettings(Settings):
     penstock_runner_reaches: str = ""
     """Comma-separated host:port of private addresses that jobs may reach."""
     aws_ca_bundle: str = ""
+
+    @property
+    def work_folder(self) -> Path:
+        """The folder for caches and jobs, which only runners of this trust use."""
+        return self.penstock_runner_workdir / self.penstock_runner_trust
 
     @field_validator("penstock_runner_passes")
     @classmethod

@@ -42,6 +42,7 @@ class Result(StrEnum):
     ALREADY_DONE = "already-done"
     STALE = "stale"
     ILLEGAL = "illegal"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True)

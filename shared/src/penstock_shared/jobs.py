@@ -7,6 +7,7 @@ from penstock_shared.contracts.change import Trust
 from penstock_shared.contracts.jobs import Checkout, Download, Job, Upload
 from penstock_shared.contracts.plan import ObjectRef, Plan, PlannedComponent, PlannedGate
 from penstock_shared.identifiers import job_id_for
+from penstock_shared.object_keys import ObjectKind, object_key
 
 BUILD_SERVICE = "build"
 TEST_SERVICE = "test-runner"
@@ -83,7 +84,7 @@ def gate_job(plan: Plan, position: int, tried: int = 1) -> Job:
         run=gate.run,
         workdir=gate.workdir,
         source=checkout_of(plan, plan.component(gate.component) if gate.component else None),
-        outputs=_reports(plan.flow_id, job_id, gate),
+        outputs=_reports(plan, job_id, gate),
         variables=gate.environment,
         secrets=gate.secrets,
         timeout=gate.timeout,
@@ -124,9 +125,7 @@ def deployment_job(command: DeploymentCommand) -> Job:
     component, record = command.component, command.deployment_id
     path = _artifact_path(command.artifact)
     return Job(
-        job_id=job_id_for(
-            command.flow_id, DEPLOY_SERVICE, record, component.name, command.direction
-        ),
+        job_id=deployment_job_id(command.flow_id, record, component.name, command.direction),
         trust=command.trust,
         owner=DEPLOY_SERVICE,
         record=record,
@@ -146,6 +145,11 @@ def deployment_job(command: DeploymentCommand) -> Job:
     )
 
 
+def deployment_job_id(flow_id: str, deployment_id: str, component: str, direction: str) -> str:
+    """The id of the job that takes a component in that direction."""
+    return job_id_for(flow_id, DEPLOY_SERVICE, deployment_id, component, direction)
+
+
 def _artifact_path(artifact: ObjectRef | None) -> str:
     return posixpath.join(ARTIFACT_FOLDER, posixpath.basename(artifact.key)) if artifact else ""
 
@@ -157,13 +161,13 @@ def _artifact(component: PlannedComponent) -> tuple[Upload, ...]:
     return (Upload(name=component.name, path=path, key=key),)
 
 
-def _reports(flow_id: str, job_id: str, gate: PlannedGate) -> tuple[Upload, ...]:
+def _reports(plan: Plan, job_id: str, gate: PlannedGate) -> tuple[Upload, ...]:
     coverage = gate.coverage.report if gate.coverage else ""
     return tuple(
         Upload(
             name=name,
             path=path,
-            key=f"reports/{flow_id}/{job_id}/{name}.xml",
+            key=object_key(ObjectKind.REPORT, plan.trust, f"{plan.flow_id}/{job_id}/{name}.xml"),
             content_type="application/xml",
         )
         for name, path in ((JUNIT, gate.junit), (COVERAGE, coverage))

@@ -56,6 +56,13 @@ class Telemetry:
             self._measure(span, flow_id, (ended - started) * 1000)
             _send_segment(self.service, span, flow_id, traceparent, started, ended)
 
+    def count(self, name: str) -> None:
+        """Add one to a metric of this service."""
+        with single_metric(
+            name=name, unit=MetricUnit.Count, value=1, namespace=NAMESPACE
+        ) as metric:
+            metric.add_dimension("service", self.service)
+
     def _measure(self, span: Span, flow_id: str, milliseconds: float) -> None:
         with single_metric(
             name="HandlingTime",

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.errors import RefusedMessageError
+from penstock_shared.object_keys import ObjectKind, object_key
 
 REMEMBERED_BYTES = 4_000_000
 """The most bytes of JSON of all plans that a container remembers."""
@@ -83,5 +84,5 @@ def load_plan(objects: Objects, reference: ObjectRef) -> Plan:
 def _as_object(plan: Plan) -> tuple[ObjectRef, bytes]:
     body = plan.model_dump_json(exclude_none=True).encode()
     digest = sha256(body).hexdigest()
-    key = f"plans/{plan.flow_id}-{digest[:16]}.json"
+    key = object_key(ObjectKind.PLAN, plan.trust, f"{plan.flow_id}-{digest[:16]}.json")
     return ObjectRef(key=key, sha256=digest, size=len(body)), body

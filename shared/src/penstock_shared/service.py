@@ -20,6 +20,8 @@ from penstock_shared.persistence.dynamodb import RETENTION, DynamoRecordStore
 from penstock_shared.persistence.memo import DynamoMemo
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.persistence.remembering import RememberingRecords
+from penstock_shared.proofs import JobProofs
+from penstock_shared.results import BelievedResults
 from penstock_shared.settings import Settings, read_settings
 from penstock_shared.storage import ObjectStore
 
@@ -77,7 +79,28 @@ class Service(Generic[S]):
     @property
     def fail_flow(self) -> FailFlow:
         """Fails the flow of a message that cannot be handled."""
-        return FailFlow(self.publisher, self.name, self.phase)
+        return FailFlow(
+            self.publisher,
+            self.name,
+            self.phase,
+            is_proven=self._is_proven,
+        )
+
+    def _is_proven(self, body: str) -> bool:
+        # The key of the proofs is read only if it is needed.
+        return self.job_proofs.holds_in(body)
+
+    @cached_property
+    def job_proofs(self) -> JobProofs:
+        """The proofs of this service's jobs. Their secret is read once for each cold start."""
+        secrets = aws.client("secretsmanager")
+        found = secrets.get_secret_value(SecretId=self.settings.job_proof_secret_id)
+        return JobProofs.of(str(found["SecretString"]), self.name)
+
+    @property
+    def believed_results(self) -> BelievedResults:
+        """The results of this service's jobs that it believes."""
+        return BelievedResults(self.job_proofs, self.telemetry)
 
     def records(
         self,

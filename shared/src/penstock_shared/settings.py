@@ -18,6 +18,8 @@ class Settings(BaseModel):
     artifact_bucket: str = ""
     topic_arn_prefix: str
     queue_url_prefix: str
+    job_proof_secret_id: str = ""
+    """Name of the Secrets Manager secret that the keys of job proofs are made from."""
 
 
 S = TypeVar("S", bound=BaseModel)

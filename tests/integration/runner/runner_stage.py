@@ -22,14 +22,15 @@ from uuid import uuid4
 from penstock_shared.aws.origin import EnvironmentCredentials
 from penstock_shared.aws.signature import Signer
 from penstock_shared.clock import utc_now
+from penstock_shared.contracts.change import Trust
 from penstock_shared.contracts.event import Event, EventData, decode, encode, make_event
-from penstock_shared.contracts.events import JobFinished, JobRequested, JobStarted
+from penstock_shared.contracts.events import JobFinished, JobStarted
 from penstock_shared.contracts.jobs import Checkout, Job, JobResult, Upload
 from penstock_shared.contracts.plan import ObjectRef
 from penstock_shared.identifiers import job_id_for
 from penstock_shared.storage import ObjectStore
 from penstock_shared.tracing import new_traceparent
-from tests.support.builders import FLOW_ID, a_checkout
+from tests.support.builders import FLOW_ID, PROOFS, a_checkout
 from tests.support.emulator import OwnEmulator
 from tests.support.tables import create_record_table
 
@@ -113,11 +114,12 @@ class RunnerStage:
             "TOPIC_ARN_PREFIX": f"arn:aws:sns:{REGION}:{ACCOUNT}:{self.prefix}",
             "QUEUE_URL_PREFIX": f"{self.emulator.address}/{ACCOUNT}/{self.prefix}",
             "JOB_LOG_GROUP": self.log_group,
+            "PENSTOCK_RUNNER_TRUST": "release",
         }
 
     def create(self) -> "RunnerStage":
         """Create everything; the queue `said` subscribes to `job-finished`."""
-        for queue in ("jobs", "jobs-dlq", "runner", "runner-dlq", "said"):
+        for queue in ("jobs-release", "jobs-release-dlq", "runner", "runner-dlq", "said"):
             self.sqs.create_queue(QueueName=f"{self.prefix}{queue}")
         sns = self.client("sns")
         sns.subscribe(
@@ -150,6 +152,7 @@ class RunnerStage:
         """A job of a random flow."""
         values = {
             "job_id": job_id_for(uuid4().hex, "build"),
+            "trust": Trust.RELEASE,
             "owner": "build",
             "record": "somewhere",
             "name": "unit",
@@ -163,7 +166,7 @@ class RunnerStage:
         """Request the job; returns the event."""
         now = utc_now()
         event: Event[EventData] = make_event(
-            JobRequested(job=job),
+            PROOFS.request(flow_id, job),
             flow_id=flow_id,
             source="penstock/build",
             time=now,
@@ -175,7 +178,7 @@ class RunnerStage:
 
     def send(self, body: str) -> None:
         """Send any text to the jobs queue."""
-        self.sqs.send_message(QueueUrl=self.queue("jobs"), MessageBody=body)
+        self.sqs.send_message(QueueUrl=self.queue("jobs-release"), MessageBody=body)
 
     def receive(self, queue: str) -> list[dict[str, Any]]:
         """Receive and delete up to ten messages of a queue."""
@@ -231,7 +234,9 @@ class RunnerStage:
     def waiting(self) -> tuple[int, int]:
         """The number of messages in the jobs queue: visible and hidden."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = self.sqs.get_queue_attributes(QueueUrl=self.queue("jobs"), AttributeNames=names)
+        found = self.sqs.get_queue_attributes(
+            QueueUrl=self.queue("jobs-release"), AttributeNames=names
+        )
         visible, hidden = (int(found["Attributes"][name]) for name in names)
         return visible, hidden
 

@@ -55,7 +55,7 @@ def outcomes_of(stage: RunnerStage, job: Job) -> list[JobResult]:
 
 
 def record_of(stage: RunnerStage, job: Job) -> JobRun | None:
-    stored = DynamoRecordStore(stage.dynamodb, stage.table, JobRun).get(key_of(job.job_id))
+    stored = DynamoRecordStore(stage.dynamodb, stage.table, JobRun).get(key_of(job))
     return stored.record if stored else None
 
 

@@ -31,7 +31,7 @@ def test_a_job_runs_in_its_source_and_its_output_is_in_its_log(staffed: RunnerSt
     assert (result.state, result.attempt) == (JobState.FAILED, 1)
     assert result.exit_code != 0
     assert result.reason == f"exit code {result.exit_code}"
-    assert result.log_stream == f"{FLOW_ID}/{job.job_id}/1"
+    assert result.log_stream == f"release/{FLOW_ID}/{job.job_id}/1"
     lines = stage.lines(result.log_stream)
     assert lines[:3] == ["$ cat greeting", "ls nowhere", "hello from the source"]
     assert result.tail.splitlines() == lines[2:]
@@ -125,7 +125,7 @@ def test_output_is_seen_while_the_job_runs(staffed: RunnerStage) -> None:
     stage.request(job)
 
     lines = eventually(
-        lambda: stage.lines(f"{FLOW_ID}/{job.job_id}/1")[1:] or None, "its output is there"
+        lambda: stage.lines(f"release/{FLOW_ID}/{job.job_id}/1")[1:] or None, "its output is there"
     )
 
     printed = datetime.fromtimestamp(int(lines[0]) / 1e9, UTC)
@@ -199,7 +199,7 @@ def test_what_no_runner_can_read_is_a_dead_letter_with_its_reason(
     stage.request(good)
 
     assert stage.result(good).state is JobState.SUCCEEDED
-    (letter,) = eventually(lambda: stage.receive("jobs-dlq") or None, "it is a dead letter")
+    (letter,) = eventually(lambda: stage.receive("jobs-release-dlq") or None, "it is a dead letter")
     assert letter["Body"] == body
     assert letter["MessageAttributes"]["reason"]["StringValue"].startswith("not ")
 

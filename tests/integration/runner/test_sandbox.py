@@ -66,7 +66,7 @@ def test_a_job_sees_its_own_processes_only(sandboxed: Sandboxed) -> None:
 
 
 def test_a_job_sees_no_other_job_s_files_and_no_cache(sandboxed: Sandboxed) -> None:
-    work = sandboxed.folder / "work"
+    work = sandboxed.folder / "work" / "release"
 
     result = sandboxed.run(
         f"ls {work}; ls -d {work}/runner-*/* | wc -l; ls {work}/cache; touch {work}/cache/x"

@@ -24,7 +24,6 @@ from penstock_shared.contracts.events import (
     FlowAborted,
     FlowFailed,
     FlowSuperseded,
-    JobFinished,
     JobRequested,
     Phase,
 )
@@ -39,9 +38,11 @@ from penstock_shared.storage import ObjectStore
 from penstock_shared.testing.fakes import FakeClock, InMemoryMemo, RecordingPublisher, fake_records
 from tests.support.builders import (
     BEFORE,
+    BELIEVED,
     FLOW_ID,
     NOW,
     OTHER_FLOW_ID,
+    PROOFS,
     SHA,
     a_cause,
     a_change,
@@ -49,6 +50,7 @@ from tests.support.builders import (
     a_result,
     an_event,
     an_output,
+    finished,
 )
 from tests.support.objects import InMemoryBucket, a_bucket
 from tests.unit.build_service.registered import FakeRegistry, a_registry
@@ -96,6 +98,7 @@ class FakeBuild:
             self.plans,
             self.artifacts,
             KeepOrder(self.repositories),
+            PROOFS,
             self.clock,
         )
         request = an_event(BuildRequested(change=a_change(**change)), flow_id)
@@ -105,9 +108,9 @@ class FakeBuild:
         return self.take_in(*(result_of(job, **given) for job in jobs))
 
     def take_in(self, *results: JobResult) -> Outcome[Build]:
-        record = RecordBuildJob(self.records, self.plans, self.artifacts, self.clock)
-        finished = [an_event(JobFinished(result=result)) for result in results]
-        return record(finished, a_cause(results[0].record))
+        record = RecordBuildJob(self.records, self.plans, self.artifacts, BELIEVED, self.clock)
+        events = [an_event(finished(result, result.record), result.record) for result in results]
+        return record(events, a_cause(results[0].record))
 
     @property
     def said(self) -> RecordingPublisher:
@@ -120,7 +123,7 @@ class FakeBuild:
 
 def result_of(job: Job, **given: Any) -> JobResult:
     outputs = tuple(an_output(upload.name, upload.key) for upload in job.outputs)
-    about: dict[str, Any] = {"record": job.record, "position": job.position}
+    about: dict[str, Any] = {"record": job.record, "position": job.position, "trust": job.trust}
     return a_result(job.job_id, component=job.component, **about, **{"outputs": outputs, **given})
 
 
@@ -136,7 +139,7 @@ def test_every_component_with_a_recipe_is_built_in_its_folder(fake: FakeBuild) -
     assert jobs.keys() == {"app", "site"}
     assert jobs["app"].workdir == "app"
     assert jobs["app"].outputs[0].path == "app.zip"
-    assert jobs["app"].outputs[0].key.startswith("artifacts/app/")
+    assert jobs["app"].outputs[0].key.startswith("artifacts/release/app/")
 
 
 def test_the_source_of_a_job_is_named_by_the_digest_of_its_content(fake: FakeBuild) -> None:
@@ -261,7 +264,7 @@ def test_a_failed_build_remembers_no_artifact_of_the_failed_job(fake: FakeBuild)
     fake.start()
     fake.finish(fake.jobs()["app"], state=JobState.FAILED, exit_code=2)
 
-    assert not any(key.startswith("artifact:") for key in fake.artifacts.answers)
+    assert not any(key.startswith("artifact:") for _, key in fake.artifacts.answers)
 
 
 def test_a_result_after_the_stop_changes_nothing(fake: FakeBuild) -> None:
@@ -335,7 +338,7 @@ def test_results_of_one_batch_are_one_write(fake: FakeBuild) -> None:
     stored = fake.records.store.get(FLOW_ID)
     assert stored
     assert (stored.version, stored.record.state) == (2, BuildState.COMPLETED)
-    assert sum(key.startswith("artifact:") for key in fake.artifacts.answers) == 2
+    assert sum(key.startswith("artifact:") for _, key in fake.artifacts.answers) == 2
 
 
 def test_who_completes_a_build_knows_what_others_have_built(fake: FakeBuild) -> None:

@@ -19,7 +19,6 @@ from penstock_shared.contracts.event import Event, EventData, encode
 from penstock_shared.contracts.events import (
     BuildCompleted,
     BuildRequested,
-    JobFinished,
     JobRequested,
     TestsPassed,
 )
@@ -30,7 +29,9 @@ from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import Plans, load_plan
 from penstock_shared.testing.fakes import FakeClock, InMemoryMemo, RecordingPublisher, fake_records
 from tests.support.builders import (
+    BELIEVED,
     FLOW_ID,
+    PROOFS,
     a_cause,
     a_change,
     a_component,
@@ -39,6 +40,7 @@ from tests.support.builders import (
     a_result,
     an_event,
     an_output,
+    finished,
 )
 from tests.support.objects import a_bucket
 from tests.unit.build_service.registered import a_registry
@@ -74,7 +76,7 @@ def a_large_end_of(job: Job) -> Event[JobFinished]:
         tail="t" * 4000,
         reason="r" * 4000,
     )
-    return an_event(JobFinished(result=result))
+    return an_event(finished(result))
 
 
 def test_the_largest_flow_stays_small_in_every_message_and_record() -> None:
@@ -87,24 +89,24 @@ def test_the_largest_flow_stays_small_in_every_message_and_record() -> None:
     order = KeepOrder(fake_records(clock=clock))
     registry = a_registry(full_name="r" * 200).lookup()
     planner = RegisteredPlanner(registry, a_planner(sources, objects))
-    start = StartBuild(records, planner, plans, memo, order, clock)
+    start = StartBuild(records, planner, plans, memo, order, PROOFS, clock)
     start(an_event(BuildRequested(change=change)), a_cause())
     said = records.publisher
     assert isinstance(said, RecordingPublisher)
-    record = RecordBuildJob(records, plans, memo, clock)
-    finished: list[Event[JobFinished]] = []
-    while len(finished) < len(jobs := said.only(JobRequested)):
-        ended = [a_large_end_of(request.job) for request in jobs[len(finished) :]]
+    record = RecordBuildJob(records, plans, memo, BELIEVED, clock)
+    told: list[Event[JobFinished]] = []
+    while len(told) < len(jobs := said.only(JobRequested)):
+        ended = [a_large_end_of(request.job) for request in jobs[len(told) :]]
         record(ended, a_cause())
-        finished += ended
+        told += ended
 
     plan = load_plan(objects, said.only(BuildCompleted)[0].flow.plan)
     assert (len(plan.components), len(plan.gates)) == (MOST_COMPONENTS, MOST_GATE_JOBS)
     passed = TestsPassed(
         flow=said.only(BuildCompleted)[0].flow, reused=tuple(range(len(plan.gates)))
     )
-    events = [passed, *(event.data for event in [*said.said, *finished])]
-    gates = [JobRequested(job=gate_job(plan, number)) for number in range(len(plan.gates))]
+    events = [passed, *(event.data for event in [*said.said, *told])]
+    gates = [PROOFS.request(FLOW_ID, gate_job(plan, number)) for number in range(len(plan.gates))]
     assert max(map(weight, [*events, *gates])) < MOST_BYTES
     stored = records.store.get(FLOW_ID)
     assert stored

@@ -76,7 +76,8 @@ class FakePreviews:
             plan=self.plans.store(plan),
         )
         self.records.change(FLOW_ID, a_cause(), lambda _known: Write(done))
-        self.memo.remember({artifact_memo_key(plan.component("app")): {"flow_id": FLOW_ID}})
+        answer = {artifact_memo_key(plan.component("app")): {"flow_id": FLOW_ID}}
+        self.memo.remember(plan.trust, answer)
         return plan
 
 

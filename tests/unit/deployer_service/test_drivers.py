@@ -15,7 +15,7 @@ from penstock_shared.contracts.event import Queue
 from penstock_shared.contracts.events import JobRequested
 from penstock_shared.contracts.jobs import Job
 from penstock_shared.contracts.plan import PlannedComponent
-from tests.support.builders import a_checkout
+from tests.support.builders import PROOFS, a_checkout
 from tests.unit.deployer_service.world import Flow, World, by_command, by_lambda
 
 
@@ -30,7 +30,7 @@ def deployed(*components: PlannedComponent) -> tuple[Flow, Deployment]:
 
 def job_of(component: PlannedComponent) -> Job:
     _, deployment = deployed(component)
-    request = CommandDriver().deploy(deployment, deployment.steps[0])
+    request = CommandDriver(PROOFS.request).deploy(deployment, deployment.steps[0])
     assert isinstance(request, JobRequested)
     return request.job
 
@@ -80,7 +80,7 @@ def test_a_command_without_an_artifact_is_told_of_none() -> None:
 
 def test_a_command_knows_where_it_deploys_what() -> None:
     flow, deployment = deployed(by_command("orders"))
-    request = CommandDriver().deploy(deployment, deployment.steps[0])
+    request = CommandDriver(PROOFS.request).deploy(deployment, deployment.steps[0])
 
     assert isinstance(request, JobRequested)
     told = request.job.variables
@@ -92,7 +92,7 @@ def test_a_command_knows_where_it_deploys_what() -> None:
 
 def test_a_rollback_job_runs_although_its_flow_was_stopped() -> None:
     _, deployment = deployed(by_command("orders"))
-    request = CommandDriver().roll_back(deployment, deployment.steps[0])
+    request = CommandDriver(PROOFS.request).roll_back(deployment, deployment.steps[0])
 
     assert isinstance(request, JobRequested)
     assert request.job.despite_stop
@@ -105,7 +105,7 @@ def test_a_rollback_is_another_job_than_the_deployment() -> None:
     _, deployment = deployed(by_command("orders"))
     before = deployment.deployed(deployment.steps[0]).model_copy(update={"version": "v0"})
     step = deployment.steps[0].now(target=before)
-    driver = CommandDriver()
+    driver = CommandDriver(PROOFS.request)
 
     there, back = driver.deploy(deployment, step), driver.roll_back(deployment, step)
 
@@ -117,7 +117,7 @@ def test_a_rollback_is_another_job_than_the_deployment() -> None:
 def test_without_a_rollback_command_there_is_no_way_back() -> None:
     _, deployment = deployed(by_command("orders", rollback=""))
 
-    assert CommandDriver().roll_back(deployment, deployment.steps[0]) == NoWayBack(
+    assert CommandDriver(PROOFS.request).roll_back(deployment, deployment.steps[0]) == NoWayBack(
         "it has no rollback command"
     )
 
@@ -125,7 +125,7 @@ def test_without_a_rollback_command_there_is_no_way_back() -> None:
 def test_a_job_may_wait_for_a_runner_and_then_run_as_long_as_its_timeout() -> None:
     _, deployment = deployed(by_command("orders", timeout=300))
 
-    patience = CommandDriver().patience(deployment.steps[0])
+    patience = CommandDriver(PROOFS.request).patience(deployment.steps[0])
 
     assert patience == timedelta(hours=1, seconds=300)
 
@@ -144,7 +144,7 @@ def test_a_function_is_for_the_steps_queue() -> None:
 
 @pytest.mark.parametrize(
     ("driver", "component"),
-    [(CommandDriver(), by_lambda("orders")), (LambdaDriver(), by_command("orders"))],
+    [(CommandDriver(PROOFS.request), by_lambda("orders")), (LambdaDriver(), by_command("orders"))],
     ids=["command", "lambda"],
 )
 def test_a_driver_refuses_what_is_another_s(

@@ -5,6 +5,7 @@ from deployer_service.use_cases.record_result import RecordJobs, RecordResults
 from penstock_shared.contracts.event import encode
 from penstock_shared.contracts.plan import PlannedComponent
 from penstock_shared.decisions import Cause
+from tests.support.builders import BELIEVED
 from tests.unit.deployer_service.world import World, by_command
 
 COMPONENTS, LAYERS = 500, 10
@@ -52,7 +53,7 @@ def test_results_that_come_together_are_one_write() -> None:
     before = world.store.get(flow.deployment())
 
     finished = [world.finished(world.runner(job), job) for job in layer]
-    RecordJobs(RecordResults(world.ledger))(finished, Cause.of(finished[0]))
+    RecordJobs(RecordResults(world.ledger), BELIEVED)(finished, Cause.of(finished[0]))
 
     after = world.store.get(flow.deployment())
     assert before

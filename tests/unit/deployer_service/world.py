@@ -57,7 +57,18 @@ from penstock_shared.persistence.remembering import RememberingRecords
 from penstock_shared.plans import load_plan, plan_reference, store_plan
 from penstock_shared.testing.fakes import FakeClock, InMemoryRecordStore, RecordingPublisher
 from penstock_shared.tracing import new_traceparent
-from tests.support.builders import BEFORE, NOW, a_change, a_component, a_flow_ref, a_plan, a_release
+from tests.support.builders import (
+    BEFORE,
+    BELIEVED,
+    NOW,
+    PROOFS,
+    a_change,
+    a_component,
+    a_flow_ref,
+    a_plan,
+    a_release,
+    finished,
+)
 from tests.support.objects import a_bucket
 
 FORGE = Forge.GITHUB
@@ -201,7 +212,7 @@ class World:
         self.runner = FakeRunner(self.running)
         self.functions = FakeFunctions(self.running)
         drivers: dict[str, Driver] = {
-            "command": CommandDriver(),
+            "command": CommandDriver(PROOFS.request),
             "lambda": LambdaDriver(),
         }
         self.processes = [self._ledger(drivers) for _ in range(2)]
@@ -281,7 +292,7 @@ class World:
     def finished(self, result: JobResult, job: Job) -> Event[JobFinished]:
         flow_id = job.record.partition(".")[0]
         hop = self.hops.get(job.job_id, 1)
-        return Flow(flow_id, a_flow_ref()).event(JobFinished(result=result), hop)
+        return Flow(flow_id, a_flow_ref()).event(finished(result, flow_id), hop)
 
     def settle(self, *flows: Flow) -> None:
         """Let everything happen until nothing more does."""
@@ -326,7 +337,7 @@ class World:
         use_cases: dict[type[EventData], Callable[[Any, Cause], Any]] = {
             TestsPassed: StartDeployment(ledger, read_plan, Phase.STAGING),
             ReleasePromoted: StartDeployment(ledger, read_plan, Phase.PRODUCTION),
-            JobFinished: lambda event, cause: RecordJobs(record)([event], cause),
+            JobFinished: lambda event, cause: RecordJobs(record, BELIEVED)([event], cause),
             FlowStopped: StopFlow(ledger),
             DeploymentCalled: CallDeployment(ledger),
             DeployComponentRequested: PerformStep(ledger, {"lambda": self.functions}, record),

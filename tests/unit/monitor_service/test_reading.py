@@ -13,11 +13,11 @@ from monitor_service.use_cases.read_log import ReadLog
 from monitor_service.use_cases.record_event import RecordEvent, RecordRequest
 from monitor_service.use_cases.show_flow import ShowFlow
 from penstock_shared.contracts.commands import AbortRelease
-from penstock_shared.contracts.events import FlowFailed, JobRequested
+from penstock_shared.contracts.events import FlowFailed
 from penstock_shared.contracts.jobs import Job
 from penstock_shared.decisions import Cause, Result
 from penstock_shared.errors import RefusedMessageError
-from tests.support.builders import FLOW_ID, NOW, a_cause, a_checkout, a_plan
+from tests.support.builders import FLOW_ID, NOW, PROOFS, a_cause, a_checkout, a_plan
 from tests.unit.monitor_service.fakes import InMemoryFacts, InMemoryLogs, InMemoryPlans
 from tests.unit.monitor_service.stories import Story, at, to_staging, with_a_failing_gate
 
@@ -57,7 +57,7 @@ def test_an_event_that_is_no_fact_is_refused() -> None:
         source=a_checkout(),
         timeout=1,
     )
-    event = Story().says(JobRequested(job=job)).events[0]
+    event = Story().says(PROOFS.request(FLOW_ID, job)).events[0]
     with pytest.raises(RefusedMessageError, match="keeps nothing of job-requested"):
         RecordEvent(InMemoryFacts())(event, Cause.of(event))
 

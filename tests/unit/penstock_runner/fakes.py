@@ -17,7 +17,7 @@ from penstock_shared.contracts.jobs import Job
 from penstock_shared.decisions import Record
 from penstock_shared.persistence.outbox import Records, Stored
 from penstock_shared.testing.fakes import FakeClock, InMemoryRecordStore, RecordingPublisher
-from tests.support.builders import FLOW_ID, a_cause, a_checkout
+from tests.support.builders import FLOW_ID, PROOFS, a_cause, a_checkout
 
 JOB_ID = "1" * 20
 TERM = timedelta(seconds=10)
@@ -37,10 +37,14 @@ def a_job(run: str = "true", **given: Any) -> Job:
     return Job.model_validate(values | given)
 
 
+def requested(job: Job | None = None) -> JobRequested:
+    return PROOFS.request(FLOW_ID, job or a_job())
+
+
 def a_request(job: Job | None = None, hop: int = 3) -> str:
     cause = a_cause()
     event = make_event(
-        JobRequested(job=job or a_job()),
+        requested(job),
         flow_id=FLOW_ID,
         source="penstock/build",
         time=FakeClock()(),
@@ -91,7 +95,7 @@ class Table:
         return Records(self.store, self.publisher, "penstock/runner", self.clock)
 
     def lease(self, runner: str = "ada", job: Job | None = None) -> Lease:
-        return Lease(self.records(), a_cause(), job or a_job(), runner, TERM, StopSignal())
+        return Lease(self.records(), a_cause(), requested(job), runner, TERM, StopSignal())
 
 
 def silent_records(clock: FakeClock | None = None) -> Records[Any]:

@@ -12,8 +12,10 @@ from penstock_runner.domain.interruption import Shutdown, StopCause
 from penstock_runner.domain.job_run import JobRun, JobRunState, key_of
 from penstock_runner.use_cases import handle_request
 from penstock_runner.use_cases.handle_request import HandleRequest
+from penstock_runner.use_cases.intake import Intake
 from penstock_runner.use_cases.keep_lease import stop_if_unwanted
 from penstock_runner.use_cases.lease import Lease
+from penstock_shared.contracts.change import Trust
 from penstock_shared.contracts.event import encode, make_event
 from penstock_shared.contracts.events import FlowFailed, JobFinished, JobStarted
 from penstock_shared.contracts.jobs import JobResult, JobState
@@ -52,6 +54,7 @@ class RunnerOnFakes:
     shutdown: Shutdown = field(default_factory=Shutdown)
     stopped: dict[str, str] = field(default_factory=dict)
     term: timedelta = timedelta(seconds=10)
+    intake: Intake = field(default_factory=lambda: Intake(Trust.CHECK, confines=True))
 
     def handle(self, work: Work = succeed, **message: object) -> None:
         HandleRequest(
@@ -59,6 +62,7 @@ class RunnerOnFakes:
             records=self.table.records,
             publisher=self.table.publisher,
             run_job=work,
+            intake=self.intake,
             stopped_because=self.stopped.get,
             telemetry=Telemetry("runner"),
             shutdown=self.shutdown,
@@ -68,7 +72,7 @@ class RunnerOnFakes:
 
     @property
     def record(self) -> JobRun:
-        return self.table.store.items[key_of(JOB_ID)].record
+        return self.table.store.items[key_of(a_job())].record
 
     @property
     def results(self) -> list[JobResult]:
@@ -293,7 +297,7 @@ def test_a_result_that_was_recorded_is_said_when_an_outage_is_over(
     runner.handle(work)
 
     assert len(runner.results) == 1
-    assert runner.table.store.items[key_of(JOB_ID)].pending == ()
+    assert runner.table.store.items[key_of(a_job())].pending == ()
 
 
 def test_a_result_that_cannot_be_told_at_all_leaves_the_message(
@@ -366,7 +370,7 @@ def test_a_job_that_lasts_is_announced_once() -> None:
 
     (started,) = runner.table.publisher.only(JobStarted)
     assert (started.job_id, started.attempt) == (JOB_ID, 1)
-    assert started.log_stream == f"{FLOW_ID}/{JOB_ID}/1"
+    assert started.log_stream == f"check/{FLOW_ID}/{JOB_ID}/1"
     assert started.started_at == runner.results[0].started_at == NOW
 
 

@@ -30,6 +30,7 @@ SETTINGS = {
     "QUEUE_URL_PREFIX": "http://",
     "ARTIFACT_BUCKET": "artifacts",
     "JOB_LOG_GROUP": "/jobs",
+    "PENSTOCK_RUNNER_TRUST": "release",
     "PENSTOCK_RUNNER_WORKDIR": "/somewhere",
 }
 

@@ -11,7 +11,7 @@ from penstock_shared.contracts.jobs import JobResult, JobState
 from penstock_shared.decisions import Result
 from penstock_shared.testing.fakes import RecordingPublisher
 from tests.support.builders import a_result
-from tests.unit.penstock_runner.fakes import JOB_ID, TERM, Table
+from tests.unit.penstock_runner.fakes import JOB_ID, TERM, Table, a_job
 
 
 def result_of(lease: Lease, **given: object) -> JobResult:
@@ -214,4 +214,4 @@ def test_it_is_told_when_a_result_is_out() -> None:
 
     assert is_recorded(ada.finish(result_of(ada)))
     assert is_recorded(ada.finish(result_of(ada)))
-    assert key_of(JOB_ID) in table.store.items
+    assert key_of(a_job()) in table.store.items

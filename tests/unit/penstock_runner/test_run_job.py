@@ -124,7 +124,7 @@ def test_a_result_tells_all_of_an_attempt(machine: FakeMachine) -> None:
     assert (result.command, result.tail, result.log_stream) == ("make", "the end", "a/stream/1")
     assert result.outputs == (output,)
     assert result.finished_at - result.started_at == timedelta(seconds=5)
-    assert machine.log.opened == [(f"{FLOW_ID}/{JOB_ID}/1", "make")]
+    assert machine.log.opened == [(f"check/{FLOW_ID}/{JOB_ID}/1", "make")]
     assert machine.log.written == b"some output\n"
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from penstock_shared.contracts.change import Trust
 from penstock_shared.contracts.events import (
     BuildCompleted,
     FlowAborted,
     FlowFailed,
-    JobFinished,
     JobRequested,
     TestsPassed,
 )
@@ -27,8 +27,10 @@ from test_runner_service.use_cases.record_job import RecordGateJob
 from test_runner_service.use_cases.start_run import StartRun
 from test_runner_service.use_cases.stop_run import StopRun
 from tests.support.builders import (
+    BELIEVED,
     FLOW_ID,
     OTHER_FLOW_ID,
+    PROOFS,
     a_cause,
     a_flow_ref,
     a_gate,
@@ -36,6 +38,7 @@ from tests.support.builders import (
     a_result,
     an_event,
     an_output,
+    finished,
 )
 from tests.support.objects import a_bucket
 
@@ -61,17 +64,18 @@ class FakeTestRunner:
 
     def start_with(self, plan: Plan) -> Outcome[TestRun]:
         completed = BuildCompleted(flow=a_flow_ref(plan=plan_reference(plan)))
-        start = StartRun(self.records, self.plans, self.verdicts, self.clock)
+        start = StartRun(self.records, self.plans, self.verdicts, PROOFS, self.clock)
         return start(an_event(completed, plan.flow_id), a_cause(plan.flow_id))
 
     def finish(self, *jobs: Job, **given: Any) -> Outcome[TestRun]:
-        finished = [JobFinished(result=result_of(job, **given)) for job in jobs]
-        return self.take_in(*finished)
+        return self.take_in(*(result_of(job, **given) for job in jobs))
 
-    def take_in(self, *finished: JobFinished) -> Outcome[TestRun]:
-        record = RecordGateJob(self.records, self.objects, self.plans, self.verdicts, self.clock)
-        events = [an_event(data) for data in finished]
-        return record(events, a_cause(finished[0].result.record))
+    def take_in(self, *results: JobResult) -> Outcome[TestRun]:
+        record = RecordGateJob(
+            self.records, self.objects, self.plans, self.verdicts, BELIEVED, self.clock
+        )
+        events = [an_event(finished(result, result.record), result.record) for result in results]
+        return record(events, a_cause(results[0].record))
 
     def jobs(self) -> list[Job]:
         return [request.job for request in self.said.only(JobRequested)]
@@ -83,8 +87,10 @@ class FakeTestRunner:
 
 
 def result_of(job: Job, **given: Any) -> JobResult:
+    outputs = tuple(an_output(upload.name, upload.key) for upload in job.outputs)
     about: dict[str, Any] = {"record": job.record, "position": job.position, "name": job.name}
-    return a_result(job.job_id, component=job.component, **about, **given)
+    about |= {"component": job.component, "trust": job.trust, "outputs": outputs}
+    return a_result(job.job_id, **about | given)
 
 
 @pytest.fixture
@@ -262,9 +268,9 @@ def test_too_little_coverage_or_a_report_that_is_none_fails_the_gate(
 
 def test_a_coverage_report_that_was_not_left_fails_the_gate(fake: FakeTestRunner) -> None:
     fake.start(COVERED)
-    fake.finish(fake.jobs()[0])
+    fake.finish(fake.jobs()[0], outputs=())
 
-    assert "left no coverage report coverage.xml" in fake.said.only(FlowFailed)[0].reason
+    assert "it left no coverage.xml" in fake.said.only(FlowFailed)[0].reason
 
 
 def test_a_stop_ends_the_run(fake: FakeTestRunner) -> None:
@@ -318,9 +324,9 @@ def test_of_a_batch_with_a_failure_nothing_is_tried_again(fake: FakeTestRunner) 
     flaky, unit, lint = fake.jobs()
 
     fake.take_in(
-        JobFinished(result=result_of(lint)),
-        JobFinished(result=result_of(flaky, state=JobState.FAILED, exit_code=1)),
-        JobFinished(result=result_of(unit, state=JobState.FAILED, exit_code=2)),
+        result_of(lint),
+        result_of(flaky, state=JobState.FAILED, exit_code=1),
+        result_of(unit, state=JobState.FAILED, exit_code=2),
     )
 
     assert len(fake.jobs()) == 3
@@ -334,10 +340,8 @@ def test_a_batch_may_hold_what_is_known_and_what_is_not_of_the_run(fake: FakeTes
     lint, unit = fake.jobs()
     fake.finish(lint)
 
-    stranger = JobFinished(result=a_result("9" * 20, position=7))
-    outcome = fake.take_in(
-        JobFinished(result=result_of(lint)), stranger, JobFinished(result=result_of(unit))
-    )
+    stranger = a_result("9" * 20, position=7)
+    outcome = fake.take_in(result_of(lint), stranger, result_of(unit))
 
     assert outcome.applied
     assert len(fake.said.only(TestsPassed)) == 1
@@ -370,4 +374,4 @@ def test_what_has_passed_is_remembered_also_of_a_run_that_ends_early(fake: FakeT
     stop = StopRun(fake.records, fake.plans, fake.verdicts)
     stop(an_event(FlowAborted(reason="no")), a_cause())
 
-    assert list(fake.verdicts.answers) == [f"verdict:{LINT.key}"]
+    assert list(fake.verdicts.answers) == [(Trust.RELEASE, f"verdict:{LINT.key}")]

@@ -17,7 +17,12 @@ from penstock.terminal import Terminal
 
 def up(
     home: HomeOption = None,
-    runners: Annotated[int, typer.Option(min=0, help="How many runners to run.")] = RUNNERS,
+    runners: Annotated[
+        int,
+        typer.Option(
+            min=0, help="How many runners of trust release to run; of each lower trust runs one."
+        ),
+    ] = RUNNERS,
     slots: Annotated[int, typer.Option(min=1, help="Jobs that each runs at once.")] = SLOTS,
     tools: Annotated[
         list[Path] | None,

@@ -12,6 +12,7 @@ from penstock.embedded.processes import Process, ProcessBook
 from penstock.embedded.stack import Stack
 from penstock.packaging.digests import digest_of_folders
 from penstock.project import PRESETS_PYTHON, PROJECT_ROOT
+from penstock_shared.contracts.change import Trust
 from penstock_shared.passing import passed_from
 
 _COMMAND = (sys.executable, "-m", "penstock_runner")
@@ -24,8 +25,10 @@ _INHERITED = ("HOME", "LANG", "LC_ALL", "TMPDIR", "USER")
 
 @dataclass(frozen=True)
 class Crew:
-    """The number of runners, the jobs that each runs at once, and the folders of tools that jobs
-    find before the machine's own.
+    """The number of runners of trust `release`, the jobs that each runs at once, and the folders of
+    tools that jobs find before the machine's own.
+
+    Beside them is one runner of each lower trust; without any runner there are none of these.
     """
 
     runners: int
@@ -34,11 +37,26 @@ class Crew:
     role: str = ""
     """The role that they assume; without one they use the stack's key."""
 
+    def members(self) -> dict[str, Trust]:
+        """The trust of each runner, by the name of its process."""
+        others = min(self.runners, 1)
+        counts = {Trust.RELEASE: self.runners, Trust.CHECK: others, Trust.FORK: others}
+        return {
+            f"{name_of(trust)}{number}": trust
+            for trust, count in counts.items()
+            for number in range(1, count + 1)
+        }
+
+
+def name_of(trust: Trust) -> str:
+    """The beginning of the names of the processes and logs of a trust's runners."""
+    return f"{_NAME}{trust}-"
+
 
 def ensure_runners(home: Home, book: ProcessBook, stack: Stack, crew: Crew) -> list[str]:
     """Make exactly these runners run. Returns the names of the started ones."""
-    wanted = [f"{_NAME}{number}" for number in range(1, crew.runners + 1)]
-    stop_runners(book, except_for=wanted)
+    wanted = crew.members()
+    stop_runners(book, except_for=list(wanted))
     missing = [name for name in wanted if name not in book.alive()]
     if missing:
         home.work.make()
@@ -82,7 +100,7 @@ def _runners_in(processes: dict[str, Process]) -> dict[str, Process]:
 def _environment(home: Home, stack: Stack, name: str, crew: Crew) -> dict[str, str]:
     prefix = f"penstock-{stack.stage}-"
     topic = next(iter(stack.topics.values()))
-    queue = stack.queues["jobs"]
+    queue = next(iter(stack.queues.values()))
     return {
         **_inherited_environment(),
         "ARTIFACT_BUCKET": f"{prefix}artifacts-{stack.account_id}",
@@ -95,6 +113,7 @@ def _environment(home: Home, stack: Stack, name: str, crew: Crew) -> dict[str, s
         "PENSTOCK_RUNNER_PATH": path_of_jobs(crew.tools),
         "PENSTOCK_RUNNER_PRESETS": str(PRESETS_PYTHON),
         "PENSTOCK_RUNNER_SLOTS": str(crew.slots),
+        "PENSTOCK_RUNNER_TRUST": crew.members()[name],
         "PENSTOCK_RUNNER_WORKDIR": str(home.work.path),
         "PENSTOCK_STAGE": stack.stage,
         "QUEUE_URL_PREFIX": f"{queue.rpartition('/')[0]}/{prefix}",

@@ -13,7 +13,7 @@ from typing import ClassVar
 from pydantic import AwareDatetime
 
 from penstock_runner.domain.results import Ending, result_of
-from penstock_shared.contracts.events import JobFinished
+from penstock_shared.contracts.events import JobFinished, JobRequested
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.decisions import Decision, Record, Write, already_done, stale
 
@@ -67,9 +67,9 @@ class JobRun(Record):
 Decide = Callable[[JobRun | None], Decision[JobRun]]
 
 
-def key_of(job_id: str) -> str:
-    """The key of a job's record in the jobs table."""
-    return f"job#{job_id}"
+def key_of(job: Job) -> str:
+    """The key of a job's record in the jobs table. A runner's role reaches those of its trust."""
+    return f"job#{job.trust}#{job.job_id}"
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class JobClaim:
     """A runner's request to lease a job."""
 
     flow_id: str
-    job: Job
+    request: JobRequested
     runner: str
     now: datetime
     until: datetime
@@ -113,18 +113,19 @@ def release(current: JobRun | None, attempt: int) -> Decision[JobRun]:
     return Write(current.model_copy(update={"state": JobRunState.RELEASED}))
 
 
-def finish(current: JobRun | None, result: JobResult) -> Decision[JobRun]:
-    """Record the result of an attempt, with the event JobFinished."""
+def finish(current: JobRun | None, result: JobResult, proof: str) -> Decision[JobRun]:
+    """Record the result of an attempt, with the event JobFinished that carries the job's proof."""
     if current is None or not current.is_attempt(result.attempt):
         return _not_mine(current, result.attempt)
-    return Write(_finished(current, result.state), [JobFinished(result=result)])
+    finished = JobFinished(result=result, proof=proof)
+    return Write(_finished(current, result.state), [finished])
 
 
 def _leased(claim: JobClaim, attempt: int, deaths: int) -> JobRun:
     return JobRun(
         state=JobRunState.LEASED,
         flow_id=claim.flow_id,
-        job_id=claim.job.job_id,
+        job_id=claim.request.job.job_id,
         runner=claim.runner,
         attempt=attempt,
         deaths=deaths,
@@ -140,8 +141,10 @@ def _finished(run: JobRun, outcome: JobState) -> JobRun:
 def _given_up(current: JobRun, claim: JobClaim, deaths: int) -> Write[JobRun]:
     reason = f"its runner died {deaths} times while it ran, the last time {current.runner}"
     ending = Ending(JobState.LOST, reason=reason)
-    result = result_of(claim.job, current.attempt, current.started_at, claim.now, ending)
-    return Write(_finished(current, JobState.LOST), [JobFinished(result=result)])
+    request = claim.request
+    result = result_of(request.job, current.attempt, current.started_at, claim.now, ending)
+    finished = JobFinished(result=result, proof=request.proof)
+    return Write(_finished(current, JobState.LOST), [finished])
 
 
 def _not_mine(current: JobRun | None, attempt: int) -> Decision[JobRun]:

@@ -25,11 +25,11 @@ def lost(lease: Lease, reason: str) -> JobResult:
 def answer_to(body: str, reason: str, now: datetime) -> Event[EventData] | None:
     """The answer to a request that cannot be handled; None if it does not name its sender."""
     envelope = read_envelope(body)
-    result = _result(body, reason, now)
-    if envelope is None or result is None:
+    finished = _finished(body, reason, now)
+    if envelope is None or finished is None:
         return None
     return make_event(
-        JobFinished(result=result),
+        finished,
         flow_id=envelope.subject,
         source=SOURCE,
         time=now,
@@ -38,16 +38,17 @@ def answer_to(body: str, reason: str, now: datetime) -> Event[EventData] | None:
     )
 
 
-def _result(body: str, reason: str, now: datetime) -> JobResult | None:
+def _finished(body: str, reason: str, now: datetime) -> JobFinished | None:
     try:
-        job = from_json(body)["data"]["job"]
-        known = {field: job[field] for field in IDENTITY if field in job}
-        return JobResult(
-            **known,
+        data = from_json(body)["data"]
+        job = data["job"]
+        result = JobResult(
+            **{field: job[field] for field in IDENTITY if field in job},
             state=JobState.LOST,
             started_at=now,
             finished_at=now,
             reason=reason[:LONGEST_TEXT],
         )
+        return JobFinished(result=result, proof=data.get("proof"))
     except (KeyError, TypeError, ValueError):
         return None

@@ -9,6 +9,7 @@ from penstock_runner.domain.interruption import Shutdown, StopCause
 from penstock_runner.domain.job_run import JobRun, JobRunState
 from penstock_runner.domain.ports import Delivery, JobQueue
 from penstock_runner.use_cases.answer import SOURCE, answer_to, lost
+from penstock_runner.use_cases.intake import Intake
 from penstock_runner.use_cases.keep_lease import LeaseKeeper, StoppedBecause, stop_if_unwanted
 from penstock_runner.use_cases.lease import Lease, is_recorded
 from penstock_runner.use_cases.run_job import stream_of
@@ -50,6 +51,7 @@ class HandleRequest:
     records: Callable[[], Records[JobRun]]
     publisher: Publisher
     run_job: Callable[[Lease], JobResult | None]
+    intake: Intake
     stopped_because: StoppedBecause
     telemetry: Telemetry
     shutdown: Shutdown
@@ -62,9 +64,10 @@ class HandleRequest:
         """
         try:
             event, request = read_request(message.body)
+            self.intake.check(request.job)
             with self.telemetry.event(event) as span, self.shutdown.signal() as stop:
                 cause = Cause.of(event, span.traceparent)
-                lease = Lease(self.records(), cause, request.job, self.runner, self.term, stop)
+                lease = Lease(self.records(), cause, request, self.runner, self.term, stop)
                 span.outcome(self._handle(message, lease, event.time))
         except RefusedMessageError as error:
             self._refuse(message, str(error))

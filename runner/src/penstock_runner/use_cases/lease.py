@@ -7,6 +7,7 @@ from time import monotonic
 from penstock_runner.domain import job_run
 from penstock_runner.domain.interruption import StopSignal
 from penstock_runner.domain.job_run import JobClaim, JobRun, key_of
+from penstock_shared.contracts.events import JobRequested
 from penstock_shared.contracts.jobs import Job, JobResult
 from penstock_shared.decisions import Cause, Outcome, Result
 from penstock_shared.persistence.outbox import Records
@@ -18,18 +19,23 @@ class Lease:
 
     records: Records[JobRun]
     cause: Cause
-    job: Job
+    request: JobRequested
     runner: str
     term: timedelta
     stop: StopSignal
     attempt: int = field(default=0, init=False)
     started_at: datetime = field(init=False)
 
+    @property
+    def job(self) -> Job:
+        """The leased job."""
+        return self.request.job
+
     def take(self) -> Outcome[JobRun]:
         """Try to lease the job. It is leased if the outcome is applied and its record is leased."""
         asked_at = monotonic()
         now = self.records.clock()
-        claim = JobClaim(self.cause.flow_id, self.job, self.runner, now, now + self.term)
+        claim = JobClaim(self.cause.flow_id, self.request, self.runner, now, now + self.term)
         outcome = self._change(lambda run: job_run.take(run, claim), expect_new=True)
         if outcome.applied and outcome.record:
             self.attempt = outcome.record.attempt
@@ -52,7 +58,7 @@ class Lease:
 
     def finish(self, result: JobResult) -> Outcome[JobRun]:
         """Record and publish the result, unless another attempt has begun."""
-        return self._change(lambda run: job_run.finish(run, result))
+        return self._change(lambda run: job_run.finish(run, result, self.request.proof))
 
     def is_finisher(self, outcome: Outcome[JobRun]) -> bool:
         """Whether this attempt finished the job."""
@@ -61,9 +67,7 @@ class Lease:
         )
 
     def _change(self, decide: job_run.Decide, *, expect_new: bool = False) -> Outcome[JobRun]:
-        return self.records.change(
-            key_of(self.job.job_id), self.cause, decide, expect_new=expect_new
-        )
+        return self.records.change(key_of(self.job), self.cause, decide, expect_new=expect_new)
 
     def _holds_from(self, moment: float) -> None:
         self.stop.hold_until(moment + self.term.total_seconds(), monotonic())

@@ -94,8 +94,9 @@ class RunJob:
 
 
 def stream_of(lease: Lease) -> str:
-    """The log stream of one attempt."""
-    return f"{lease.cause.flow_id}/{lease.job.job_id}/{lease.attempt}"
+    """The log stream of one attempt. A runner's role writes to those of its trust."""
+    job = lease.job
+    return f"{job.trust}/{lease.cause.flow_id}/{job.job_id}/{lease.attempt}"
 
 
 def _judged(ending: Ending, problems: Sequence[str]) -> Ending:

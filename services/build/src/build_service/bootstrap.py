@@ -96,7 +96,15 @@ def registered_planner() -> RegisteredPlanner:
 def start_build() -> StartBuild:
     """The use case behind `build-requested`."""
     order = KeepOrder(repositories())
-    return StartBuild(records(), registered_planner(), plans(), SERVICE.memo, order, utc_now)
+    return StartBuild(
+        records(),
+        registered_planner(),
+        plans(),
+        SERVICE.memo,
+        order,
+        SERVICE.job_proofs,
+        utc_now,
+    )
 
 
 @cache
@@ -114,7 +122,7 @@ def start_flow() -> StartFlow:
 @cache
 def record_job() -> RecordBuildJob:
     """The use case behind `job-finished`."""
-    return RecordBuildJob(records(), plans(), SERVICE.memo, utc_now)
+    return RecordBuildJob(records(), plans(), SERVICE.memo, SERVICE.believed_results, utc_now)
 
 
 @cache

@@ -16,7 +16,8 @@ from deployer_service.use_cases.stop_flow import StopFlow
 from deployer_service.use_cases.sweep import SweepOverdue
 from penstock_shared import aws
 from penstock_shared.clock import utc_now
-from penstock_shared.contracts.events import Phase
+from penstock_shared.contracts.events import JobRequested, Phase
+from penstock_shared.contracts.jobs import Job
 from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.plans import load_plan
 from penstock_shared.service import Service
@@ -33,7 +34,7 @@ def ledger() -> Ledger:
         deployments=SERVICE.records(Deployment, remembering=True),
         # What runs where is not forgotten, however long ago it was deployed.
         environments=SERVICE.records(Environment, lasting=True),
-        drivers=registry.drivers(),
+        drivers=registry.drivers(_request_job),
         clock=utc_now,
     )
 
@@ -53,7 +54,7 @@ def deploy_promoted() -> StartDeployment:
 @cache
 def record_jobs() -> RecordJobs:
     """The use case behind `job-finished`."""
-    return RecordJobs(_record_results())
+    return RecordJobs(_record_results(), SERVICE.believed_results)
 
 
 @cache
@@ -82,6 +83,11 @@ def perform_step() -> PerformStep:
 def sweep() -> SweepOverdue:
     """The use case behind the schedule."""
     return SweepOverdue(ledger(), stop_flow(), SERVICE.telemetry)
+
+
+def _request_job(flow_id: str, job: Job) -> JobRequested:
+    # Only now is the key of the proofs read: most messages ask for no job.
+    return SERVICE.job_proofs.request(flow_id, job)
 
 
 @cache

@@ -26,13 +26,15 @@ def records() -> Records[TestRun]:
 @cache
 def start_run() -> StartRun:
     """The use case behind `build-completed`."""
-    return StartRun(records(), plans(), SERVICE.memo, utc_now)
+    return StartRun(records(), plans(), SERVICE.memo, SERVICE.job_proofs, utc_now)
 
 
 @cache
 def record_job() -> RecordGateJob:
     """The use case behind `job-finished`."""
-    return RecordGateJob(records(), SERVICE.objects, plans(), SERVICE.memo, utc_now)
+    return RecordGateJob(
+        records(), SERVICE.objects, plans(), SERVICE.memo, SERVICE.believed_results, utc_now
+    )
 
 
 @cache

@@ -60,6 +60,10 @@ class EventData(Contract):
         """Further message attributes, beside `type`, that subscriptions filter on."""
         return {}
 
+    def destination(self) -> Topic | Queue:
+        """Where this event goes: its channel, or one of several queues that this begins."""
+        return self.channel
+
     @classmethod
     def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:
         """Turn the data of the previous version into this version's."""

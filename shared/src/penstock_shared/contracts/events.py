@@ -273,11 +273,15 @@ class JobRequested(EventData):
     channel: ClassVar = Queue("jobs")
     advances: ClassVar = False
     job: Job
-    proof: Proof | None = None
+    proof: Proof
 
     def identity(self) -> str:
         """There is one request for each job."""
         return self.job.job_id
+
+    def destination(self) -> Topic | Queue:
+        """The queue of the runners of the job's trust, for example `jobs-release`."""
+        return Queue(f"{self.channel}-{self.job.trust}")
 
     @classmethod
     def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:

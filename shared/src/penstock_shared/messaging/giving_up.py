@@ -1,10 +1,11 @@
 """Fails the flow of a message that cannot be handled."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from penstock_shared.clock import Clock, utc_now
 from penstock_shared.contracts.event import decode, known_event_types, make_event, read_envelope
-from penstock_shared.contracts.events import FlowFailed, FlowStopped, Phase
+from penstock_shared.contracts.events import FlowFailed, FlowStopped, JobFinished, Phase
 from penstock_shared.decisions import Cause
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.persistence.outbox import Publisher
@@ -23,6 +24,8 @@ class FailFlow:
     service: str
     phase: Phase | None = None
     clock: Clock = utc_now
+    is_proven: Callable[[str], bool] = lambda _body: False
+    """Whether the result of a job in a message's body has its job's proof."""
 
     def __call__(self, body: str, reason: str) -> None:
         """Fail the flow of the message with this body. Does nothing if no flow waits for it."""
@@ -43,6 +46,8 @@ class FailFlow:
         envelope = read_envelope(body)
         if envelope is None:
             return None
+        if envelope.type == JobFinished.type and not self.is_proven(body):
+            return None  # anybody may have sent it
         flow_id = _flow_behind(body, envelope.type, envelope.subject)
         if flow_id is None:
             return None

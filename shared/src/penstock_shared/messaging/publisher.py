@@ -32,14 +32,17 @@ class AwsPublisher:
     queue_url_prefix: str
 
     def publish(self, events: Sequence[Event[EventData]]) -> None:
-        """Publish each event on its channel, in as few calls as possible. Raises PublishError."""
-        by_channel = sorted(events, key=lambda event: event.data.channel)
-        for channel, group in groupby(by_channel, key=lambda event: event.data.channel):
+        """Publish each event at its destination, in as few calls as possible.
+
+        Raises PublishError.
+        """
+        ordered = sorted(events, key=lambda event: event.data.destination())
+        for destination, group in groupby(ordered, key=lambda event: event.data.destination()):
             for batch in _batches([_entry(event) for event in group]):
-                if isinstance(channel, Queue):
-                    self._send(channel, batch)
+                if isinstance(destination, Queue):
+                    self._send(destination, batch)
                 else:
-                    self._say(channel, batch)
+                    self._say(destination, batch)
 
     def _say(self, topic: str, batch: list[dict[str, Any]]) -> None:
         arn = f"{self.topic_arn_prefix}{topic}"

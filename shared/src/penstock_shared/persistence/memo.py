@@ -1,15 +1,18 @@
 """Results that are remembered under the hash of their inputs: artifacts, and passed gates.
 
-Items are in their service's table: `id` is `memo#<key>`, `doc` (S) the answer as JSON.
+Items are in their service's table: `id` is `memo#<trust>#<key>`, `doc` (S) the answer as JSON. The
+trust is that of the flow that the answer comes from, so no flow of lower trust can change what a
+higher one recalls.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pydantic_core import from_json, to_json
 
 from penstock_shared.clock import Clock, utc_now
+from penstock_shared.contracts.change import Trust, readable_by
 from penstock_shared.persistence.dynamodb import RETENTION
 
 KEYS_A_READ = 100
@@ -21,12 +24,18 @@ ITEMS_A_WRITE = 25
 class Memo(Protocol):
     """Answers by the hash of what they follow from."""
 
-    def recall(self, keys: Iterable[str]) -> Mapping[str, dict[str, Any]]:
-        """The answers that are known, by key."""
+    def recall(self, trust: Trust, keys: Iterable[str]) -> Mapping[str, dict[str, Any]]:
+        """The answers that a flow of this trust may use, by key.
+
+        Of several the one of the highest trust counts.
+        """
         ...
 
-    def remember(self, answers: Mapping[str, dict[str, Any]]) -> None:
-        """Keep answers, by key. Equal keys have equal answers, so overwriting is harmless."""
+    def remember(self, trust: Trust, answers: Mapping[str, dict[str, Any]]) -> None:
+        """Keep answers, by key, as those of a flow of this trust.
+
+        Equal keys of one trust have equal answers, so overwriting is harmless.
+        """
         ...
 
 
@@ -38,22 +47,33 @@ class DynamoMemo:
     table: str
     clock: Clock = utc_now
 
-    def recall(self, keys: Iterable[str]) -> Mapping[str, dict[str, Any]]:
-        """The answers that are known, by key. Each call reads up to 100."""
-        wanted = [{"id": {"S": f"memo#{key}"}} for key in dict.fromkeys(keys)]
-        answers: dict[str, dict[str, Any]] = {}
+    def recall(self, trust: Trust, keys: Iterable[str]) -> Mapping[str, dict[str, Any]]:
+        """See Memo.recall. Each call reads up to 100 items: one for each key and trust."""
+        wanted = list(dict.fromkeys(keys))
+        lowest_first = tuple(reversed(readable_by(trust)))
+        found = self._read([_id_of(writer, key) for writer in lowest_first for key in wanted])
+        return {
+            key: found[_id_of(writer, key)]
+            for writer in lowest_first
+            for key in wanted
+            if _id_of(writer, key) in found
+        }
+
+    def _read(self, ids: Sequence[str]) -> Mapping[str, dict[str, Any]]:
+        wanted = [{"id": {"S": one}} for one in ids]
+        items: dict[str, dict[str, Any]] = {}
         while wanted:
             batch, wanted = wanted[:KEYS_A_READ], wanted[KEYS_A_READ:]
             wish = {"Keys": batch, "ConsistentRead": True}
-            found = self.client.batch_get_item(RequestItems={self.table: wish})
-            for item in found["Responses"].get(self.table, []):
-                answers[item["id"]["S"].removeprefix("memo#")] = from_json(item["doc"]["S"])
-            wanted += found.get("UnprocessedKeys", {}).get(self.table, {}).get("Keys", [])
-        return answers
+            answer = self.client.batch_get_item(RequestItems={self.table: wish})
+            for item in answer["Responses"].get(self.table, []):
+                items[item["id"]["S"]] = from_json(item["doc"]["S"])
+            wanted += answer.get("UnprocessedKeys", {}).get(self.table, {}).get("Keys", [])
+        return items
 
-    def remember(self, answers: Mapping[str, dict[str, Any]]) -> None:
-        """Keep answers, by key, as long as records are kept. Each call writes up to 25."""
-        items = [self._item(key, answer) for key, answer in answers.items()]
+    def remember(self, trust: Trust, answers: Mapping[str, dict[str, Any]]) -> None:
+        """Keep answers as long as records are kept. Each call writes up to 25."""
+        items = [self._item(trust, key, answer) for key, answer in answers.items()]
         if len(items) == 1:
             self.client.put_item(TableName=self.table, Item=items[0])
             return
@@ -63,9 +83,13 @@ class DynamoMemo:
             answer = self.client.batch_write_item(RequestItems={self.table: batch})
             wanted += answer.get("UnprocessedItems", {}).get(self.table, [])
 
-    def _item(self, key: str, answer: dict[str, Any]) -> dict[str, Any]:
+    def _item(self, trust: Trust, key: str, answer: dict[str, Any]) -> dict[str, Any]:
         return {
-            "id": {"S": f"memo#{key}"},
+            "id": {"S": _id_of(trust, key)},
             "doc": {"S": to_json(answer).decode()},
             "expires_at": {"N": str(int((self.clock() + RETENTION).timestamp()))},
         }
+
+
+def _id_of(trust: Trust, key: str) -> str:
+    return f"memo#{trust}#{key}"

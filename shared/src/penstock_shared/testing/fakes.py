@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
+from penstock_shared.contracts.change import Trust, readable_by
 from penstock_shared.contracts.event import Event, EventData, decode, encode
 from penstock_shared.decisions import Record
 from penstock_shared.errors import VersionConflictError
@@ -69,17 +70,23 @@ def _past(stored: Stored[R], now: datetime) -> bool:
 
 @dataclass
 class InMemoryMemo:
-    """A memo in a dictionary."""
+    """A memo in a dictionary, by the trust that an answer comes from and its key."""
 
-    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    answers: dict[tuple[Trust, str], dict[str, Any]] = field(default_factory=dict)
 
-    def recall(self, keys: Iterable[str]) -> Mapping[str, dict[str, Any]]:
-        """The answers that are known, by key."""
-        return {key: self.answers[key] for key in keys if key in self.answers}
+    def recall(self, trust: Trust, keys: Iterable[str]) -> Mapping[str, dict[str, Any]]:
+        """The answers that a flow of this trust may use, by key."""
+        wanted = list(keys)
+        return {
+            key: self.answers[writer, key]
+            for writer in reversed(readable_by(trust))
+            for key in wanted
+            if (writer, key) in self.answers
+        }
 
-    def remember(self, answers: Mapping[str, dict[str, Any]]) -> None:
+    def remember(self, trust: Trust, answers: Mapping[str, dict[str, Any]]) -> None:
         """Keep answers."""
-        self.answers.update(answers)
+        self.answers.update({(trust, key): answer for key, answer in answers.items()})
 
 
 @dataclass

@@ -124,7 +124,7 @@ class FakeStack:
     def sqs(self, action: str, asked: Json, url: str) -> Json:
         """SQS' answer to a POST, in its JSON protocol."""
         if action == "ListQueues":
-            names = ("penstock-local-jobs", *self.dead_letters)
+            names = ("penstock-local-jobs-release", *self.dead_letters)
             return {"QueueUrls": [f"{url}/0/{name}" for name in names]}
         name = asked["QueueUrl"].rsplit("/", 1)[-1]
         return {"Attributes": {"ApproximateNumberOfMessages": str(self.dead_letters[name])}}
@@ -185,7 +185,7 @@ def stack_at(url: str) -> Stack:
         webhook_url=f"{url}/webhook",
         git_url="http://penstock:key@127.0.0.1:2",
         topics={"abort-release": f"{TOPIC}abort-release"},
-        queues={"jobs": f"{url}/0/penstock-local-jobs"},
+        queues={"build": f"{url}/0/penstock-local-build"},
         tables={},
         processes={},
     )

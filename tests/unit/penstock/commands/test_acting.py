@@ -154,22 +154,22 @@ def test_doctor_says_what_is_missing_and_how_to_cure_it(run: Run, tools: Path) -
 def test_doctor_finds_dead_letters_and_missing_runners(
     run: Run, tools: Path, stack: FakeStack
 ) -> None:
-    stack.dead_letters = {"penstock-local-build-dlq": 2, "penstock-local-jobs-dlq": 0}
+    stack.dead_letters = {"penstock-local-build-dlq": 2, "penstock-local-jobs-release-dlq": 0}
     stack.flows = {A: a_flow(A)}
     done = run("doctor", "--json", code=1)
     found = health(done)
     assert (found["API"], found["runners"], found["dead letters"]) == ("ok", "problem", "problem")
     assert "penstock-local-build-dlq holds 2" in done.stdout
-    assert "penstock-local-jobs-dlq holds" not in done.stdout
+    assert "penstock-local-jobs-release-dlq holds" not in done.stdout
 
 
 def test_doctor_finds_a_process_that_is_gone(
     run: Run, tools: Path, stack: FakeStack, home: Path
 ) -> None:
-    book = {"runner-1": {"pid": 2**22 + 1, "started": "never"}}
+    book = {"runner-release-1": {"pid": 2**22 + 1, "started": "never"}}
     (home / "processes.json").write_text(json.dumps(book))
     found = health(run("doctor", "--json", code=1))
-    assert (found["runner-1"], found["dead letters"]) == ("problem", "ok")
+    assert (found["runner-release-1"], found["dead letters"]) == ("problem", "ok")
 
 
 def test_doctor_finds_an_api_that_breaks(run: Run, tools: Path, stack: FakeStack) -> None:

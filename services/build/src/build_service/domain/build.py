@@ -13,14 +13,14 @@ from penstock_shared.contracts.events import (
     FlowRef,
     FlowStopped,
     FlowSuperseded,
-    JobRequested,
     Phase,
 )
-from penstock_shared.contracts.jobs import JobResult, JobState
+from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.decisions import Decision, Record, Refusal, Write, already_done, stale
 from penstock_shared.jobs import build_job, build_job_id
 from penstock_shared.positions import Positions
+from penstock_shared.proofs import JobProofs
 from penstock_shared.turns import next_turns
 
 PLANNING_PATIENCE = timedelta(minutes=10)
@@ -147,7 +147,9 @@ def is_another_push(newest: Build, change: Change) -> bool:
     return newest.change.delivery_id != change.delivery_id
 
 
-def begin(build: Build, plan: Plan, stored: ObjectRef, now: datetime) -> Write[Build]:
+def begin(
+    build: Build, plan: Plan, stored: ObjectRef, proofs: JobProofs, now: datetime
+) -> Write[Build]:
     """The plan is made, and `stored`: request its build jobs, or complete at once if there are
     none.
     """
@@ -162,14 +164,14 @@ def begin(build: Build, plan: Plan, stored: ObjectRef, now: datetime) -> Write[B
         "asked": done,
         "done": done,
     }
-    return _ask(build.model_copy(update=building), plan, now)
+    return _ask(build.model_copy(update=building), plan, proofs, now)
 
 
-def _ask(build: Build, plan: Plan, now: datetime) -> Write[Build]:
+def _ask(build: Build, plan: Plan, proofs: JobProofs, now: datetime) -> Write[Build]:
     """Ask for the jobs of the components whose turn it is."""
     turns = next_turns(build.components, build.asked, build.done, plan.jobs_at_once)
     update = {"asked": build.asked.with_these(turns), "deadline": _deadline(plan, now)}
-    jobs = [JobRequested(job=build_job(plan, number)) for number in turns]
+    jobs = [proofs.request(plan.flow_id, build_job(plan, number)) for number in turns]
     return Write(build.model_copy(update=update), jobs)
 
 
@@ -189,7 +191,7 @@ def overtake(build: Build, reason: str) -> Write[Build]:
 
 
 def jobs_finished(
-    build: Build, plan: Plan, results: Iterable[JobResult], now: datetime
+    build: Build, plan: Plan, results: Iterable[JobResult], proofs: JobProofs, now: datetime
 ) -> Decision[Build]:
     """Build jobs ended: fail with the first that did not succeed, or record those that did.
 
@@ -202,7 +204,7 @@ def jobs_finished(
     done = build.done.with_these(_succeeded(expected))
     taken = build.model_copy(update={"done": done})
     failed = next((one for one in expected if one.state is not JobState.SUCCEEDED), None)
-    return _fail_with(taken, failed) if failed else _ask(taken, plan, now)
+    return _fail_with(taken, failed) if failed else _ask(taken, plan, proofs, now)
 
 
 def complete(build: Build, plan: Plan, stored: ObjectRef) -> Write[Build]:
@@ -229,6 +231,19 @@ def overdue(build: Build | None, now: datetime) -> Decision[Build]:
     return fail(build, f"gave up waiting for {waited_for} at {now:%Y-%m-%d %H:%M:%S} UTC")
 
 
+def job_of(plan: Plan, result: JobResult) -> Job | None:
+    """The job that the plan has at the place of a result; None if it has none there."""
+    position = result.position
+    planned = position < len(plan.components) and plan.components[position].build
+    return build_job(plan, position) if planned else None
+
+
+def is_of(plan: Plan, result: JobResult) -> bool:
+    """Whether a result is of a job of this plan."""
+    position = result.position
+    return position < len(plan.components) and result.job_id == build_job_id(plan, position)
+
+
 def flow_ref(plan: Plan, stored: ObjectRef) -> FlowRef:
     """The reference to the flow that later services need."""
     change = plan.change
@@ -245,12 +260,11 @@ def flow_ref(plan: Plan, stored: ObjectRef) -> FlowRef:
 
 
 def _unexpected(build: Build, plan: Plan, result: JobResult) -> Refusal | None:
-    position = result.position
-    if position >= len(plan.components) or result.job_id != build_job_id(plan, position):
+    if not is_of(plan, result):
         return stale(f"job {result.job_id} is not of this build")
     if build.state is not BuildState.BUILDING:
         return already_done(f"the build is {build.state}")
-    if position in build.done:
+    if result.position in build.done:
         return already_done("this job's result is known")
     return None
 

@@ -19,8 +19,8 @@ from penstock_shared.contracts.model import Contract, FlowId
 from penstock_shared.contracts.plan import Plan, PlannedComponent, PlannedRelease
 from penstock_shared.contracts.registration import Allowance
 from penstock_shared.contracts.registry import ReadCredential
+from penstock_shared.object_keys import ObjectKind, object_key
 
-SNAPSHOTS = "snapshots/"
 ANSWER_BYTES = 5_000_000
 """The most bytes of an answer; Lambda returns no more than 6 MB:
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
@@ -115,9 +115,11 @@ def _strange(plan: Plan, request: PlanRequest) -> list[str]:
         "another flow": plan.flow_id != request.flow_id,
         "another change": plan.change != request.change,
         "another trust": plan.trust is not request.trust,
-        "another snapshot": not plan.snapshot.key.startswith(SNAPSHOTS),
+        "another snapshot": not plan.snapshot.key.startswith(
+            object_key(ObjectKind.SNAPSHOT, request.trust, "")
+        ),
         "an artifact of another flow": any(
-            not _is_own(component, plan.flow_id) for component in plan.components
+            not _is_own(component, request) for component in plan.components
         ),
         "a name outside of the deploy prefix": any(
             not _is_allowed(component, allowance) for component in plan.components
@@ -127,9 +129,10 @@ def _strange(plan: Plan, request: PlanRequest) -> list[str]:
     return [what for what, found in checks.items() if found]
 
 
-def _is_own(component: PlannedComponent, flow_id: str) -> bool:
+def _is_own(component: PlannedComponent, request: PlanRequest) -> bool:
     artifact = component.artifact
-    return artifact is None or (artifact.key.startswith("artifacts/") and flow_id in artifact.key)
+    own = object_key(ObjectKind.ARTIFACT, request.trust, "")
+    return artifact is None or (artifact.key.startswith(own) and request.flow_id in artifact.key)
 
 
 def _is_allowed(component: PlannedComponent, allowance: Allowance) -> bool:

@@ -29,6 +29,7 @@ from penstock_shared.contracts.plan import (
     PlannedRelease,
 )
 from penstock_shared.identifiers import digest_of
+from penstock_shared.object_keys import ObjectKind, object_key
 from penstock_shared.presets import PRESETS
 
 TOOLCHAIN = "1"
@@ -129,9 +130,17 @@ class Planner:
             key=digest_of(artifact_key, _text(deploy), *section.depends_on),
             depends_on=section.depends_on,
             build=recipe,
-            artifact=_artifact(flow_id, name, recipe),
+            artifact=self._artifact(flow_id, name, recipe),
             deploy=deploy.recipe() if deploy else None,
         )
+
+    def _artifact(self, flow_id: str, name: str, recipe: BuildRecipe | None) -> ObjectRef | None:
+        """The key of this flow's artifact. No other flow writes to it."""
+        if recipe is None or not recipe.artifact:
+            return None
+        suffix = posixpath.splitext(recipe.artifact)[1]
+        path = f"{name}/{recipe.key[:16]}-{flow_id}{suffix}"
+        return ObjectRef(key=object_key(ObjectKind.ARTIFACT, self.trust, path))
 
     def _gates(self, name: str, section: GateSection) -> list[PlannedGate]:
         if section.scope is GateScope.REPOSITORY:
@@ -165,12 +174,11 @@ def artifact_memo_key(component: PlannedComponent) -> str:
 
 def answer_of(flow_id: str, result: JobResult) -> dict[str, Any]:
     """The answer to remember for a component that a job has built. Its artifact, if it has one, is
-    the only output of a build job and has the component's name.
+    the only output of a build job.
     """
     artifacts = [
         ObjectRef(key=output.key, sha256=output.sha256, size=output.size)
         for output in result.outputs
-        if output.name == result.component
     ]
     return {
         "flow_id": flow_id,
@@ -227,14 +235,6 @@ def _recipe(name: str, source_key: str, section: ComponentSection) -> BuildRecip
         secrets=build.secrets,
     )
     return recipe.model_copy(update={"key": digest_of(name, source_key, _text(recipe))})
-
-
-def _artifact(flow_id: str, name: str, recipe: BuildRecipe | None) -> ObjectRef | None:
-    """The key of this flow's artifact. No other flow writes to it."""
-    if recipe is None or not recipe.artifact:
-        return None
-    suffix = posixpath.splitext(recipe.artifact)[1]
-    return ObjectRef(key=f"artifacts/{name}/{recipe.key[:16]}-{flow_id}{suffix}")
 
 
 def _gate(

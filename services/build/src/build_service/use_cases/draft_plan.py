@@ -24,9 +24,10 @@ from penstock_shared.configuration import (
     read_configuration,
     refuse_places,
 )
-from penstock_shared.contracts.change import Change
+from penstock_shared.contracts.change import Change, Trust
 from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.errors import PenstockError
+from penstock_shared.object_keys import ObjectKind, object_key
 from penstock_shared.observability import Telemetry
 from penstock_shared.storage import ObjectStore
 
@@ -57,7 +58,7 @@ class DraftPlan:
         change, trust = request.change, request.trust
         configuration = self._configuration(request, tree)
         archive = tree.archive(configuration.history)
-        planner = Planner(change, trust, configuration, tree, _snapshot_of(archive))
+        planner = Planner(change, trust, configuration, tree, _snapshot_of(archive, trust))
         plan = planner.plan(request.flow_id, change.pushed_at)
         check_limits(plan)
         return plan, archive
@@ -87,9 +88,10 @@ class DraftPlan:
             ) from error
 
 
-def _snapshot_of(archive: bytes) -> ObjectRef:
+def _snapshot_of(archive: bytes, trust: Trust) -> ObjectRef:
     digest = sha256(archive).hexdigest()
-    return ObjectRef(key=f"snapshots/{digest}.tar.gz", sha256=digest, size=len(archive))
+    key = object_key(ObjectKind.SNAPSHOT, trust, f"{digest}.tar.gz")
+    return ObjectRef(key=key, sha256=digest, size=len(archive))
 
 
 def _configuration_of(tree: SourceTree, change: Change) -> bytes:

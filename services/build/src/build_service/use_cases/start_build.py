@@ -19,6 +19,7 @@ from penstock_shared.decisions import Cause, Decision, Outcome, already_done
 from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import Plans
+from penstock_shared.proofs import JobProofs
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class StartBuild:
     plans: Plans
     artifacts: Memo
     keep_order: KeepOrder
+    proofs: JobProofs
     clock: Clock
 
     def __call__(self, event: Event[BuildRequested], cause: Cause) -> Outcome[Build]:
@@ -60,7 +62,7 @@ class StartBuild:
             reason = str(error)
             return lambda known: build.fail(known, reason)
         stored = self.plans.store(plan)
-        return lambda known: build.begin(known, plan, stored, self.clock())
+        return lambda known: build.begin(known, plan, stored, self.proofs, self.clock())
 
     def _plan(self, flow_id: str, change: Change, cause: Cause) -> Plan:
         draft = self.planner.draft(flow_id, change)
@@ -69,4 +71,4 @@ class StartBuild:
     def _with_known(self, plan: Plan) -> Plan:
         """The plan with what earlier flows have built."""
         keys = [artifact_memo_key(component) for component in plan.components if component.build]
-        return with_known_artifacts(plan, self.artifacts.recall(keys))
+        return with_known_artifacts(plan, self.artifacts.recall(plan.trust, keys))

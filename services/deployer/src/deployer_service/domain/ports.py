@@ -8,6 +8,8 @@ from typing import ClassVar, Protocol
 from deployer_service.domain.deployment.model import Deployment
 from deployer_service.domain.deployment.step import Step
 from penstock_shared.contracts.event import EventData
+from penstock_shared.contracts.events import JobRequested
+from penstock_shared.contracts.jobs import Job
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,10 @@ class NoWayBack:
     """A component cannot be taken back, and why."""
 
     reason: str
+
+
+RequestJob = Callable[[str, Job], JobRequested]
+"""Makes the request of a flow's job."""
 
 
 class Driver(Protocol):

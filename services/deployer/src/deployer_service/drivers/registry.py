@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deployer_service.domain.ports import Driver, Performer
+from deployer_service.domain.ports import Driver, Performer, RequestJob
 from deployer_service.drivers.command.driver import CommandDriver
 from deployer_service.drivers.function.driver import LambdaDriver
 from deployer_service.drivers.function.owners import ComponentRoles
@@ -33,19 +33,19 @@ def _functions(tools: Tools) -> LambdaPerformer:
 class Kind:
     """One kind of deployment. Without a performer its requests go to somebody else: to runners."""
 
-    driver: Driver
+    make_driver: Callable[[RequestJob], Driver]
     make_performer: Callable[[Tools], Performer] | None = None
 
 
 KINDS: Mapping[str, Kind] = {
-    "command": Kind(CommandDriver()),
-    "lambda": Kind(LambdaDriver(), _functions),
+    "command": Kind(CommandDriver),
+    "lambda": Kind(lambda _request: LambdaDriver(), _functions),
 }
 
 
-def drivers() -> dict[str, Driver]:
+def drivers(request: RequestJob) -> dict[str, Driver]:
     """Every driver, by its name."""
-    return {name: kind.driver for name, kind in KINDS.items()}
+    return {name: kind.make_driver(request) for name, kind in KINDS.items()}
 
 
 def performers(tools: Tools) -> dict[str, Performer]:

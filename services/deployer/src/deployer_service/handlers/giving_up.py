@@ -1,5 +1,7 @@
 """What becomes of a message that nobody can handle, where a step of a deployment waits for it."""
 
+from typing import Any
+
 from deployer_service import bootstrap
 from deployer_service.bootstrap import SERVICE
 from deployer_service.domain.messages import DeployComponentRequested
@@ -25,11 +27,11 @@ def give_up(body: str, reason: str) -> None:
 
 
 def _fail_step(event: Event[EventData], reason: str) -> bool:
-    cause = Cause.of(event)
     if isinstance(event.data, DeployComponentRequested):
-        bootstrap.perform_step().give_up(event.data, reason, cause)
+        bootstrap.perform_step().give_up(event.data, reason, Cause.of(event))
     elif isinstance(event.data, JobFinished):
-        bootstrap.record_jobs().give_up(event.data, reason, cause)
+        finished: Event[Any] = event
+        bootstrap.record_jobs().give_up(finished, reason)
     else:
         return False
     return True

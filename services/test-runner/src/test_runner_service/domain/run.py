@@ -9,15 +9,15 @@ from penstock_shared.contracts.event import EventData
 from penstock_shared.contracts.events import (
     FlowFailed,
     FlowRef,
-    JobRequested,
     Phase,
     TestsPassed,
 )
-from penstock_shared.contracts.jobs import JobResult, JobState
+from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.decisions import Decision, Record, Refusal, Write, already_done, stale
 from penstock_shared.jobs import gate_job, gate_job_id
 from penstock_shared.positions import Positions
+from penstock_shared.proofs import JobProofs
 from penstock_shared.turns import next_turns
 
 QUEUE_PATIENCE = timedelta(hours=1)
@@ -73,7 +73,9 @@ class TestRun(Record):
         return self.model_copy(update={"state": state, "reason": reason, "deadline": None})
 
 
-def begin(flow: FlowRef, plan: Plan, reused: Iterable[int], now: datetime) -> Write[TestRun]:
+def begin(
+    flow: FlowRef, plan: Plan, reused: Iterable[int], proofs: JobProofs, now: datetime
+) -> Write[TestRun]:
     """Run the gates that did not pass in an earlier flow. Pass at once if there are none."""
     known = Positions.of(reused)
     run = TestRun(
@@ -87,18 +89,18 @@ def begin(flow: FlowRef, plan: Plan, reused: Iterable[int], now: datetime) -> Wr
     )
     if len(known) == len(plan.gates):
         return _pass(run, [])
-    return _ask(run, plan, [], now)
+    return _ask(run, plan, [], proofs, now)
 
 
 def jobs_finished(
-    run: TestRun, plan: Plan, results: Iterable[JobResult], now: datetime
+    run: TestRun, plan: Plan, results: Iterable[JobResult], proofs: JobProofs, now: datetime
 ) -> Decision[TestRun]:
     """Jobs of gates ended: pass, fail with the first failure, or retry gates."""
     taken: TestRun | None = None
     says: list[EventData] = []
     refusal = stale("nothing has ended")
     for result in results:
-        decision = _take(taken or run, plan, result)
+        decision = _take(taken or run, plan, result, proofs)
         if isinstance(decision, Refusal):
             refusal = decision
             continue
@@ -110,7 +112,7 @@ def jobs_finished(
         return Write(taken, says[-1:])  # only the failure: a failed run retries nothing
     if len(taken.passed) == taken.gates:
         return _pass(taken, says)
-    return _ask(taken, plan, says, now)
+    return _ask(taken, plan, says, proofs, now)
 
 
 def stop(flow_id: str, run: TestRun | None, reason: str) -> Decision[TestRun]:
@@ -135,11 +137,13 @@ def overdue(
     )
 
 
-def _ask(run: TestRun, plan: Plan, says: list[EventData], now: datetime) -> Write[TestRun]:
+def _ask(
+    run: TestRun, plan: Plan, says: list[EventData], proofs: JobProofs, now: datetime
+) -> Write[TestRun]:
     """Ask for the jobs of the gates whose turn it is, in addition to what is said."""
     turns = next_turns(run.gates, run.asked, run.passed, plan.jobs_at_once)
     update = {"asked": run.asked.with_these(turns), "deadline": _deadline(plan, now)}
-    jobs = (JobRequested(job=gate_job(plan, number)) for number in turns)
+    jobs = (proofs.request(plan.flow_id, gate_job(plan, number)) for number in turns)
     return Write(run.model_copy(update=update), [*says, *jobs])
 
 
@@ -149,7 +153,13 @@ def _names(run: TestRun, plan: Plan) -> str:
     return ", ".join(waiting[:MOST_NAMES] + more)
 
 
-def _take(run: TestRun, plan: Plan, result: JobResult) -> Decision[TestRun]:
+def job_of(run: TestRun, plan: Plan, result: JobResult) -> Job | None:
+    """The job of the current try at the place of a result; None if there is no gate there."""
+    position = result.position
+    return gate_job(plan, position, run.tried(position)) if position < len(plan.gates) else None
+
+
+def _take(run: TestRun, plan: Plan, result: JobResult, proofs: JobProofs) -> Decision[TestRun]:
     position = result.position
     refusal = _unexpected(run, plan, result)
     if refusal:
@@ -157,7 +167,7 @@ def _take(run: TestRun, plan: Plan, result: JobResult) -> Decision[TestRun]:
     if result.state is JobState.SUCCEEDED:
         return Write(run.model_copy(update={"passed": run.passed.with_these([position])}))
     if result.state is JobState.FAILED and run.tried(position) <= plan.gates[position].retries:
-        return _retry(run, plan, position)
+        return _retry(run, plan, position, proofs)
     return _fail(run, plan, result)
 
 
@@ -174,10 +184,10 @@ def _unexpected(run: TestRun, plan: Plan, result: JobResult) -> Refusal | None:
     return None
 
 
-def _retry(run: TestRun, plan: Plan, position: int) -> Write[TestRun]:
+def _retry(run: TestRun, plan: Plan, position: int, proofs: JobProofs) -> Write[TestRun]:
     number = run.tried(position) + 1
     again = run.model_copy(update={"tries": run.tries | {position: number}})
-    return Write(again, [JobRequested(job=gate_job(plan, position, number))])
+    return Write(again, [proofs.request(plan.flow_id, gate_job(plan, position, number))])
 
 
 def _fail(run: TestRun, plan: Plan, result: JobResult) -> Write[TestRun]:

@@ -13,6 +13,7 @@ from penstock_shared.jobs import COVERAGE
 from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import Plans
+from penstock_shared.results import BelievedResults, none_believed
 from penstock_shared.storage import ObjectStore
 from test_runner_service.domain import run
 from test_runner_service.domain.coverage import ReportError, shortfall
@@ -28,23 +29,32 @@ class RecordGateJob:
     objects: ObjectStore
     plans: Plans
     verdicts: Memo
+    believed: BelievedResults
     clock: Clock
 
     def __call__(self, finished: Sequence[Event[JobFinished]], cause: Cause) -> Outcome[TestRun]:
         """Record the results of one run's jobs, each once, with one write."""
-        results = [event.data.result for event in finished]
-        judged: list[JobResult] = []
+        proven = self.believed.proven(finished)
+        if not proven:
+            return none_believed(finished)
+        judged: list[JobResult] | None = None
 
         def decide(known: TestRun | None) -> Decision[TestRun]:
+            nonlocal judged
             if known is None or known.flow is None:
-                return stale(f"job {results[0].job_id} is not of this run")
+                return stale(f"job {proven[0].job_id} is not of this run")
             plan = self.plans.load(known.flow.plan)
-            judged[:] = judged or [self._judge(plan, result) for result in results]
-            return run.jobs_finished(known, plan, judged, self.clock())
+            if judged is None:
+                judged = self._judged(known, plan, proven)
+            return run.jobs_finished(known, plan, judged, self.believed.proofs, self.clock())
 
-        outcome = self.records.change(results[0].record, cause, decide)
+        outcome = self.records.change(proven[0].record, cause, decide)
         remember_verdicts(self.plans, self.verdicts, outcome)
         return outcome
+
+    def _judged(self, known: TestRun, plan: Plan, results: Sequence[JobResult]) -> list[JobResult]:
+        planned = self.believed.planned(results, lambda result: run.job_of(known, plan, result))
+        return [self._judge(plan, result) for result in planned]
 
     def _judge(self, plan: Plan, result: JobResult) -> JobResult:
         """The result of the gate. A command can succeed while its coverage is too low."""

@@ -10,6 +10,7 @@ from penstock_shared.decisions import Cause, Decision, Outcome, Write, already_d
 from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import Plans
+from penstock_shared.proofs import JobProofs
 from test_runner_service.domain import run
 from test_runner_service.domain.run import TestRun
 from test_runner_service.use_cases.verdicts import verdict_key
@@ -22,6 +23,7 @@ class StartRun:
     records: Records[TestRun]
     plans: Plans
     verdicts: Memo
+    proofs: JobProofs
     clock: Clock
 
     def __call__(self, event: Event[BuildCompleted], cause: Cause) -> Outcome[TestRun]:
@@ -36,6 +38,6 @@ class StartRun:
     def _prepare(self, completed: BuildCompleted) -> Write[TestRun]:
         plan = self.plans.load(completed.flow.plan)
         keys = [verdict_key(gate) for gate in plan.gates]
-        known = self.verdicts.recall(keys)
+        known = self.verdicts.recall(plan.trust, keys)
         reused = [number for number, key in enumerate(keys) if key in known]
-        return run.begin(completed.flow, plan, reused, self.clock())
+        return run.begin(completed.flow, plan, reused, self.proofs, self.clock())

@@ -24,4 +24,4 @@ def remember_verdicts(plans: Plans, verdicts: Memo, outcome: Outcome[TestRun]) -
     answer = {"flow_id": run.flow_id}
     proven = {verdict_key(plan.gates[number]): answer for number in run.proven}
     if proven:
-        verdicts.remember(proven)
+        verdicts.remember(plan.trust, proven)

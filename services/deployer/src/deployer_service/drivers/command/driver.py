@@ -9,10 +9,10 @@ from deployer_service.domain.deployment.step import Step
 from deployer_service.domain.environment.history import Deployed
 from deployer_service.domain.errors import DeployerError
 from deployer_service.domain.messages import Direction
-from deployer_service.domain.ports import NoWayBack
+from deployer_service.domain.ports import NoWayBack, RequestJob
 from penstock_shared.contracts.drivers.command import CommandDeploy
 from penstock_shared.contracts.event import EventData
-from penstock_shared.contracts.events import JobRequested
+from penstock_shared.contracts.jobs import Job
 from penstock_shared.jobs import DeploymentCommand, deployment_job
 
 QUEUE_PATIENCE = timedelta(hours=1)
@@ -23,14 +23,18 @@ LEASE_MARGIN = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class CommandDriver:
-    """Makes jobs. A command succeeds by its exit code alone; nobody looks at what it left."""
+    """Makes jobs, and their requests with `request`. A command succeeds by its exit code alone;
+    nobody looks at what it left.
+    """
 
     verifies: ClassVar[bool] = False
+    request: RequestJob
 
     def deploy(self, deployment: Deployment, step: Step) -> EventData:
         """The job that runs the deploy command."""
         recipe = _recipe(step)
-        return _job(deployment, step, Direction.DEPLOY, recipe, deployment.deployed(step))
+        job = _job(deployment, step, Direction.DEPLOY, recipe, deployment.deployed(step))
+        return self.request(deployment.flow_id, job)
 
     def roll_back(self, deployment: Deployment, step: Step) -> EventData | NoWayBack:
         """The job that runs the rollback command of the version to go back to, in that version's
@@ -44,7 +48,8 @@ class CommandDriver:
         if not isinstance(recipe, CommandDeploy) or not recipe.rollback:
             whose = f"{version.version}, which ran before," if step.target else "it"
             return NoWayBack(f"{whose} has no rollback command")
-        return _job(deployment, step, Direction.ROLLBACK, recipe, version)
+        job = _job(deployment, step, Direction.ROLLBACK, recipe, version)
+        return self.request(deployment.flow_id, job)
 
     def patience(self, step: Step) -> timedelta:
         """As long as the job may wait and run."""
@@ -65,7 +70,7 @@ def _job(
     direction: Direction,
     recipe: CommandDeploy,
     version: Deployed,
-) -> JobRequested:
+) -> Job:
     """The job of the recipe's command. Its secrets are the recipe's own too: an earlier version is
     rolled back to with what its own file named.
     """
@@ -94,7 +99,7 @@ def _job(
         timeout=_recipe(step).timeout,
         despite_stop=direction is Direction.ROLLBACK,
     )
-    return JobRequested(job=deployment_job(command))
+    return deployment_job(command)
 
 
 def _recipe(step: Step) -> CommandDeploy:
