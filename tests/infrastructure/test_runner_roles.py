@@ -66,4 +66,4 @@ def test_a_role_changes_the_records_of_its_own_jobs_only(packaged: Packaged, tru
 
 def test_no_runner_may_read_the_secret_of_the_proofs(packaged: Packaged) -> None:
     for trust in Trust:
-        assert "secretsmanager" not in json.dumps(statements_of(packaged, trust))
+        assert "job-proofs" not in json.dumps(statements_of(packaged, trust))

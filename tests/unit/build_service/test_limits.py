@@ -19,6 +19,7 @@ from penstock_shared.contracts.event import Event, EventData, encode
 from penstock_shared.contracts.events import (
     BuildCompleted,
     BuildRequested,
+    JobFinished,
     JobRequested,
     TestsPassed,
 )
