@@ -1,7 +1,6 @@
 """The whole river with IAM enforced: every function and runner under its own role."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,40 +10,22 @@ import pytest
 from botocore.exceptions import ClientError
 
 from penstock.embedded import Stack, StackOptions, down
+from penstock_shared.contracts.change import Trust
 from tests.e2e.conftest import start
 from tests.support.product import Product, Repository, eventually
 from tests.support.repositories import functions
 
 pytestmark = pytest.mark.xdist_group("iam")
 
-RUNNER = "runner-of-this-test"
-MACHINES = {
-    "Effect": "Allow",
-    "Principal": {"Service": "ec2.amazonaws.com"},
-    "Action": "sts:AssumeRole",
-}
-
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     home = tmp_path_factory.mktemp("iam")
     try:
-        make_role_of_runners(start(home, StackOptions(runners=0, enforce_iam=True)))
         with httpx.Client(timeout=30, trust_env=False) as http:
-            yield Product(start(home, StackOptions(enforce_iam=True, runner_role=RUNNER)), http)
+            yield Product(start(home, StackOptions(enforce_iam=True)), http)
     finally:
         down(home)
-
-
-def make_role_of_runners(stack: Stack) -> None:
-    """The role of a machine that runs runners, as an operator makes it on AWS."""
-    iam = stack.client("iam")
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [MACHINES]})
-    iam.create_role(RoleName=RUNNER, AssumeRolePolicyDocument=policy)
-    iam.attach_role_policy(
-        RoleName=RUNNER,
-        PolicyArn=f"arn:aws:iam::{stack.account_id}:policy/penstock-runner-{stack.stage}-agent",
-    )
 
 
 @pytest.fixture
@@ -80,16 +61,40 @@ def test_a_release_and_an_abort_need_no_more_than_the_roles_allow(
     ],
 )
 def test_what_a_role_does_not_allow_is_refused(product: Product, service: str, call: str) -> None:
-    """Otherwise the test above would say nothing."""
-    arn = f"arn:aws:iam::{product.stack.account_id}:role/{RUNNER}"
-    sts = product.stack.client("sts")
-    keys = sts.assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
-
+    """Otherwise the tests above would say nothing."""
     with pytest.raises(ClientError, match="AccessDenied"):
-        getattr(client_with(keys, product.stack, service), call)()
+        getattr(client_of_runner(product.stack, Trust.RELEASE, service), call)()
 
 
-def client_with(keys: dict[str, str], stack: Stack, service: str) -> Any:
+def test_a_runner_s_role_reaches_nothing_of_a_higher_trust(product: Product) -> None:
+    stack = product.stack
+    queue, bucket = stack.queues["jobs-release"], f"penstock-local-artifacts-{stack.account_id}"
+    sqs, s3 = (client_of_runner(stack, Trust.CHECK, name) for name in ("sqs", "s3"))
+    attacks: dict[str, Callable[[], Any]] = {
+        "take its jobs": lambda: sqs.receive_message(QueueUrl=queue),
+        "read its source": lambda: s3.get_object(Bucket=bucket, Key="snapshots/release/x"),
+        "write its artifact": lambda: s3.put_object(
+            Bucket=bucket, Key="artifacts/release/x", Body=b""
+        ),
+    }
+
+    assert [what for what, attack in attacks.items() if not is_refused(attack)] == []
+    sqs.receive_message(QueueUrl=stack.queues["jobs-check"], WaitTimeSeconds=0)
+
+
+def is_refused(call: Callable[[], Any]) -> bool:
+    try:
+        call()
+    except ClientError as error:
+        return "AccessDenied" in str(error)
+    return False
+
+
+def client_of_runner(stack: Stack, trust: Trust, service: str) -> Any:
+    """A client with the rights of a runner of this trust."""
+    arn = f"arn:aws:iam::{stack.account_id}:role/penstock-runner-local-{trust}"
+    sts = stack.client("sts")
+    keys = sts.assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
     session = boto3.Session(
         keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], stack.region
     )

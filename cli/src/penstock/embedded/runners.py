@@ -34,8 +34,8 @@ class Crew:
     runners: int
     slots: int
     tools: tuple[Path, ...] = ()
-    role: str = ""
-    """The role that they assume; without one they use the stack's key."""
+    under_roles: bool = False
+    """Whether each assumes the role of its trust. If not, they use the stack's key."""
 
     def members(self) -> dict[str, Trust]:
         """The trust of each runner, by the name of its process."""
@@ -104,7 +104,7 @@ def _environment(home: Home, stack: Stack, name: str, crew: Crew) -> dict[str, s
     return {
         **_inherited_environment(),
         "ARTIFACT_BUCKET": f"{prefix}artifacts-{stack.account_id}",
-        **_keys(stack, name, crew.role),
+        **_keys(stack, name, crew),
         "AWS_REGION": stack.region,
         "AWS_DEFAULT_REGION": stack.region,
         "AWS_ENDPOINT_URL": stack.endpoint_url,
@@ -122,12 +122,13 @@ def _environment(home: Home, stack: Stack, name: str, crew: Crew) -> dict[str, s
     }
 
 
-def _keys(stack: Stack, name: str, role: str) -> dict[str, str]:
-    if not role:
+def _keys(stack: Stack, name: str, crew: Crew) -> dict[str, str]:
+    if not crew.under_roles:
         return {
             "AWS_ACCESS_KEY_ID": stack.access_key_id,
             "AWS_SECRET_ACCESS_KEY": stack.secret_access_key,
         }
+    role = f"penstock-runner-{stack.stage}-{crew.members()[name]}"
     arn = f"arn:aws:iam::{stack.account_id}:role/{role}"
     given = stack.client("sts").assume_role(RoleArn=arn, RoleSessionName=name)["Credentials"]
     return {

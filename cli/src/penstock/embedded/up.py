@@ -48,9 +48,8 @@ class StackOptions:
     tools: tuple[Path, ...] = ()
     """Folders of programs that jobs find before the machine's own."""
     enforce_iam: bool = False
-    """Whether an emulator that is started refuses what roles do not allow."""
-    runner_role: str = ""
-    """The name of a role that runners assume; without one they use the stack's key."""
+    """Whether an emulator that is started refuses what roles do not allow. Runners then assume the
+    roles of their trusts, for an hour."""
 
 
 def up(
@@ -112,7 +111,7 @@ class _Startup:
 
     def _ensure_runners(self, stack: Stack) -> list[str]:
         options = self.options
-        crew = Crew(options.runners, options.slots, options.tools, options.runner_role)
+        crew = Crew(options.runners, options.slots, options.tools, options.enforce_iam)
         # Called first and always: it also records the current code and tools.
         outdated = runners_are_outdated(self.home, crew)
         if outdated or self._endpoint_before() != stack.endpoint:
