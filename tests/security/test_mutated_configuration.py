@@ -1,6 +1,6 @@
 """M2: whatever bytes a penstock.yml has, it ends with a plan or with words, and soon.
 
-PENSTOCK_MUTATIONS says how many accidents to try; 5,000 take about a minute.
+PENSTOCK_MUTATIONS says how many accidents to try.
 """
 
 import os
@@ -16,7 +16,7 @@ from tests.support.builders import FLOW_ID, NOW, SNAPSHOT, a_change
 from tests.unit.build_service.sources import a_tree
 
 SEED = 20261124
-COUNT = int(os.environ.get("PENSTOCK_MUTATIONS", "500"))
+COUNT = int(os.environ.get("PENSTOCK_MUTATIONS", "5000"))
 TREE = a_tree(
     {"services/customers/handler.py": "", "services/orders/handler.py": "", "libs/common/a.py": ""}
 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from penstock.embedded.git_server import GitHandler, GitServer, RefusedError
+from penstock.embedded.git_server import GitHandler, GitServer, TurnedAwayError
 from penstock.embedded.home import Home
 from penstock.embedded.repository import local_repositories
 
@@ -83,7 +83,7 @@ def private_git(
             given = self.headers.get("Authorization", "")
             asked.append(given)
             if given != f"Basic {login}":
-                raise RefusedError(HTTPStatus.UNAUTHORIZED, "give a token")
+                raise TurnedAwayError(HTTPStatus.UNAUTHORIZED, "give a token")
 
     home = Home(folder / "private")
     home.repositories.mkdir(parents=True)

@@ -36,7 +36,7 @@ _OF_BROWSERS = ("Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode")
 _PIECE = 64 * 1024
 
 
-class RefusedError(Exception):
+class TurnedAwayError(Exception):
     """A request that is answered without git."""
 
     def __init__(self, status: HTTPStatus, reason: str) -> None:
@@ -90,22 +90,22 @@ class GitHandler(BaseHTTPRequestHandler):
         try:
             self.check_sender()
             folder, what, service = self._wanted()
-        except RefusedError as refused:
+        except TurnedAwayError as refused:
             self._refuse(refused)
         except EmbeddedError as error:
-            self._refuse(RefusedError(HTTPStatus.NOT_FOUND, str(error)))
+            self._refuse(TurnedAwayError(HTTPStatus.NOT_FOUND, str(error)))
         else:
             self._run(self._variables(folder, what, service))
 
     def check_sender(self) -> None:
-        """Raises RefusedError for browsers, for other names of this host, and without the key."""
+        """Raises TurnedAwayError for browsers, for another name of this host, without the key."""
         port = self.server.server_address[1]
         if any(self.headers.get(name) for name in _OF_BROWSERS):
-            raise RefusedError(HTTPStatus.FORBIDDEN, "this address is for git, not for browsers")
+            raise TurnedAwayError(HTTPStatus.FORBIDDEN, "this address is for git, not for browsers")
         if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
-            raise RefusedError(HTTPStatus.FORBIDDEN, f"this server is {HOST}:{port}")
+            raise TurnedAwayError(HTTPStatus.FORBIDDEN, f"this server is {HOST}:{port}")
         if not self.server.knows(self.headers.get("Authorization", "")):
-            raise RefusedError(
+            raise TurnedAwayError(
                 HTTPStatus.UNAUTHORIZED, "the key is missing or wrong: `penstock up` prints it"
             )
 
@@ -114,7 +114,7 @@ class GitHandler(BaseHTTPRequestHandler):
         address = urlsplit(re.sub("/+", "/", self.path))
         found = _ADDRESS.fullmatch(unquote(address.path))
         if not found:
-            raise RefusedError(HTTPStatus.NOT_FOUND, "an address is <git_url>/<name>.git")
+            raise TurnedAwayError(HTTPStatus.NOT_FOUND, "an address is <git_url>/<name>.git")
         what = found["what"]
         service = parse_qs(address.query).get("service", [what])[0]
         folder = self.server.folder_of(found["name"], make=service == _RECEIVE)
@@ -184,7 +184,7 @@ class GitHandler(BaseHTTPRequestHandler):
             self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")
 
-    def _refuse(self, refused: RefusedError) -> None:
+    def _refuse(self, refused: TurnedAwayError) -> None:
         """Answer in plain text, which git shows to the pusher."""
         body = f"penstock: {refused}\n".encode()
         self.close_connection = True  # the request's body is not read
