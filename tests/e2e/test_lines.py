@@ -5,6 +5,7 @@ logs of the commands, and not from Penstock's records. PENSTOCK_TEST_LINES names
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -27,7 +28,10 @@ COMPONENT = """\
     depends_on: [%(before)s]
     deploy:
       driver: command
-      run: '%(say)s; test ! -e fails-in-$PENSTOCK_ENVIRONMENT'
+      run: |
+        %(say)s
+        if test -e waits-in-$PENSTOCK_ENVIRONMENT; then sleep 60; fi
+        test ! -e fails-in-$PENSTOCK_ENVIRONMENT
       rollback: '%(say)s'
 """
 
@@ -45,8 +49,8 @@ class Line:
     def names(self) -> list[str]:
         return [f"c{number:02}" for number in range(self.length)]
 
-    def push(self, version: str, bake: str = "0s", fails_in: str = "") -> str:
-        """Push a version of every component; in that environment the last one fails."""
+    def push(self, version: str, bake: str = "0s", marks: Mapping[str, str] | None = None) -> str:
+        """Push a version of every component. `marks` are files, by name, and whose they are."""
         befores = ["", *self.names]
         components = "".join(
             COMPONENT % {"name": name, "before": before, "say": SAY}
@@ -54,16 +58,13 @@ class Line:
         )
         files = {"penstock.yml": FILE % {"components": components, "bake": bake}}
         files |= {f"{name}/version": version for name in self.names}
-        if fails_in:
-            files[f"{self.names[-1]}/fails-in-{fails_in}"] = version
+        files |= {f"{owner}/{mark}": version for mark, owner in (marks or {}).items()}
         self.flows.append(self.repository.push(files))
         return self.flows[-1]
 
     def heal(self) -> None:
-        """Take away what makes the last component fail."""
-        last = self.names[-1]
-        self.repository.work.git("rm", "-q", "--ignore-unmatch", "-r", f"{last}/fails-in-staging")
-        self.repository.work.git("rm", "-q", "--ignore-unmatch", f"{last}/fails-in-production")
+        """Take all marks away."""
+        self.repository.work.git("rm", "-q", "--ignore-unmatch", "*/fails-in-*", "*/waits-in-*")
 
     def world(self) -> dict[tuple[str, str], str]:
         """The version that each component runs in each environment."""
@@ -92,10 +93,19 @@ class Line:
     def becomes(self, version: str) -> None:
         eventually(lambda: self.runs(version), f"everything to run {version}", PATIENCE)
 
-    def abort_in(self, environment: str, flow_id: str, version: str) -> None:
-        """Abort the flow once the middle of the line has its version in the environment."""
-        middle = (environment, self.names[self.length // 2])
-        eventually(lambda: self.world().get(middle) == version, f"{middle} to change", PATIENCE)
+    def fail_in(self, environment: str, bake: str) -> None:
+        """Push what fails at the last component in that environment."""
+        mark = {f"fails-in-{environment}": self.names[-1]}
+        flow_id = self.push(f"bad-{environment}-{bake}", bake, mark)
+        self.product.await_state(flow_id, "failed", patience=PATIENCE)
+
+    def abort_in(self, environment: str, bake: str) -> None:
+        """Push, and abort while the component in the middle is being deployed there."""
+        middle, version = self.names[self.length // 2], f"stopped-{environment}-{bake}"
+        flow_id = self.push(version, bake, {f"waits-in-{environment}": middle})
+        eventually(
+            lambda: self.world().get((environment, middle)) == version, "the middle", PATIENCE
+        )
         self.product.say("abort-release", {"flow_id": flow_id, "reason": "no good"})
         self.product.await_state(flow_id, "aborted", patience=PATIENCE)
 
@@ -113,14 +123,10 @@ def test_all_run_what_their_flow_says(
 
     for environment in ("staging", "production"):
         for bake in ("0s", "1s"):
-            failing = line.push(f"bad-{environment}-{bake}", bake, fails_in=environment)
-            product.await_state(failing, "failed", patience=PATIENCE)
-            line.becomes("two")
-            line.heal()
-
-            version = f"stopped-{environment}-{bake}"
-            line.abort_in(environment, line.push(version, bake), version)
-            line.becomes("two")
+            for happens in (line.fail_in, line.abort_in):
+                happens(environment, bake)
+                line.becomes("two")
+                line.heal()
 
     product.await_state(line.push("three"), "succeeded", patience=PATIENCE)
     line.becomes("three")
