@@ -23,6 +23,28 @@ _BREAKS = b"\r\n"
 _PERCENT = re.compile(r"%[0-9A-F]{2}")
 _SPECIAL = re.compile(r"([^\w@%+=:,./-])", re.ASCII)
 _IN_QUOTES = re.compile(r'([\\"$`])')
+# bash escapes fewer: of `#` and `~` only those that would mean something where they stand.
+_SPECIAL_TO_BASH = re.compile(r"""([\s!"$&'()*,;<>?[\\\]^`{|}]|(?<=[:=])~)""")
+_SPECIAL_AT_BEGIN = re.compile(r"^(?=[#~])")
+_UNESCAPED = (
+    "",
+    "/",
+    "!'()*~",  # encodeURIComponent of JavaScript
+    "!'()*~#$&+,/:;=?@",  # encodeURI
+    "$&+:=@~",  # url.PathEscape of Go
+    "!$&'()*+,/:;=@~",  # what RFC 3986 allows in a path
+)
+"""What different programs leave as it is in an address, beside letters, digits and `_.-`."""
+_JSON_IN_HTML = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
+_QUOTES_IN_HTML = (
+    ("&quot;", "&#x27;"),
+    ("&quot;", "&#39;"),
+    ("&quot;", "&#039;"),
+    ("&quot;", "&apos;"),
+    ("&#34;", "&#39;"),
+    ('"', "'"),
+)
+"""How different programs write both quotes."""
 
 Span = tuple[int, int]
 """From where, and to before where."""
@@ -165,15 +187,33 @@ def _needles_of(value: str) -> Iterator[bytes]:
 def _written_forms(text: str) -> Iterator[str]:
     """The text as it is, and escaped."""
     yield text
-    for address in (quote(text, safe=""), quote(text), quote_plus(text)):
+    for address in _addresses(text):
         yield address
         yield _PERCENT.sub(lambda escape: escape[0].lower(), address)
     for document in (json.dumps(text), json.dumps(text, ensure_ascii=False), repr(text)):
         yield document[1:-1]
         yield document[1:-1].replace("/", "\\/")
+    yield from _json_in_html(text)
     yield from _shell_forms(text)
-    yield html.escape(text)
-    yield html.escape(text, quote=False)
+    markup = html.escape(text, quote=False)
+    for double, single in _QUOTES_IN_HTML:
+        yield markup.replace('"', double).replace("'", single)
+
+
+def _addresses(text: str) -> Iterator[str]:
+    for unescaped in _UNESCAPED:
+        yield quote(text, safe=unescaped)
+    yield quote_plus(text)
+    yield quote_plus(text, safe="*").replace("~", "%7E")  # forms of browsers and of Java
+
+
+def _json_in_html(text: str) -> Iterator[str]:
+    """JSON that may stand in HTML, as Go writes all of it."""
+    for ensure_ascii in (True, False):
+        document = json.dumps(text, ensure_ascii=ensure_ascii)[1:-1]
+        document = document.translate(str.maketrans(_JSON_IN_HTML))
+        yield document
+        yield document.replace("'", "\\u0027")
 
 
 def _shell_forms(text: str) -> Iterator[str]:
@@ -181,6 +221,9 @@ def _shell_forms(text: str) -> Iterator[str]:
     yield text.replace("'", "'\"'\"'")
     yield text.replace("'", "'\\''")
     yield _SPECIAL.sub(r"\\\1", text)
+    of_bash = _SPECIAL_TO_BASH.sub(r"\\\1", text)
+    yield of_bash
+    yield _SPECIAL_AT_BEGIN.sub(r"\\", of_bash)
     yield _IN_QUOTES.sub(r"\\\1", text)
     yield text.replace("\\", "\\\\").replace("'", "\\'")
 
