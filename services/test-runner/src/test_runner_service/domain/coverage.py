@@ -3,8 +3,10 @@
 Format: http://cobertura.sourceforge.net/xml/coverage-04.dtd; `line-rate` is a fraction.
 """
 
+from io import BytesIO
+
 from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import ParseError, fromstring
+from defusedxml.ElementTree import ParseError, iterparse
 
 from penstock_shared.contracts.plan import Coverage
 from penstock_shared.errors import PenstockError
@@ -15,6 +17,12 @@ LARGEST_REPORT = 20 * 1024 * 1024
 
 class ReportError(PenstockError):
     """A gate's report cannot be used. The text is the reason."""
+
+
+def refuse_large(size: int, name: str) -> None:
+    """Raises ReportError for a report of so many bytes that it should not be read."""
+    if size > LARGEST_REPORT:
+        raise ReportError(f"{name} has {size} bytes; the limit is {LARGEST_REPORT}")
 
 
 def shortfall(report: bytes, wanted: Coverage) -> str:
@@ -30,10 +38,10 @@ def shortfall(report: bytes, wanted: Coverage) -> str:
 
 def line_rate(report: bytes, name: str) -> float:
     """The share of lines that were run, in percent. Raises ReportError."""
-    if len(report) > LARGEST_REPORT:
-        raise ReportError(f"{name} has {len(report)} bytes; the limit is {LARGEST_REPORT}")
+    refuse_large(len(report), name)
     try:
-        root = fromstring(report)
+        # The rate is in the first tag. The elements of the whole report take 25 times its size.
+        _, root = next(iterparse(BytesIO(report), events=("start",)))
         return float(root.attrib["line-rate"]) * 100
-    except (ParseError, DefusedXmlException, ValueError, KeyError) as error:
+    except (ParseError, DefusedXmlException, ValueError, KeyError, StopIteration) as error:
         raise ReportError(f"{name} is no Cobertura coverage report: {error}") from error

@@ -15,7 +15,7 @@ from penstock_shared.contracts.events import (
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.decisions import Decision, Record, Refusal, Write, already_done, stale
-from penstock_shared.jobs import gate_job, gate_job_id
+from penstock_shared.jobs import gate_job
 from penstock_shared.positions import Positions
 from penstock_shared.proofs import JobProofs
 from penstock_shared.turns import next_turns
@@ -159,6 +159,12 @@ def job_of(run: TestRun, plan: Plan, result: JobResult) -> Job | None:
     return gate_job(plan, position, run.tried(position)) if position < len(plan.gates) else None
 
 
+def is_of(run: TestRun, plan: Plan, result: JobResult) -> bool:
+    """Whether a result is of the current try of the gate at its place."""
+    job = job_of(run, plan, result)
+    return job is not None and job.job_id == result.job_id
+
+
 def _take(run: TestRun, plan: Plan, result: JobResult, proofs: JobProofs) -> Decision[TestRun]:
     position = result.position
     refusal = _unexpected(run, plan, result)
@@ -175,9 +181,7 @@ def _unexpected(run: TestRun, plan: Plan, result: JobResult) -> Refusal | None:
     position = result.position
     if run.state is not RunState.RUNNING:
         return already_done(f"the test run has {run.state}")
-    if position >= len(plan.gates) or result.job_id != gate_job_id(
-        plan, position, run.tried(position)
-    ):
+    if not is_of(run, plan, result):
         return stale(f"job {result.job_id} is not, or no longer, of this run")
     if position in run.passed:
         return already_done("this job's result is known")

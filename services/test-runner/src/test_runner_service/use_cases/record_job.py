@@ -16,7 +16,7 @@ from penstock_shared.plans import Plans
 from penstock_shared.results import BelievedResults, none_believed
 from penstock_shared.storage import ObjectStore
 from test_runner_service.domain import run
-from test_runner_service.domain.coverage import ReportError, shortfall
+from test_runner_service.domain.coverage import ReportError, refuse_large, shortfall
 from test_runner_service.domain.run import TestRun
 from test_runner_service.use_cases.verdicts import remember_verdicts
 
@@ -54,12 +54,16 @@ class RecordGateJob:
 
     def _judged(self, known: TestRun, plan: Plan, results: Sequence[JobResult]) -> list[JobResult]:
         planned = self.believed.planned(results, lambda result: run.job_of(known, plan, result))
-        return [self._judge(plan, result) for result in planned]
+        return [
+            self._judge(plan.gates[result.position], result)
+            if run.is_of(known, plan, result)
+            else result
+            for result in planned
+        ]
 
-    def _judge(self, plan: Plan, result: JobResult) -> JobResult:
+    def _judge(self, gate: PlannedGate, result: JobResult) -> JobResult:
         """The result of the gate. A command can succeed while its coverage is too low."""
-        gate = plan.gates[result.position] if result.position < len(plan.gates) else None
-        if gate is None or gate.coverage is None or result.state is not JobState.SUCCEEDED:
+        if gate.coverage is None or result.state is not JobState.SUCCEEDED:
             return result
         try:
             reason = shortfall(self._report(result, gate), gate.coverage)
@@ -69,8 +73,9 @@ class RecordGateJob:
         return result.model_copy(update=failed) if reason else result
 
     def _report(self, result: JobResult, gate: PlannedGate) -> bytes:
+        name = gate.coverage.report if gate.coverage else ""
         for output in result.outputs:
             if output.name == COVERAGE:
+                refuse_large(output.size, name)
                 return self.objects.get(output.key)
-        name = gate.coverage.report if gate.coverage else ""
         raise ReportError(f"the gate left no coverage report {name}")
