@@ -3,6 +3,7 @@ that is.
 """
 
 import io
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,35 @@ def test_a_build_script_that_is_no_input_of_a_component_cannot_poison_what_main_
     for number, job in enumerate((build_job(poisoned, 0), gate_job(poisoned, 0))):
         seen = seen_by(job, archive, tmp_path / f"job-{number}")
         assert seen == {"orders/handler.py", "libs/money/money.py"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("show", "HEAD:scripts/build.sh"),
+        ("sparse-checkout", "disable"),
+        ("archive", "HEAD"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_git_fetches_no_file_that_is_no_input_of_a_job(
+    work: WorkTree, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """A job of a component ran `git archive HEAD`, or `git sparse-checkout disable`. Git fetched
+    the left out files from `origin` without being asked, which needs no token where the repository
+    is public: the job saw the whole tree, and its key did not hold it.
+    """
+    plan, archive = planned(work)
+    job = tmp_path / "job"
+    assert "scripts/build.sh" not in seen_by(build_job(plan, 0), archive, job)
+
+    ran = subprocess.run(["git", "-C", str(job), *command], capture_output=True, check=False)
+
+    assert ran.returncode != 0
+    assert b"penstock-inputs-only" in ran.stderr
+    assert not (job / "scripts").exists()
+    assert work.git("-C", str(job), "status", "--porcelain") == ""
+    assert work.git("-C", str(job), "remote", "get-url", "origin") == work.remote
 
 
 def test_a_conftest_at_the_root_is_an_input_of_every_verdict(work: WorkTree) -> None:

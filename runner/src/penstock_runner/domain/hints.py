@@ -8,7 +8,8 @@ from penstock_runner.domain.results import Ending
 from penstock_shared.contracts.jobs import Job
 
 _MISSING = re.compile(
-    rb"no such file|not found|cannot find|can't open|cannot open|does not exist|no module named",
+    rb"no such file|not found|cannot find|can't open|cannot open|does not exist|no module named"
+    rb"|penstock-inputs-only",  # git's error for what it left out
     re.IGNORECASE,
 )
 _MOST_NAMED = 12

@@ -35,7 +35,7 @@ _UNESCAPED = (
     "!$&'()*+,/:;=@~",  # what RFC 3986 allows in a path
 )
 """What different programs leave as it is in an address, beside letters, digits and `_.-`."""
-_JSON_IN_HTML = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
+_JSON_IN_HTML = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 _QUOTES_IN_HTML = (
     ("&quot;", "&#x27;"),
     ("&quot;", "&#39;"),
@@ -211,7 +211,7 @@ def _json_in_html(text: str) -> Iterator[str]:
     """JSON that may stand in HTML, as Go writes all of it."""
     for ensure_ascii in (True, False):
         document = json.dumps(text, ensure_ascii=ensure_ascii)[1:-1]
-        document = document.translate(str.maketrans(_JSON_IN_HTML))
+        document = document.translate(_JSON_IN_HTML)
         yield document
         yield document.replace("'", "\\u0027")
 

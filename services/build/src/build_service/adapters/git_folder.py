@@ -28,6 +28,10 @@ _QUICKLY = 1
 """The compression level. It is low, because a pack is written per push but rarely read."""
 _WITHOUT_TREES, _WITHOUT_FILES = "tree:0", "blob:none"
 """What is missing in a partial clone: https://git-scm.com/docs/git-rev-list (--filter)."""
+_NOWHERE = "penstock-inputs-only"
+"""The remote that has the files which are no inputs of a job. It has no address: git would fetch
+them without being asked, and a job would see what its key does not hold. Git's error has the name.
+"""
 _EXCLUDE = b"# What Penstock itself puts into a job's source.\n.penstock/\n.penstock-artifact.zip\n"
 
 
@@ -139,9 +143,10 @@ class GitFolder:
         config.set(("remote", "origin"), "fetch", "+refs/heads/*:refs/remotes/origin/*")
         if missing:
             # With this, git takes missing objects for objects of the remote, and not for lost ones.
-            config.set("extensions", "partialClone", "origin")
-            config.set(("remote", "origin"), "promisor", "true")
-            config.set(("remote", "origin"), "partialCloneFilter", missing)
+            remote = _NOWHERE if missing == _WITHOUT_FILES else "origin"
+            config.set("extensions", "partialClone", remote)
+            config.set(("remote", remote), "promisor", "true")
+            config.set(("remote", remote), "partialCloneFilter", missing)
         written = io.BytesIO()
         config.write_to_file(written)
         return written.getvalue()
