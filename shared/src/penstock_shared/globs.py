@@ -7,7 +7,7 @@ for hostile patterns.
 import re
 from collections.abc import Callable
 from fnmatch import translate
-from functools import cache
+from functools import lru_cache
 
 _ANY_DEPTH = "**"
 
@@ -47,7 +47,7 @@ def _match(parts: list[str], names: list[str]) -> bool:
     return len(names) in places
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _segment(part: str) -> Callable[[str], bool]:
     """The pattern of one folder's name. `fnmatch` makes expressions that never backtrack."""
     if not is_glob(part):

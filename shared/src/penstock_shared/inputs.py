@@ -6,6 +6,7 @@ this module, so that a key holds exactly what a job can read.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 from penstock_shared.globs import glob_matcher, is_glob
 
@@ -39,8 +40,15 @@ class PathIndex:
             return [folder, *beneath] if self._has(pattern) else beneath
         if pattern not in self._matched:
             matches = glob_matcher(pattern)
-            self._matched[pattern] = [path for path in self._paths if matches(path)]
+            self._matched[pattern] = [path for path in self.compared_with(pattern) if matches(path)]
         return self._matched[pattern]
+
+    def compared_with(self, pattern: str) -> Sequence[str]:
+        """The paths that a pattern with wildcards is compared with: those in the folder that it
+        begins with.
+        """
+        folder = "/".join(takewhile(lambda part: not is_glob(part), pattern.split("/")))
+        return self._beneath(folder) if folder else self._paths
 
     def _has(self, path: str) -> bool:
         place = bisect_left(self._paths, path)

@@ -1,16 +1,21 @@
 """A source tree of git, in which every file has the id of its content."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Protocol
 
+from build_service.domain.errors import BuildError
 from penstock_shared.contracts.change import Change
 from penstock_shared.contracts.plan import History
 from penstock_shared.contracts.registry import ReadCredential
 from penstock_shared.identifiers import digest_of
 from penstock_shared.inputs import PathIndex, folder_of
+
+MOST_COMPARISONS = 1_000_000
+"""The most comparisons of paths with patterns that have wildcards. They take about two seconds."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class SourceTree:
     archive: Callable[[History], bytes]
     head: str = ""
     _digests: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    _compared: Counter[str] = field(default_factory=Counter, compare=False, repr=False)
 
     def holds(self, folder: str) -> bool:
         """Whether the folder exists."""
@@ -40,7 +46,8 @@ class SourceTree:
     def digest(self, pattern: str) -> str:
         """The hash over the names, modes and contents of what an input names; empty for nothing.
 
-        See `penstock_shared.inputs`.
+        See `penstock_shared.inputs`. Raises BuildError when all patterns together have too much to
+        be compared with.
         """
         if pattern not in self._digests:
             self._digests[pattern] = self._digest(pattern)
@@ -50,9 +57,20 @@ class SourceTree:
         folder = folder_of(pattern)
         if folder is not None and folder in self.folders:
             return self.folders[folder]
+        if folder is None:
+            self._count(pattern)
         named = [f"{path} {self.files[path]}" for path in self._paths.named_by(pattern)]
         # No name in git has a NUL in it.
         return digest_of("\0".join(named)) if named else ""
+
+    def _count(self, pattern: str) -> None:
+        self._compared["paths"] += len(self._paths.compared_with(pattern))
+        if self._compared["paths"] > MOST_COMPARISONS:
+            raise BuildError(
+                "penstock.yml: too many patterns with wildcards for a commit of "
+                f"{len(self.files):,} files: {MOST_COMPARISONS:,} comparisons are the limit, which "
+                f"{pattern[:100]!r} exceeds. Let patterns begin with a folder, or name folders"
+            )
 
     @cached_property
     def _paths(self) -> PathIndex:
