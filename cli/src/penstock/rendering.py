@@ -242,6 +242,7 @@ def repository_view(repository: RegisteredRepository, webhook_url: str, secret: 
         "deploys": f"names that begin with {allowance.deploy_prefix}"
         if allowance.deploy_prefix
         else "any name",
+        "jobs at once": f"{allowance.jobs_at_once} of a flow",
         "registered": f"{repository.registered_at:%Y-%m-%d %H:%M} UTC",
     }
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2), show_header=False)

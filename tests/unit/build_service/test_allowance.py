@@ -5,12 +5,17 @@ from typing import Any
 import pytest
 
 from build_service.domain.allowance import widened
+from build_service.use_cases.registered_planner import RegisteredPlanner
 from penstock_shared.configuration import (
     InvalidConfigurationError,
     read_configuration,
     refuse_places,
 )
 from penstock_shared.contracts.registration import Allowance
+from tests.support.builders import FLOW_ID, a_change
+from tests.support.objects import a_bucket
+from tests.unit.build_service.registered import a_registry
+from tests.unit.build_service.sources import FakeSourceRepository, a_planner, a_tree
 
 FILE = """\
 version: 1
@@ -105,3 +110,12 @@ def test_a_check_needs_no_bake() -> None:
     text = FILE[: FILE.index("release:")]
 
     assert mistakes(text, least_bake=7200) == []
+
+
+def test_a_registration_says_how_many_jobs_run_at_once() -> None:
+    sources = FakeSourceRepository(a_tree({"penstock.yml": FILE}))
+    registry = a_registry(allowance=Allowance(jobs_at_once=3))
+
+    planner = RegisteredPlanner(registry.lookup(), a_planner(sources, a_bucket()))
+
+    assert planner.draft(FLOW_ID, a_change()).plan.jobs_at_once == 3

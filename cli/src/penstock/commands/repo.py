@@ -57,6 +57,9 @@ EnvironmentOption = Annotated[
     typer.Option(help="An environment that it may reach, or a pattern. May be repeated."),
 ]
 PrefixOption = Annotated[str | None, typer.Option(help="How names of what it deploys must begin.")]
+JobsOption = Annotated[
+    int | None, typer.Option(help="The most jobs of one of its flows that wait or run at once.")
+]
 TokenOption = Annotated[
     bool,
     typer.Option("--token", help="Read a token that may fetch it from the standard input."),
@@ -75,6 +78,7 @@ _WORDS = {
     "protected": "is a branch, or a pattern that begins with refs/, without spaces",
     "environments": "is the name of an environment or a pattern, without spaces",
     "deploy_prefix": "is at most 50 letters, digits, `-` and `_`",
+    "jobs_at_once": "is a number from 1 to 1,000",
     "user": "is a user name, without spaces and colons",
     "token": "is a token: one line without spaces",
 }
@@ -90,6 +94,7 @@ def add(  # noqa: PLR0913  # each parameter is an option of the command
     least_bake: BakeOption = None,
     environment: EnvironmentOption = None,
     deploy_prefix: PrefixOption = None,
+    jobs: JobsOption = None,
     token: TokenOption = False,
     user: UserOption = None,
     as_json: JsonOption = False,
@@ -104,6 +109,7 @@ def add(  # noqa: PLR0913  # each parameter is an option of the command
         least_bake=_seconds(least_bake),
         environments=environment and tuple(environment),
         deploy_prefix=deploy_prefix,
+        jobs_at_once=jobs,
     )
     request = _made(
         AddRepository,
@@ -163,6 +169,7 @@ def set_(  # noqa: PLR0913  # each parameter is an option of the command
     least_bake: BakeOption = None,
     environment: EnvironmentOption = None,
     deploy_prefix: PrefixOption = None,
+    jobs: JobsOption = None,
     token: TokenOption = False,
     user: UserOption = None,
     no_token: Annotated[bool, typer.Option("--no-token", help="Forget its token.")] = False,
@@ -186,6 +193,7 @@ def set_(  # noqa: PLR0913  # each parameter is an option of the command
         least_bake=_seconds(least_bake),
         environments=environment and tuple(environment),
         deploy_prefix=deploy_prefix,
+        jobs_at_once=jobs,
         credential=_credential(known.forge, user) if token else None,
         forget_credential=no_token,
     )

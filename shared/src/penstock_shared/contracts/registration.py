@@ -7,6 +7,7 @@ from pydantic import Field
 
 from penstock_shared.contracts.change import Forge
 from penstock_shared.contracts.model import Contract, Moment, Seconds
+from penstock_shared.contracts.plan import JOBS_AT_ONCE
 from penstock_shared.globs import glob_matcher
 from penstock_shared.identifiers import digest_of
 
@@ -25,6 +26,7 @@ RefPattern = Annotated[Pattern, Field(pattern=r"^refs/[\x21-\x7e]+$")]
 Patterns = Annotated[tuple[Pattern, ...], Field(min_length=1, max_length=_MOST_PATTERNS)]
 RefPatterns = Annotated[tuple[RefPattern, ...], Field(max_length=_MOST_PATTERNS)]
 DeployPrefix = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,50}$")]
+JobsAtOnce = Annotated[int, Field(ge=1, le=1_000)]
 RepositoryId = Annotated[str, Field(pattern=r"^[0-9a-f]{20}$")]
 
 
@@ -41,12 +43,14 @@ class Allowance(Contract):
 
     Flows of refs that match none of `protected` never release. Patterns are those of
     `penstock_shared.globs`. `least_bake` is in seconds. An empty `deploy_prefix` allows any name.
+    `jobs_at_once` is the most jobs of one flow that wait for a runner or run.
     """
 
     protected: RefPatterns = ("refs/heads/main", "refs/heads/master")
     least_bake: Seconds = 0
     environments: Patterns = ("*",)
     deploy_prefix: DeployPrefix = ""
+    jobs_at_once: JobsAtOnce = JOBS_AT_ONCE
 
     def protects(self, ref: str) -> bool:
         """Whether flows of this ref may release."""

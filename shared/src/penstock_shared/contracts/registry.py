@@ -15,6 +15,7 @@ from penstock_shared.contracts.registration import (
     Allowance,
     DeployPrefix,
     FullName,
+    JobsAtOnce,
     Patterns,
     RefPatterns,
     RegisteredRepository,
@@ -64,6 +65,7 @@ class SetRepository(NamedRequest):
     least_bake: Seconds | None = None
     environments: Patterns | None = None
     deploy_prefix: DeployPrefix | None = None
+    jobs_at_once: JobsAtOnce | None = None
     credential: ReadCredential | None = None
     forget_credential: bool = False
 

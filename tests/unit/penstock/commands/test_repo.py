@@ -56,6 +56,7 @@ def test_without_repositories_list_says_what_to_do(run: Run) -> None:
 @pytest.mark.usefixtures("stack")
 def test_what_a_repository_may_do_is_given_when_it_is_added(run: Run) -> None:
     options = ["--protect", "live", "--protect", "refs/heads/v*", "--least-bake", "2h"]
+    options += ["--jobs", "8"]
     run("repo", "add", NAME, ADDRESS, *options, "--environment", "eu-*", "--deploy-prefix", "shop-")
 
     assert shown(run)["allowance"] == {
@@ -63,6 +64,7 @@ def test_what_a_repository_may_do_is_given_when_it_is_added(run: Run) -> None:
         "least_bake": 7200,
         "environments": ["eu-*"],
         "deploy_prefix": "shop-",
+        "jobs_at_once": 8,
     }
 
 

@@ -115,6 +115,7 @@ def _strange(plan: Plan, request: PlanRequest) -> list[str]:
         "another flow": plan.flow_id != request.flow_id,
         "another change": plan.change != request.change,
         "another trust": plan.trust is not request.trust,
+        "another number of jobs at once": plan.jobs_at_once != allowance.jobs_at_once,
         "another snapshot": not plan.snapshot.key.startswith(
             object_key(ObjectKind.SNAPSHOT, request.trust, "")
         ),

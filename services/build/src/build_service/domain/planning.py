@@ -19,6 +19,7 @@ from penstock_shared.configuration.model import (
 from penstock_shared.contracts.change import Change, Intent, Trust
 from penstock_shared.contracts.jobs import JobResult
 from penstock_shared.contracts.plan import (
+    JOBS_AT_ONCE,
     BuildRecipe,
     History,
     ObjectRef,
@@ -48,7 +49,7 @@ class Planner:
     tree: SourceTree
     snapshot: ObjectRef
 
-    def plan(self, flow_id: str, started_at: datetime) -> Plan:
+    def plan(self, flow_id: str, started_at: datetime, jobs_at_once: int = JOBS_AT_ONCE) -> Plan:
         """The plan, with the keys of all artifacts and verdicts but without known artifacts.
 
         Raises BuildError when the file names folders that do not exist.
@@ -77,6 +78,7 @@ class Planner:
             ),
             inputs=self._tree_inputs.each_digest(components),
             release=self._release() if intent is Intent.RELEASE else None,
+            jobs_at_once=jobs_at_once,
         )
 
     def _check_paths(self) -> None:

@@ -59,7 +59,7 @@ class DraftPlan:
         configuration = self._configuration(request, tree)
         archive = tree.archive(configuration.history)
         planner = Planner(change, trust, configuration, tree, _snapshot_of(archive, trust))
-        plan = planner.plan(request.flow_id, change.pushed_at)
+        plan = planner.plan(request.flow_id, change.pushed_at, request.allowance.jobs_at_once)
         check_limits(plan)
         return plan, archive
 
