@@ -119,7 +119,8 @@ class RunnerStage:
 
     def create(self) -> "RunnerStage":
         """Create everything; the queue `said` subscribes to `job-finished`."""
-        for queue in ("jobs-release", "jobs-release-dlq", "runner", "runner-dlq", "said"):
+        jobs = [f"jobs-{trust}{suffix}" for trust in Trust for suffix in ("", "-dlq")]
+        for queue in (*jobs, "runner", "runner-dlq", "said"):
             self.sqs.create_queue(QueueName=f"{self.prefix}{queue}")
         sns = self.client("sns")
         sns.subscribe(
@@ -173,12 +174,12 @@ class RunnerStage:
             traceparent=new_traceparent(flow_id, now),
             hop=hop,
         )
-        self.send(encode(event))
+        self.send(encode(event), job.trust)
         return event
 
-    def send(self, body: str) -> None:
-        """Send any text to the jobs queue."""
-        self.sqs.send_message(QueueUrl=self.queue("jobs-release"), MessageBody=body)
+    def send(self, body: str, trust: Trust = Trust.RELEASE) -> None:
+        """Send any text to the queue for jobs of a trust."""
+        self.sqs.send_message(QueueUrl=self.queue(f"jobs-{trust}"), MessageBody=body)
 
     def receive(self, queue: str) -> list[dict[str, Any]]:
         """Receive and delete up to ten messages of a queue."""

@@ -9,8 +9,8 @@ from penstock.secrets import SecretsClient, checked_value
 from penstock_shared.contracts.change import Forge, Trust
 from penstock_shared.contracts.jobs import Job, JobState
 from penstock_shared.contracts.secrets import SecretPlace, StoredSecret
+from tests.integration.runner.conftest import StartRunner
 from tests.integration.runner.runner_stage import RunnerStage
-from tests.support.builders import FLOW_ID
 
 pytestmark = pytest.mark.integration
 
@@ -68,7 +68,7 @@ def test_a_job_has_its_secret_and_nothing_that_is_kept_of_the_job_does(
     result = stage.result(job)
 
     assert (result.state, result.exit_code) == (JobState.FAILED, 7)
-    shown = stage.lines(f"{FLOW_ID}/{job.job_id}/1")[-8:]
+    shown = stage.lines(result.log_stream)[-8:]
     assert shown[0] == "as it is: ***"
     assert shown[-3:] == ["lines: ***", "***", "***"]
     records = stage.dynamodb.scan(TableName=stage.table)["Items"]
@@ -96,8 +96,12 @@ def test_the_environment_s_own_secret_comes_first_and_is_only_for_its_deployment
         assert "github/acme/shop has no secret ONLY" in reason_of(stage, job)
 
 
-def test_a_secret_is_given_to_its_trust_and_to_higher_ones(staffed: RunnerStage) -> None:
+def test_a_secret_is_given_to_its_trust_and_to_higher_ones(
+    staffed: RunnerStage, start_runner: StartRunner
+) -> None:
     stage = staffed
+    for trust in (Trust.CHECK, Trust.FORK):
+        start_runner(stage, PENSTOCK_RUNNER_TRUST=trust)
     store(stage, "CHECKED", "for checks", trust=Trust.CHECK)
     store(stage, "RELEASED", "for releases")
 
