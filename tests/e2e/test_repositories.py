@@ -81,8 +81,8 @@ def test_a_delivery_for_one_repository_signed_by_another_starts_nothing(
 ) -> None:
     """The holder of one repository's secret names another one, and a clone address of its own."""
     attacker = Repository.create(product, tmp_path / "attacker", f"{repository.name}-attacker")
-    product.await_state(repository.push(functions("owned", "good")), "succeeded")
-    evil = attacker.commit(functions("owned", "evil"))
+    product.await_state(repository.push(functions("signed", "good")), "succeeded")
+    evil = attacker.commit(functions("signed", "evil"))
     own = product.webhook_of(attacker.name, attacker.work.remote)
     victims = product.webhooks[repository.name]
     forged = evil | {"repository": evil["repository"] | {"full_name": repository.name}}
@@ -96,7 +96,7 @@ def test_a_delivery_for_one_repository_signed_by_another_starts_nothing(
         f"{product.stack.api_url}/flows", params={"repository": repository.name}
     ).json()["flows"]
     assert len(flows) == 1
-    assert product.function_says("owned-first-production")["version"] == "good"
+    assert product.function_says("signed-first-production")["version"] == "good"
 
 
 def test_source_comes_from_the_registered_address_whatever_a_delivery_says(

@@ -156,12 +156,12 @@ def _place(
 def _table(found: list[SecretJson]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("NAME", "REPOSITORY", "ENVIRONMENT", "TRUST", "CHANGED"):
-        table.add_column(heading, no_wrap=True, header_style="dim")
+        table.add_column(heading, overflow="fold", header_style="dim")
     for one in found:
         environment = one["environment"]
         table.add_row(
-            one["name"],
-            one["repository"],
+            Text(one["name"], no_wrap=True),
+            Text(one["repository"]),
             environment or Text("any", "dim"),
             one["trust"],
             ago(one["changed_at"], now()),
