@@ -170,12 +170,17 @@ class _Unpacking:
     folder: Path
     times: dict[Path, float] = field(default_factory=dict)
     """The folders that were made or filled, with the time to set at the end."""
+    links: list[Member] = field(default_factory=list)
+    """The links that were made."""
 
     def run(self, members: Iterable[Member]) -> None:
         """Write the members."""
         for member in members:
             self._refuse_beneath_link(PurePosixPath(member.path))
             self._write(member)
+        # A later link can change where an earlier one leads.
+        for link in self.links:
+            self._check_link(link)
         for folder, time in self.times.items():
             _date(folder, time)
 
@@ -213,13 +218,17 @@ class _Unpacking:
         _date(target, member.time)
 
     def _write_link(self, member: Member, target: Path) -> None:
-        leads_to = os.path.realpath(target.parent / member.target)
-        inside = os.path.commonpath((leads_to, self.folder)) == str(self.folder)
-        if member.target.startswith("/") or not inside:
-            raise _refused(f"{member.path} is a link that leads out, to {member.target}")
+        self._check_link(member)
         _make_room(target)
         target.symlink_to(member.target)
         _date(target, member.time)
+        self.links.append(member)
+
+    def _check_link(self, member: Member) -> None:
+        leads_to = os.path.realpath((self.folder / member.path).parent / member.target)
+        inside = os.path.commonpath((leads_to, self.folder)) == str(self.folder)
+        if member.target.startswith("/") or not inside:
+            raise _refused(f"{member.path} is a link that leads out, to {member.target}")
 
     def _write_hard_link(self, member: Member, target: Path) -> None:
         same = _normal(member.target)
