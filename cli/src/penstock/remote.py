@@ -109,5 +109,5 @@ def _git(*arguments: str) -> str:
     if done.returncode == 2 and arguments[0] == "ls-remote":
         return ""
     if done.returncode:
-        raise NotFoundError(f"git {arguments[0]} failed: {done.stderr.strip()}")
+        raise NotFoundError(f"git {arguments[0]} failed: {' '.join(done.stderr.split())}")
     return done.stdout

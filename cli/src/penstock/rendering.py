@@ -156,19 +156,22 @@ def _end_of(flow: FlowJson) -> Iterator[Text]:
             if job["state"] in BROKEN:
                 yield _broken(job)
     for rollback in flow["rollbacks"]:
-        back = f"{rollback['environment']} is back on {_versions(rollback['components'])}"
+        back = f"{rollback['environment']} is {_back_on(rollback['components'])}"
         yield Text(f"{mark_of('rolled-back')} {back}", "yellow")
 
 
-def _versions(components: Sequence[VersionJson]) -> str:
+def _back_on(components: Sequence[VersionJson]) -> str:
     if not components:
-        return "what it ran before"
+        return "back on what it ran before"
     if len(components) > MOST_COMPONENTS:
-        return f"what it ran before: {len(components):,} components"
-    return ", ".join(
-        f"{one['name']} {one['version']}" if one["version"] else f"no {one['name']}"
-        for one in components
-    )
+        return f"back on what it ran before: {len(components):,} components"
+    back = [f"{one['name']} {one['version']}" for one in components if one["version"]]
+    gone = [one["name"] for one in components if not one["version"]]
+    parts = [
+        f"back on {', '.join(back)}" if back else "",
+        f"again without {', '.join(gone)}" if gone else "",
+    ]
+    return ", and ".join(part for part in parts if part)
 
 
 def _broken(job: JobJson) -> Text:
@@ -220,7 +223,7 @@ def repository_table(repositories: Sequence[RegisteredRepository]) -> Table:
             Text(one.full_name),
             one.forge,
             Text(_refs(one)),
-            span(timedelta(seconds=allowance.least_bake)) if allowance.least_bake else "none",
+            _least_bake(one),
             Text(", ".join(allowance.environments)),
             Text(one.clone_url),
         )
@@ -237,7 +240,7 @@ def repository_view(repository: RegisteredRepository, webhook_url: str, secret: 
         "webhook": webhook_url,
         "secret": secret,
         "releases": _refs(repository),
-        "least bake": span(timedelta(seconds=allowance.least_bake)),
+        "least bake": _least_bake(repository),
         "reaches": ", ".join(allowance.environments),
         "deploys": f"names that begin with {allowance.deploy_prefix}"
         if allowance.deploy_prefix
@@ -252,6 +255,11 @@ def repository_view(repository: RegisteredRepository, webhook_url: str, secret: 
         if value:
             table.add_row(name, Text(value))
     return table
+
+
+def _least_bake(repository: RegisteredRepository) -> str:
+    seconds = repository.allowance.least_bake
+    return span(timedelta(seconds=seconds)) if seconds else "none"
 
 
 def _refs(repository: RegisteredRepository) -> str:

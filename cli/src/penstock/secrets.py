@@ -107,7 +107,13 @@ class SecretsClient:
                 # Deleting a secret that does not exist succeeds, if it is for good.
                 self._manager.describe_secret(SecretId=place.id_of(name))
             except self._manager.exceptions.ResourceNotFoundException as error:
-                raise NotFoundError(f"there is no secret {place.id_of(name)}") from error
+                where = (
+                    f"jobs that deploy to {place.environment}" if place.environment else "any job"
+                )
+                raise NotFoundError(
+                    f"there is no secret {name} of {place.full_name} for {where}; "
+                    "`penstock secret list` shows those that there are"
+                ) from error
             self._manager.delete_secret(SecretId=place.id_of(name), ForceDeleteWithoutRecovery=True)
 
     @property

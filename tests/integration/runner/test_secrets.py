@@ -110,7 +110,8 @@ def test_a_secret_is_given_to_its_trust_and_to_higher_ones(
         assert tail_of(stage, job) == ""
     job = a_job(stage, "true", trust=Trust.CHECK, secrets={"KEY": "RELEASED"})
     assert reason_of(stage, job) == (
-        "secret RELEASED is for jobs of trust release, and this job's is check"
+        "secret RELEASED is for jobs of trust release, and this job's is check; "
+        "give it one that was set with `--trust check`, under another name"
     )
     job = a_job(stage, "true", trust=Trust.FORK, secrets={"KEY": "CHECKED"})
     assert reason_of(stage, job) == "no job of a fork is given secrets: CHECKED"

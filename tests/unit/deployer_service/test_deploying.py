@@ -251,6 +251,19 @@ def test_a_failed_deployment_stops_its_flow_and_says_which_component_and_job() -
     assert failed.job.component == "orders"
 
 
+def test_a_job_s_own_reason_is_the_deployment_s() -> None:
+    world = World()
+    flow = world.flow(1, by_command("orders"))
+    world.runner.fails.add(("orders", "deploy"))
+    world.runner.reason = "there is no secret TOKEN"
+
+    world.pass_tests(flow)
+    world.run_jobs()
+
+    [failed] = world.publisher.only(FlowFailed)
+    assert failed.reason == "orders could not be deployed to staging: there is no secret TOKEN"
+
+
 def test_a_failed_production_deployment_fails_in_the_stage_production() -> None:
     world = World()
     flow = world.flow(1, by_command("orders"))

@@ -153,6 +153,7 @@ class FakeRunner:
 
     running: Running
     fails: set[tuple[str, str]] = field(default_factory=set)
+    reason: str = ""
 
     def __call__(self, job: Job, state: JobState | None = None) -> JobResult:
         failed = (job.component, job.name) in self.fails
@@ -173,6 +174,7 @@ class FakeRunner:
             started_at=NOW,
             finished_at=NOW,
             command=job.run,
+            reason=self.reason if failed else "",
         )
 
 

@@ -244,7 +244,7 @@ def test_an_aborted_release_says_who_and_where_staging_is_back() -> None:
 def test_a_component_that_was_new_is_gone_after_its_roll_back() -> None:
     story = to_staging().stopped(FlowAborted, "no").rolled_back("staging", there(version=""))
     view = seen(story)
-    assert view.phase(Phase.STAGING).reason == "staging is back on no orders"
+    assert view.phase(Phase.STAGING).reason == "staging is again without orders"
 
 
 def test_only_what_had_to_be_put_back_is_told() -> None:

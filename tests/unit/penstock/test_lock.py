@@ -1,6 +1,9 @@
 import threading
 from pathlib import Path
 
+import pytest
+
+from penstock.embedded.errors import EmbeddedError
 from penstock.embedded.home import Home
 from penstock.embedded.lock import only_one
 
@@ -29,3 +32,13 @@ def test_a_lock_file_that_a_crash_left_holds_nobody_up(tmp_path: Path) -> None:
 
     with only_one(home, waited.set):
         assert not waited.is_set()
+
+
+def test_a_home_that_is_a_file_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("mine")
+
+    with (
+        pytest.raises(EmbeddedError, match="notes cannot be the stack's home: File exists"),
+        only_one(Home(tmp_path / "notes"), lambda: None),
+    ):
+        pass

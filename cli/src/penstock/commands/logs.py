@@ -126,6 +126,8 @@ def _print(out: Console, job: JobJson, lines: list[LineJson], *, heading: bool) 
         out.print(Text(f"── {name_of(job)} {job['state']}", "bold"))
     for line in lines:
         out.print(_coloured(line))
+    if not lines and job["reason"]:
+        out.print(Text(readable(job["reason"])))
 
 
 def _coloured(line: LineJson) -> Text:

@@ -113,7 +113,8 @@ def _component_in(answer: PreviewAnswer, name: str) -> PreviewedComponent:
 
 def _explain(component: PreviewedComponent, since: str | None) -> None:
     if since is None:
-        say(f"{component.name}: nothing to compare with, since no flow has succeeded yet")
+        nothing = "nothing to compare with, since no flow has succeeded yet"
+        say(f"{component.name}: {nothing}; {component.reason}")
     elif not component.differs:
         say(f"{component.name}: every input is as in flow {since}; {component.reason}")
     else:

@@ -181,6 +181,9 @@ def set_(  # noqa: PLR0913  # each parameter is an option of the command
     """Change a repository. What is not named stays; a list replaces the one before."""
     if token and no_token:
         raise UsageError("--token and --no-token: give one of them")
+    given = (clone_url, protect, least_bake, environment, deploy_prefix)
+    if not (token or no_token or any(option is not None for option in given)):
+        raise UsageError("say what to change; `penstock repo set --help` lists the options")
     connection = connect(stage, profile, home)
     which = _made(ShowRepository, full_name=name, forge=forge)
     (known,) = connection.registry.ask(which).repositories
@@ -218,7 +221,8 @@ def rotate_secret(
     connection = connect(stage, profile, home)
     request = _made(RotateSecret, full_name=name, forge=forge, overlap=_seconds(overlap))
     answer = _ask(connection, request, home)
-    said = f"{name} has a new webhook secret; the one before is valid for another {overlap}."
+    until = f"is valid for another {overlap}" if request.overlap else "ends within half a minute"
+    said = f"{name} has a new webhook secret; the one before {until}."
     _tell(connection, answer, said, as_json=as_json)
 
 
@@ -237,10 +241,15 @@ def remove(
     which = _made(ShowRepository, full_name=name, forge=forge)
     (known,) = connection.registry.ask(which).repositories
     if not yes:
-        typer.confirm(f"Forget {name} of {known.forge}, and its secrets?", abort=True)
+        typer.confirm(f"Forget {name} of {known.forge}, its webhook and token?", abort=True)
     _ask(connection, _made(RemoveRepository, full_name=name, forge=known.forge), home)
     out = console()
     out.print(f"{name} of {known.forge} is forgotten. Its webhook ends within half a minute.")
+    out.print("What `penstock secret set` stored for its jobs stays, also for one registered later")
+    out.print(f"under this name: penstock secret list --repository {known.forge}/{name} lists it,")
+    out.print(
+        f"penstock secret remove SECRET --repository {name} --forge {known.forge} removes it."
+    )
     for flow in _running(connection, name):
         out.print(f"  flow {flow['flow_id']} goes on; penstock abort {flow['flow_id'][:8]} ends it")
 

@@ -43,7 +43,8 @@ class SecretsManager:
             if stored:
                 raise JobError(
                     f"secret {name} is for jobs of trust {stored.trust}, and this job's is "
-                    f"{job.trust}"
+                    f"{job.trust}; give it one that was set with `--trust {job.trust}`, under "
+                    "another name"
                 )
         raise JobError(_missing(name, job))
 

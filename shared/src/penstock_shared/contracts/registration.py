@@ -20,7 +20,9 @@ def repository_id(forge: str, full_name: str) -> str:
     return digest_of("repository", forge, full_name)[:_ID_DIGITS]
 
 
-FullName = Annotated[str, Field(max_length=200, pattern=r"^[\w.-]+(/[\w.-]+)*$")]
+_NAME = r"[\w.-]*[\w-][\w.-]*"
+"""One part of a full name: never only dots, which lead elsewhere in a path."""
+FullName = Annotated[str, Field(max_length=200, pattern=rf"^{_NAME}(/{_NAME})*$")]
 Pattern = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[\x21-\x7e]+$")]
 RefPattern = Annotated[Pattern, Field(pattern=r"^refs/[\x21-\x7e]+$")]
 Patterns = Annotated[tuple[Pattern, ...], Field(min_length=1, max_length=_MOST_PATTERNS)]

@@ -141,7 +141,7 @@ def test_a_flow_shows_what_was_reused_deployed_and_put_back(run: Run, stack: Fak
     for text in (
         "Aborted by grace: wrong price",
         "staging is back on orders 6",
-        "staging is back on no new",
+        "staging is again without new",
         "types (orders)",
         "its inputs are new",
     ):
@@ -210,6 +210,18 @@ def test_logs_of_all_jobs_have_headings(run: Run, stack: FakeStack) -> None:
         "── lint succeeded",
         "clean",
     ]
+
+
+def test_the_log_of_a_job_that_printed_nothing_says_why_it_failed(
+    run: Run, stack: FakeStack
+) -> None:
+    a_flow_with_logs(stack)
+    unit = stack.flows[A]["phases"][1]["jobs"][0]
+    unit.update(state="failed", reason="there is no secret TOKEN")
+    stack.logs[unit["job_id"]] = []
+
+    assert run("logs", A, "--job", "unit").stdout == "there is no secret TOKEN\n"
+    assert "there is no secret TOKEN\n" in run("logs", A).stdout
 
 
 @pytest.mark.parametrize("name", ["unit", "unit (orders)"])

@@ -95,6 +95,29 @@ def test_set_changes_what_it_names(run: Run, added: str) -> None:
     assert shown(run)["allowance"]["protected"] == ["refs/heads/main", "refs/heads/master"]
 
 
+def test_set_without_an_option_asks_what_to_change(run: Run, added: str) -> None:
+    assert "say what to change" in run("repo", "set", NAME, code=2).stderr
+
+
+def test_a_repository_without_a_least_bake_has_none(run: Run, added: str) -> None:
+    assert "least bake      none" in run("repo", "show", NAME).stdout
+
+
+@pytest.mark.parametrize("name", ["acme/../shop", "..", "acme/.", "acme/shop/.."])
+def test_a_name_that_leads_elsewhere_is_refused(run: Run, name: str) -> None:
+    assert "full name is owner/name" in run("repo", "add", name, ADDRESS, code=2).stderr
+
+
+def test_a_name_may_begin_with_a_dot(run: Run, stack: FakeStack) -> None:
+    assert "Registered acme/.github" in run("repo", "add", "acme/.github", ADDRESS).stdout
+
+
+def test_a_secret_rotated_without_overlap_ends(run: Run, added: str) -> None:
+    said = run("repo", "rotate-secret", NAME, "--overlap", "0s").stdout
+
+    assert "the one before ends within half a minute" in said
+
+
 def test_a_rotated_secret_is_printed_once(run: Run, stack: FakeStack, added: str) -> None:
     said = run("repo", "rotate-secret", NAME, "--overlap", "1h").stdout
 
@@ -125,6 +148,7 @@ def test_remove_forgets_a_repository_and_says_what_still_runs(
 
     assert "acme/shop of github is forgotten" in said
     assert f"flow {'a' * 20} goes on" in said
+    assert "penstock secret remove SECRET --repository acme/shop --forge github" in said
     assert "b" * 20 not in said
     assert stack.registry.secrets.known == {}
     assert "no repository acme/shop is registered" in run("repo", "show", NAME, code=4).stderr

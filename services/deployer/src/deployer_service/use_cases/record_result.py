@@ -82,6 +82,6 @@ def _step_result(result: JobResult) -> StepResult:
         component=result.component or "",
         direction=Direction(result.name),
         succeeded=succeeded,
-        reason="" if succeeded else result.how_it_ended(),
+        reason="" if succeeded else result.reason or result.how_it_ended(),
         job=result,
     )

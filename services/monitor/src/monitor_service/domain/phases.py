@@ -200,10 +200,13 @@ def _back_on(fact: RolledBackFact) -> str:
         count = fact.moved or len(put_back)
         many = f": {count} components" if count else ""
         return f"{fact.environment} is back on what it ran before{many}"
-    versions = (
-        f"{one.name} {one.version}" if one.version else f"no {one.name}" for one in put_back
-    )
-    return f"{fact.environment} is back on {', '.join(versions)}"
+    back = [f"{one.name} {one.version}" for one in put_back if one.version]
+    gone = [one.name for one in put_back if not one.version]
+    parts = [
+        f"back on {', '.join(back)}" if back else "",
+        f"again without {', '.join(gone)}" if gone else "",
+    ]
+    return f"{fact.environment} is {', and '.join(part for part in parts if part)}"
 
 
 def _trouble(fact: RolledBackFact, facts: FlowFacts) -> tuple[str, ...]:
