@@ -68,6 +68,16 @@ def _pushed_from_here(known: Mapping[str, Mapping[str, str]]) -> str | None:
     return next((name for name, one in known.items() if one["git_url"] in remotes), None)
 
 
+def branch_of(ref: str) -> str:
+    """The whole ref of a branch that is named with or without refs/heads/.
+
+    Raises UsageError for another ref: no flow starts from it.
+    """
+    if ref.startswith("refs/") and not ref.startswith("refs/heads/"):
+        raise UsageError(f"{ref} is no branch; only branches start a flow")
+    return ref if ref.startswith("refs/") else f"refs/heads/{ref}"
+
+
 def origin_of_here() -> Remote:
     """The remote `origin` of the current folder. Raises NotFoundError, UsageError."""
     url = _git("remote", "get-url", "origin").strip()

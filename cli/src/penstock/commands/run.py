@@ -9,7 +9,7 @@ from penstock.commands.options import HomeOption, ProfileOption, StageOption
 from penstock.commands.starting import announce, follow_to_the_end
 from penstock.connection import connect
 from penstock.messages import person, run_message
-from penstock.remote import embedded_remote, origin_of_here
+from penstock.remote import branch_of, embedded_remote, origin_of_here
 from penstock_shared.identifiers import run_id_for
 
 
@@ -36,7 +36,7 @@ def run(
     """
     connection = connect(stage, profile, home)
     remote = origin_of_here() if stage or profile else embedded_remote(home, repository)
-    full_ref = ref if ref.startswith("refs/") else f"refs/heads/{ref}"
+    full_ref = branch_of(ref)
     sha, request = remote.commit_of(full_ref), uuid.uuid4().hex
     forge = remote.forge
     flow_id = run_id_for(forge, remote.name, full_ref, sha, request)

@@ -108,6 +108,14 @@ def test_run_of_a_branch_that_is_not_there_is_told(run: Run, stack: FakeStack) -
     assert stack.published == []
 
 
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_tag_starts_no_flow(run: Run, stack: FakeStack, pushed: str, command: str) -> None:
+    said = run(command, "refs/tags/v1", code=2).stderr
+
+    assert said == "penstock: refs/tags/v1 is no branch; only branches start a flow\n"
+    assert stack.published == []
+
+
 @pytest.mark.usefixtures("pushed")
 def test_run_of_a_repository_that_is_not_there_is_told(run: Run, stack: FakeStack) -> None:
     said = run("run", "--repository", "acme/nope", code=4).stderr
