@@ -66,7 +66,7 @@ def is_gone(pid: int) -> bool:
 def is_running(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # before it was opened, and after
         return False
     return state != "Z"
 
