@@ -13,7 +13,12 @@ from penstock.embedded.stack import STAGE, Stack
 from penstock.registry import RegistryClient
 from penstock_shared.contracts.change import Forge
 from penstock_shared.contracts.registration import RegisteredRepository
-from penstock_shared.contracts.registry import AddRepository, ListRepositories, SetRepository
+from penstock_shared.contracts.registry import (
+    AddRepository,
+    ListRepositories,
+    RotateSecret,
+    SetRepository,
+)
 
 FORGE = Forge.GIT
 """The forge of local repositories."""
@@ -50,12 +55,17 @@ def _registered(stack: Stack, home: Home, pushed: str) -> list[RegisteredReposit
 def _entry(stack: Stack, home: Home, repository: RegisteredRepository) -> dict[str, str]:
     name = repository.full_name
     is_local = repository.forge is FORGE and name in local_repositories(home)
+    secret = _secret_of(stack, repository.id)
+    if is_local and not secret:
+        # The emulator was killed between the two writes of a registration.
+        request = RotateSecret(full_name=name, forge=FORGE, overlap=0)
+        secret = RegistryClient(STAGE, stack.client).ask(request).webhook_secret
     return {
         "name": name,
         "forge": repository.forge.value,
         "git_url": f"{stack.git_url}/{name}.git" if is_local else repository.clone_url,
         "webhook_url": f"{stack.webhook_url}/{repository.id}",
-        "webhook_secret": _secret_of(stack, repository.id),
+        "webhook_secret": secret,
     }
 
 
