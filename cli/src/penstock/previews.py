@@ -1,11 +1,11 @@
 """Asks what a flow would do: the function `preview` of build."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.errors import CommandError, NoStackError
+from penstock.errors import CommandError
+from penstock.functions import ask_function
 from penstock_shared.contracts.preview import PreviewAnswer, PreviewRequest
 
 
@@ -22,18 +22,9 @@ class PreviewClient:
         Raises CommandError when there would be none, with the reason, and when the call fails;
         NoStackError when the stage cannot plan.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
-
         function = f"penstock-build-{self.stage}-preview"
         payload = request.model_dump_json(exclude_none=True)
-        try:
-            told = self.client("lambda").invoke(FunctionName=function, Payload=payload)
-        except (BotoCoreError, ClientError) as error:
-            kind = NoStackError if "ResourceNotFound" in str(error) else CommandError
-            raise kind(f"could not ask {function}: {error}") from error
-        body = json.loads(told["Payload"].read())
-        if "FunctionError" in told:
-            raise CommandError(f"{function} failed: {body.get('errorMessage', body)}")
+        body = ask_function(self.client, function, payload)
         answer = PreviewAnswer.model_validate(body, strict=False)
         if answer.refusal:
             raise CommandError(answer.refusal)

@@ -1,11 +1,11 @@
 """Asks the registry of repositories: the function `repositories` of build."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from penstock.errors import CommandError, ExitCode, NoStackError
+from penstock.errors import CommandError, ExitCode
+from penstock.functions import ask_function
 from penstock_shared.contracts.registry import RefusalKind, RegistryAnswer, RegistryRequest
 
 
@@ -36,18 +36,9 @@ class RegistryClient:
         Raises RegistryRefusalError when it is refused, NoStackError when the stage has no registry,
         and CommandError when the call fails.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
-
         function = f"penstock-build-{self.stage}-repositories"
         payload = request.model_dump_json(exclude_none=True)
-        try:
-            told = self.client("lambda").invoke(FunctionName=function, Payload=payload)
-        except (BotoCoreError, ClientError) as error:
-            kind = NoStackError if "ResourceNotFound" in str(error) else CommandError
-            raise kind(f"could not ask {function}: {error}") from error
-        body = json.loads(told["Payload"].read())
-        if "FunctionError" in told:
-            raise CommandError(f"{function} failed: {body.get('errorMessage', body)}")
+        body = ask_function(self.client, function, payload)
         answer = RegistryAnswer.model_validate(body)
         if answer.refusal:
             raise RegistryRefusalError(answer.refusal.kind, answer.refusal.reason)
