@@ -104,13 +104,7 @@ def add(  # noqa: PLR0913  # each parameter is an option of the command
 ) -> None:
     """Register a repository. Prints its webhook's address and, this once, its secret."""
     forge = forge or forge_of(clone_url)
-    allowed = _given(
-        protected=_refs(protect),
-        least_bake=_seconds(least_bake),
-        environments=environment and tuple(environment),
-        deploy_prefix=deploy_prefix,
-        jobs_at_once=jobs,
-    )
+    allowed = _allowed(protect, least_bake, environment, deploy_prefix, jobs)
     request = _made(
         AddRepository,
         forge=forge,
@@ -181,8 +175,8 @@ def set_(  # noqa: PLR0913  # each parameter is an option of the command
     """Change a repository. What is not named stays; a list replaces the one before."""
     if token and no_token:
         raise UsageError("--token and --no-token: give one of them")
-    given = (clone_url, protect, least_bake, environment, deploy_prefix)
-    if not (token or no_token or any(option is not None for option in given)):
+    allowed = _allowed(protect, least_bake, environment, deploy_prefix, jobs)
+    if not (token or no_token or allowed or clone_url is not None):
         raise UsageError("say what to change; `penstock repo set --help` lists the options")
     connection = connect(stage, profile, home)
     which = _made(ShowRepository, full_name=name, forge=forge)
@@ -192,11 +186,7 @@ def set_(  # noqa: PLR0913  # each parameter is an option of the command
         full_name=name,
         forge=known.forge,
         clone_url=clone_url,
-        protected=_refs(protect),
-        least_bake=_seconds(least_bake),
-        environments=environment and tuple(environment),
-        deploy_prefix=deploy_prefix,
-        jobs_at_once=jobs,
+        **allowed,
         credential=_credential(known.forge, user) if token else None,
         forget_credential=no_token,
     )
@@ -318,8 +308,22 @@ def _credential(forge: Forge, user: str | None) -> ReadCredential:
     return _made(ReadCredential, user=user or _USERS.get(forge, "git"), token=token.strip())
 
 
-def _given(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
+def _allowed(
+    protect: list[str] | None,
+    least_bake: str | None,
+    environment: list[str] | None,
+    deploy_prefix: str | None,
+    jobs: int | None,
+) -> dict[str, Any]:
+    """What the options say that a repository may do; what is not given is missing."""
+    said = {
+        "protected": _refs(protect),
+        "least_bake": _seconds(least_bake),
+        "environments": environment and tuple(environment),
+        "deploy_prefix": deploy_prefix,
+        "jobs_at_once": jobs,
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _made(kind: type[C], **values: Any) -> C:

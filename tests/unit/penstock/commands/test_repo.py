@@ -95,6 +95,12 @@ def test_set_changes_what_it_names(run: Run, added: str) -> None:
     assert shown(run)["allowance"]["protected"] == ["refs/heads/main", "refs/heads/master"]
 
 
+def test_set_changes_how_many_jobs_run_at_once_alone(run: Run, added: str) -> None:
+    run("repo", "set", NAME, "--jobs", "3")
+
+    assert shown(run)["allowance"]["jobs_at_once"] == 3
+
+
 def test_set_without_an_option_asks_what_to_change(run: Run, added: str) -> None:
     assert "say what to change" in run("repo", "set", NAME, code=2).stderr
 
