@@ -51,10 +51,10 @@ def _serve(gateway: socket.socket) -> None:
         pid, *ports = map(int, request.split())
         try:
             network = _network_of(pid)
+            owner = fcntl.ioctl(network, _NS_GET_USERNS)
         except OSError as error:
             _complain(gateway, error)
             continue
-        owner = fcntl.ioctl(network, _NS_GET_USERNS)
         if _is_ours(owner):
             _answer(gateway, [network], ports)
             _enter(home)
