@@ -5,7 +5,6 @@ each made a repository, and a push to it ran its commands as the developer.
 """
 
 import http.client
-import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,23 +12,16 @@ from pathlib import Path
 import pytest
 
 from penstock.embedded.git_server import GitServer
-from penstock.embedded.home import Home
 from penstock.embedded.repository import local_repositories
+from tests.support.git_server import served
 
 PUSH = "/shop.git/info/refs?service=git-receive-pack"
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[GitServer]:
-    home = Home(tmp_path / "home")
-    home.make()
-    server = GitServer(home, 0)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served(tmp_path / "home") as server:
+        yield server
 
 
 def status_of(server: GitServer, login: str | None, headers: dict[str, str]) -> int:

@@ -3,31 +3,23 @@
 import http.client
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from penstock.embedded.git_server import GitServer
-from penstock.embedded.home import Home
 from penstock.embedded.repository import local_repositories
 from tests.support.git import NOBODY, WorkTree
+from tests.support.git_server import served
 
 RECEIVE = "info/refs?service=git-receive-pack"
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[GitServer]:
-    home = Home(tmp_path / "home")
-    home.make()
-    server = GitServer(home, 0)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served(tmp_path / "home") as server:
+        yield server
 
 
 def url_of(server: GitServer, login: str | None = None) -> str:
