@@ -26,7 +26,7 @@ components:
   customers: &c
     path: services/customers
     build: {preset: python-lambda, include: [libs/common]}
-    deploy: {driver: lambda, function: customers, memory: 256, environment: {A: "b"}}
+    deploy: {driver: lambda, function: customers, memory: 256, env: {A: "b"}}
   orders: {<<: *c, path: services/orders, watch: ["libs/**"], deploy: , depends_on: [customers]}
   site: {build: {run: make, artifact: out/site.zip}, deploy: {driver: command, run: "x"}}
 gates:

@@ -58,7 +58,7 @@ def build_job(plan: Plan, position: int) -> Job:
         workdir=component.path,
         source=checkout_of(plan, component),
         outputs=_artifact(component),
-        variables=component.build.environment,
+        variables=component.build.env,
         secrets=component.build.secrets,
         timeout=component.build.timeout,
     )
@@ -85,7 +85,7 @@ def gate_job(plan: Plan, position: int, tried: int = 1) -> Job:
         workdir=gate.workdir,
         source=checkout_of(plan, plan.component(gate.component) if gate.component else None),
         outputs=_reports(plan, job_id, gate),
-        variables=gate.environment,
+        variables=gate.env,
         secrets=gate.secrets,
         timeout=gate.timeout,
     )

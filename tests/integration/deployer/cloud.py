@@ -81,7 +81,7 @@ class Cloud:
 
     def step(self, word: str, **given: Any) -> Step:
         """A step that deploys such an artifact."""
-        recipe = LambdaDeploy(function=self.name, environment={"SHOP_CURRENCY": "EUR"})
+        recipe = LambdaDeploy(function=self.name, env={"SHOP_CURRENCY": "EUR"})
         artifact = self.artifact(word)
         component = a_component("orders", key=f"key-of-{word}", artifact=artifact, deploy=recipe)
         return Step(component=component, **given)

@@ -141,7 +141,7 @@ def test_the_largest_flow_stays_small_in_every_message_and_record() -> None:
             "penstock.yml: components.orders.deploy.run: its job weighs 9",
         ),
         (
-            {"gates": (a_gate("unit", environment={"A": "x" * JOB_BYTES}),)},
+            {"gates": (a_gate("unit", env={"A": "x" * JOB_BYTES}),)},
             "penstock.yml: gates.unit: its job for orders weighs 48,",
         ),
         (

@@ -78,6 +78,13 @@ def test_a_command_without_an_artifact_is_told_of_none() -> None:
     assert "PENSTOCK_ARTIFACT" not in job.variables
 
 
+def test_a_command_has_the_variables_of_its_section_below_penstock_s_own() -> None:
+    job = job_of(by_command("orders", env={"MODE": "fast", "PENSTOCK_STAGE": "elsewhere"}))
+
+    assert job.variables["MODE"] == "fast"
+    assert job.variables["PENSTOCK_STAGE"] == "staging"
+
+
 def test_a_command_knows_where_it_deploys_what() -> None:
     flow, deployment = deployed(by_command("orders"))
     request = CommandDriver(PROOFS.request).deploy(deployment, deployment.steps[0])

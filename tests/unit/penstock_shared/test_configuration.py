@@ -25,6 +25,22 @@ def test_a_small_file_has_sensible_defaults() -> None:
     assert configuration.intent_of("main") is Intent.CHECK
 
 
+@pytest.mark.parametrize(
+    "section",
+    [
+        "build: {run: make, environment: {A: b}}",
+        "deploy: {driver: lambda, function: app, environment: {A: b}}",
+        "deploy: {driver: command, run: make, environment: {A: b}}",
+    ],
+)
+def test_variables_have_one_name_in_every_section(section: str) -> None:
+    said = mistakes(f"version: 1\ncomponents:\n  app:\n    {section}\n")
+
+    assert [one.rpartition(": ")[2] for one in said] == [
+        "is not a known key here; variables are written `env`"
+    ]
+
+
 def test_durations_are_written_as_people_say_them() -> None:
     release = "release: {to: production, bake: 2h}\nenvironments: {production: }\n"
     configuration = read_configuration(SMALL + release)
@@ -154,11 +170,15 @@ environments: {staging: {}, production: {}}
             "gates.unit.junit: 'reports/*.xml' must name one file; patterns are not filled in here",
         ),
         (
-            "gates: {unit: {run: x, environment: {A B: c}}}",
+            "gates: {unit: {run: x, env: {A B: c}}}",
             (
-                "gates.unit.environment.A B: 'A B' must be the name of a variable: at most 128 "
+                "gates.unit.env.A B: 'A B' must be the name of a variable: at most 128 "
                 "letters, digits and _, and no digit first"
             ),
+        ),
+        (
+            "gates: {unit: {run: x, environment: {A: c}}}",
+            "gates.unit.environment: is not a known key here; variables are written `env`",
         ),
         (
             "environments: {staging: {stage: live}, production: {stage: live}}",
@@ -409,12 +429,12 @@ gates:
         ("{KEY: [x]}", "4: gates.unit.secrets.KEY: must be text"),
         ("[[x]]", "4: gates.unit.secrets: must be a list of names, or a section"),
         ("API_KEY", "4: gates.unit.secrets: must be a section"),
-        ("[MODE]", "4: gates.unit.secrets.MODE: is in `environment` too"),
+        ("[MODE]", "4: gates.unit.secrets.MODE: is in `env` too"),
         ("{PENSTOCK_SHA: X}", "4: gates.unit.secrets.PENSTOCK_SHA: variables that begin with"),
         (f"[{', '.join(f'S{number}' for number in range(21))}]", "4: gates.unit.secrets: may have"),
     ],
 )
 def test_a_mistake_about_secrets_has_its_line(secrets: str, expected: str) -> None:
-    gate = f"gates:\n  unit: {{run: x, environment: {{MODE: fast}}, secrets: {secrets}}}\n"
+    gate = f"gates:\n  unit: {{run: x, env: {{MODE: fast}}, secrets: {secrets}}}\n"
     text = SMALL.replace("components:\n  app: {path: app}", "components: {app: {path: app}}") + gate
     assert mistakes(text)[0].startswith(f"penstock.yml:{expected}")

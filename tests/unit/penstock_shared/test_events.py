@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from penstock_shared.contracts.change import Forge, Intent, Trust, readable_by
+from penstock_shared.contracts.drivers.function import LambdaDeploy
 from penstock_shared.contracts.event import EventData, Queue, decode, encode, make_event
 from penstock_shared.contracts.events import (
     BuildRequested,
@@ -14,6 +15,7 @@ from penstock_shared.contracts.events import (
     JobFinished,
     TestsPassed,
 )
+from penstock_shared.contracts.plan import PlannedGate
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.identifiers import flow_id_for
 from tests.support.builders import (
@@ -162,6 +164,15 @@ def test_a_trust_reads_its_own_results_and_higher_ones(
 ) -> None:
     assert readable_by(reader) == sources
     assert [writer for writer in Trust if reader.may_read(writer)] == list(sources)
+
+
+def test_variables_of_plans_and_recipes_from_before_are_read_under_their_old_name() -> None:
+    known = {"name": "unit", "key": "1", "run": "x", "environment": {"A": "b"}}
+
+    assert PlannedGate.model_validate(known).env == {"A": "b"}
+    assert LambdaDeploy.model_validate({"function": "f", "environment": {"A": "b"}}).env == {
+        "A": "b"
+    }
 
 
 def test_a_plan_of_lower_trust_cannot_release() -> None:

@@ -58,7 +58,7 @@ class BuildSection(Section):
     preset: PresetName | None = None
     include: tuple[RelativePath, ...] = ()
     timeout: JobTimeout = 600
-    environment: Variables = {}
+    env: Variables = {}
     secrets: SecretVariables = {}
 
     @model_validator(mode="after")
@@ -102,7 +102,7 @@ class GateSection(Section):
     scope: GateScope = GateScope.COMPONENT
     timeout: JobTimeout = 600
     retries: int = Field(default=0, ge=0, le=5)
-    environment: Variables = {}
+    env: Variables = {}
     secrets: SecretVariables = {}
     junit: OutputPath = ""
     coverage: CoverageSection | None = None

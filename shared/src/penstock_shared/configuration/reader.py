@@ -17,6 +17,8 @@ from penstock_shared.errors import PenstockError
 FILE_NAME = "penstock.yml"
 MOST_PROBLEMS = 20
 """The most mistakes reported at once. Nobody reads more, and finding hints takes time."""
+_RENAMED = {"environment": "env"}
+"""Keys with another name than they had, or than other tools' files have."""
 AND_MORE = "and more: these are the first"
 
 
@@ -93,10 +95,17 @@ def _problem(document: Document, problem: Mapping[str, Any]) -> Problem:
     location = problem["loc"]
     path = tuple(_steps_of_the_file(location))
     if problem["type"] == "extra_forbidden":
-        message = f"is not a known key here{did_you_mean(str(path[-1]), _fields_at(location))}"
+        message = f"is not a known key here{_hint(str(path[-1]), _fields_at(location))}"
     else:
         message = expectation(problem)
     return Problem(document.line_of(path), _dotted(path), message)
+
+
+def _hint(key: str, known: Sequence[str]) -> str:
+    renamed = _RENAMED.get(key)
+    if renamed in known:
+        return f"; variables are written `{renamed}`"
+    return did_you_mean(key, known)
 
 
 def _steps_of_the_file(location: Path) -> Iterator[str | int]:

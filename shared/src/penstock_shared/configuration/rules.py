@@ -159,6 +159,6 @@ def _secrets(configuration: Configuration) -> Broken:
         for variable in section.secrets:
             where = (*path, "secrets", variable)
             if variable in section.variables:
-                yield where, "is in `environment` too: give the variable one of the two"
+                yield where, "is in `env` too: give the variable one of the two"
             if variable.upper().startswith(_OWN_VARIABLES):
                 yield where, f"variables that begin with {_OWN_VARIABLES} are Penstock's own"

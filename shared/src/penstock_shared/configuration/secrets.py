@@ -36,12 +36,12 @@ def _sections(configuration: Configuration) -> Iterator[tuple[Path, SecretsSecti
         if build:
             yield (
                 ("components", name, "build"),
-                SecretsSection(build.secrets, build.environment),
+                SecretsSection(build.secrets, build.env),
             )
         if deploy:
             yield (
                 ("components", name, "deploy"),
-                SecretsSection(deploy.secrets_of_jobs(), {}, releases=True),
+                SecretsSection(deploy.secrets_of_jobs(), deploy.env, releases=True),
             )
     for name, gate in configuration.gates.items():
-        yield ("gates", name), SecretsSection(gate.secrets, gate.environment)
+        yield ("gates", name), SecretsSection(gate.secrets, gate.env)

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
 
 from penstock_shared.printable import printable
 
@@ -25,6 +25,8 @@ Proof = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Text = Annotated[str, AfterValidator(printable)]
 Moment = AwareDatetime
 Seconds = Annotated[int, Field(ge=0)]
+Env = Annotated[dict[str, str], Field(validation_alias=AliasChoices("env", "environment"))]
+"""Variables of a command or a function. What was stored before calls them `environment`."""
 
 
 def is_name(text: str) -> bool:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from penstock_shared.contracts.change import Change, Intent, Trust
 from penstock_shared.contracts.drivers import Deploy
-from penstock_shared.contracts.model import Contract, FlowId, Moment, Name, Seconds
+from penstock_shared.contracts.model import Contract, Env, FlowId, Moment, Name, Seconds
 from penstock_shared.contracts.secrets import Secrets
 
 JOBS_AT_ONCE = 64
@@ -43,7 +43,7 @@ class BuildRecipe(Contract):
     run: str
     artifact: str = ""
     timeout: Seconds = 600
-    environment: dict[str, str] = {}
+    env: Env = {}
     secrets: Secrets = {}
 
 
@@ -82,7 +82,7 @@ class PlannedGate(Contract):
     workdir: str = "."
     timeout: Seconds = 600
     retries: int = Field(default=0, ge=0, le=5)
-    environment: dict[str, str] = {}
+    env: Env = {}
     secrets: Secrets = {}
     junit: str = ""
     coverage: Coverage | None = None

@@ -51,7 +51,9 @@ def _jobs(plan: Plan) -> Iterator[tuple[str, str, int]]:
             weight = len(component.build.model_dump_json().encode())
             yield f"{place}.build", "its job", weight + seen
         if component.deploy:
-            variables = _weight_of_dependencies(component, outputs)
+            variables = _weight_of_dependencies(component, outputs) + _weight_of(
+                component.deploy.env
+            )
             for field, command in component.deploy.commands().items():
                 weight = len(command.encode())
                 yield f"{place}.deploy.{field}", "its job", weight + variables + seen

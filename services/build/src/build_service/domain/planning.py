@@ -233,7 +233,7 @@ def _recipe(name: str, source_key: str, section: ComponentSection) -> BuildRecip
         run=preset.command(section.path, build.include) if preset else build.run,
         artifact=preset.artifact if preset else build.artifact,
         timeout=build.timeout,
-        environment=build.environment,
+        env=build.env,
         secrets=build.secrets,
     )
     return recipe.model_copy(update={"key": digest_of(name, source_key, _text(recipe))})
@@ -250,7 +250,7 @@ def _gate(
         workdir=workdir,
         timeout=section.timeout,
         retries=section.retries,
-        environment=section.environment,
+        env=section.env,
         secrets=section.secrets,
         junit=section.junit,
         coverage=section.coverage,

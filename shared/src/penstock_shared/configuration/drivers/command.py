@@ -10,6 +10,7 @@ from penstock_shared.configuration.fields import (
     Command,
     JobTimeout,
     SecretVariables,
+    Variables,
 )
 from penstock_shared.contracts.drivers.command import CommandDeploy
 
@@ -20,4 +21,5 @@ class CommandDeploySection(CommandDeploy, DeploySection):
     run: Annotated[str, Field(min_length=1, max_length=LONGEST_COMMAND)]
     rollback: Command = ""
     timeout: JobTimeout = 600
+    env: Variables = {}
     secrets: SecretVariables = {}

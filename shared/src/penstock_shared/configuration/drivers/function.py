@@ -36,7 +36,7 @@ class LambdaDeploySection(LambdaDeploy, DeploySection):
     """Deploy as a Lambda function."""
 
     runtime: Annotated[str, BeforeValidator(_runtime)] = "python3.13"
-    environment: Variables = {}
+    env: Variables = {}
 
     def broken_rules(self, stages: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Names that Penstock reserves, and names longer than Lambda allows."""

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from penstock_shared.contracts.model import Contract
+from penstock_shared.contracts.model import Contract, Env
 
 
 class DeployRecipe(Contract):
     """How one component is deployed. `driver` is the tag of the union of recipes."""
 
     driver: str
+    env: Env = {}
+    """Variables of what is deployed, or of the commands that deploy it."""
     needs_artifact: ClassVar[bool] = False
     """Whether the driver deploys an artifact, and so needs one."""
     named_by: ClassVar[str] = ""

@@ -22,7 +22,6 @@ class LambdaDeploy(DeployRecipe):
     runtime: str = "python3.13"
     memory: int = Field(default=128, ge=128, le=10240, description="MB")
     timeout: int = Field(default=30, ge=1, le=900, description="seconds")
-    environment: dict[str, str] = {}
     role: str = Field(default="", pattern=r"^[A-Za-z0-9_-]{0,30}$")
     """A role of the component's own, `penstock-<stage>-component-<role>-<stage of the
     environment>`."""

@@ -89,6 +89,7 @@ def _job(
         run=recipe.rollback if direction is Direction.ROLLBACK else recipe.run,
         artifact=version.artifact,
         variables={
+            **recipe.env,
             **version.variables,
             "PENSTOCK_ENVIRONMENT": deployment.environment.name,
             "PENSTOCK_STAGE": deployment.environment.stage,

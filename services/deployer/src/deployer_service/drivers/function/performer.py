@@ -261,7 +261,7 @@ class _Function:
             artifact=step.component.artifact,
             description=f"penstock flow {deployment.flow_id} key {step.component.key}",
             variables={
-                **recipe.environment,
+                **recipe.env,
                 **deployment.variables(step),
                 "PENSTOCK_ENVIRONMENT": deployment.environment.name,
                 "PENSTOCK_VERSION": deployment.version,
