@@ -276,6 +276,18 @@ class Runner:
         """Send a signal to the runner's process only."""
         self.process.send_signal(number)
 
+    def freeze(self) -> None:
+        """Freeze the runner's process only, and return once none of its threads runs.
+
+        A signal is only asked for when its call returns: meanwhile a thread may see a job end.
+        """
+        self.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+
+    def thaw(self) -> None:
+        """Let a frozen runner run on."""
+        self.signal(signal.SIGCONT)
+
     def stop(self) -> int:
         """Send SIGTERM and wait; returns the exit code."""
         self.process.terminate()

@@ -85,11 +85,11 @@ def test_the_late_result_of_a_frozen_runner_is_ignored(
     stage.request(job)
     pid = pid_of(pids, 1)
 
-    frozen.signal(signal.SIGSTOP)
+    frozen.freeze()
     os.kill(pid, signal.SIGKILL)  # the frozen runner will find a failed job when it wakes up
     start_runner(stage, PENSTOCK_RUNNER_SLOTS="1", **SHORT_LEASE)
     assert stage.result(job).attempt > 1
-    frozen.signal(signal.SIGCONT)
+    frozen.thaw()
     eventually(lambda: "let go: " in frozen.log.read_text(), "it has let go of the job")
 
     (outcome,) = outcomes_of(stage, job)
@@ -104,10 +104,10 @@ def test_a_frozen_runner_kills_its_job_when_it_wakes_up_without_a_lease(
     stage.request(job)
     pid = pid_of(pids, 1)
 
-    frozen.signal(signal.SIGSTOP)
+    frozen.freeze()
     start_runner(stage, PENSTOCK_RUNNER_SLOTS="1", **SHORT_LEASE)
     assert stage.result(job).attempt > 1
-    frozen.signal(signal.SIGCONT)
+    frozen.thaw()
 
     assert is_gone(pid)
     assert len(outcomes_of(stage, job)) == 1
@@ -123,10 +123,10 @@ def test_the_command_of_a_frozen_runner_takes_effect_once(
     stage.request(job)
     pid_of(pids, 1)
 
-    frozen.signal(signal.SIGSTOP)
+    frozen.freeze()
     start_runner(stage, PENSTOCK_RUNNER_SLOTS="1", **SHORT_LEASE)
     result = stage.result(job)
-    frozen.signal(signal.SIGCONT)
+    frozen.thaw()
     eventually(lambda: "let go: " in frozen.log.read_text(), "it has let go of the job")
 
     assert (pids / "all").read_text() == f"{result.attempt}\n"
