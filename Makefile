@@ -103,7 +103,7 @@ $(TOOLS)/%/.stamp: requirements/%.txt | $(VENV)/.uv.stamp
 	@touch $@
 
 # Presets run on their own interpreter, so that jobs never see or change Penstock's packages.
-$(TOOLS)/presets/.stamp: requirements/uv.txt runner/pyproject.toml $(shell find runner/src -name '*.py') | $(VENV)/.uv.stamp
+$(TOOLS)/presets/.stamp: requirements/presets.txt runner/pyproject.toml $(shell find runner/src -name '*.py') | $(VENV)/.uv.stamp
 	@echo "Creating $(@D) from $<"
 	$(UV) venv --quiet --allow-existing --python $(BIN)/python $(@D)
 	$(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes $<
@@ -136,6 +136,7 @@ lock: setup ## Resolve every lock file anew (UPGRADE=--upgrade for the newest ve
 	$(COMPILE) $(UPGRADE) requirements/uv.in -o requirements/uv.txt
 	$(COMPILE) $(UPGRADE) requirements/dev.in $(MEMBERS:%=%/pyproject.toml) -o requirements/dev.txt
 	$(COMPILE) $(UPGRADE) requirements/emulator.in -o requirements/emulator.txt
+	$(COMPILE) $(UPGRADE) -c requirements/dev.txt requirements/presets.in -o requirements/presets.txt
 	$(COMPILE) $(UPGRADE) requirements/buildbot.in -o requirements/buildbot.txt
 	$(COMPILE) $(UPGRADE) -c requirements/dev.txt examples/shop/requirements-dev.in \
 		-o examples/shop/requirements-dev.txt

@@ -164,6 +164,8 @@ def test_a_preset_becomes_a_command_that_a_runner_can_run() -> None:
 
     assert build
     assert "--include ../../libs/common" in build.run
+    target = "--runtime python3.13 --architecture x86_64 --handler handler.handler"
+    assert target in build.run
 
 
 def test_what_an_earlier_flow_built_is_taken_from_it() -> None:

@@ -438,3 +438,27 @@ def test_a_mistake_about_secrets_has_its_line(secrets: str, expected: str) -> No
     gate = f"gates:\n  unit: {{run: x, env: {{MODE: fast}}, secrets: {secrets}}}\n"
     text = SMALL.replace("components:\n  app: {path: app}", "components: {app: {path: app}}") + gate
     assert mistakes(text)[0].startswith(f"penstock.yml:{expected}")
+
+
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [
+        ("{}", "give either `run` or `preset`"),
+        ("{preset: python-lambda, run: make}", "the python-lambda preset takes no `run`"),
+        ("{preset: none, artifact: a.zip}", "the none preset takes no `artifact`"),
+        ("{run: make, include: [libs]}", "the command preset takes no `include`"),
+        ("{preset: static-site}", "the static-site preset needs `folder`"),
+        ("{preset: command}", "the command preset needs `run`"),
+        ("{preset: python-lamda}", "did you mean 'python-lambda'?"),
+    ],
+)
+def test_a_preset_takes_only_what_means_something_to_it(build: str, expected: str) -> None:
+    [told] = mistakes(f"version: 1\ncomponents: {{a: {{build: {build}}}}}\n")
+
+    assert expected in told
+
+
+def test_a_component_that_builds_nothing_has_no_artifact_to_deploy() -> None:
+    text = LAMBDA.replace("python-lambda", "none") % ""
+
+    assert "the lambda driver needs an artifact" in mistakes(text)[0]

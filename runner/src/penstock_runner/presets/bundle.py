@@ -2,7 +2,7 @@
 
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from penstock_runner.presets.errors import PresetError
@@ -11,8 +11,9 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _FILE, _PROGRAM = 0o100644, 0o100755
 
-_LEFT_OUT_FOLDERS = {"__pycache__", "node_modules", "test", "tests", "venv"}
+_LEFT_OUT_FOLDERS = {"__pycache__", "__tests__", "node_modules", "test", "tests", "venv"}
 _LEFT_OUT_NAMES = {"conftest.py"}
+_INSTALLERS = {".bin", ".cache", ".git", ".package-lock.json"}
 _LEFT_OUT_SUFFIXES = {".pyc", ".pyo"}
 
 
@@ -35,7 +36,36 @@ def vendored_files(folder: Path) -> Iterator[tuple[str, Path]]:
             yield str(name), path
 
 
-def merge(*parts: Iterator[tuple[str, Path]]) -> dict[str, Path]:
+def package_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The names in the zip and the paths of the installed packages of a `node_modules`.
+
+    npm links packages of the same repository, so links to folders are followed.
+    """
+    for root, folders, names in os.walk(folder, followlinks=True):
+        # A link to a folder that it is in has no end.
+        here = Path(root).resolve()
+        folders[:] = [
+            name
+            for name in folders
+            if name not in _INSTALLERS and not here.is_relative_to((here / name).resolve())
+        ]
+        for name in names:
+            if name not in _INSTALLERS and (path := Path(root, name)).is_file():
+                yield path.relative_to(folder.parent).as_posix(), path
+
+
+def all_files(folder: Path) -> dict[str, Path]:
+    """Every file below a folder, by its name in it."""
+    found = ((path.relative_to(folder).as_posix(), path) for path in _walk(folder))
+    return {name: path for name, path in found if path.is_file()}
+
+
+def without_folder(files: Mapping[str, Path], folder: str) -> dict[str, Path]:
+    """The files, with those of a folder one level higher."""
+    return {name.removeprefix(f"{folder}/"): path for name, path in files.items()}
+
+
+def merge(*parts: Iterable[tuple[str, Path]]) -> dict[str, Path]:
     """All files together. Raises PresetError if two different files have the same name."""
     files: dict[str, Path] = {}
     for name, path in (file for part in parts for file in part):
@@ -77,7 +107,9 @@ def _runs(name: PurePosixPath) -> bool:
 
 
 def _is_test(name: PurePosixPath) -> bool:
-    return name.suffix == ".py" and (name.stem.startswith("test_") or name.stem.endswith("_test"))
+    if name.suffix == ".py":
+        return name.stem.startswith("test_") or name.stem.endswith("_test")
+    return PurePosixPath(name.stem).suffix in {".test", ".spec"}
 
 
 def _is_used(name: PurePosixPath) -> bool:
@@ -85,4 +117,6 @@ def _is_used(name: PurePosixPath) -> bool:
     if first.endswith(".dist-info"):
         return rest in (["METADATA"], ["entry_points.txt"])
     hidden_or_programs = first.startswith(".") or (first == "bin" and bool(rest))
-    return not hidden_or_programs and "__pycache__" not in name.parts
+    # Python reads .pth files in its own site-packages only, which the root of a zip is not.
+    dead = "__pycache__" in name.parts or (not rest and name.suffix == ".pth")
+    return not hidden_or_programs and not dead

@@ -1,95 +1,107 @@
 """`build: {preset: python-lambda}`: the zip of a Lambda function in Python.
 
-The root of the zip holds the packages of the component's requirements.txt, the content of the
-included folders, and the component's own files. Equal inputs make equal bytes.
+The root of the zip holds the function's packages (see requirements.py), the content of the
+included folders, and the component's own files; those of its `src` if the handler is there. Equal
+inputs make equal bytes.
 
     python -I -m penstock_runner.presets.python_lambda --source . --include ../../libs/common/src \
-        --output dist/function.zip
+        --runtime python3.13 --architecture arm64 --handler handler.handler --output function.zip
 """
 
 import argparse
 import sys
 import tempfile
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from penstock_runner.presets.bundle import component_files, merge, vendored_files, write_zip
+from penstock_runner.presets.bundle import (
+    component_files,
+    merge,
+    vendored_files,
+    without_folder,
+    write_zip,
+)
 from penstock_runner.presets.errors import PresetError
-from penstock_runner.presets.vendoring import Machine, has_entries, vendor
+from penstock_runner.presets.main import Report, add_function_options, checked_folders, run_preset
+from penstock_runner.presets.native import check_native
+from penstock_runner.presets.requirements import Requirements, find_requirements
+from penstock_runner.presets.target import Target
+from penstock_runner.presets.trial import try_handler
+from penstock_runner.presets.vendoring import vendor
 
 _CODE = (".py", ".so")
+_MODULE_ENDS = (".py", "/__init__.py")
+_SRC = "src"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the zip. On failure the exit code is 1 and the reason is on stderr."""
-    asked = _parser().parse_args(arguments)
-    try:
-        machine = Machine(asked.platform, asked.python_version)
-        make(asked.source, asked.include, asked.output, machine)
-    except PresetError as error:
-        sys.stderr.write(f"python-lambda: {error}\n")
-        return 1
-    return 0
+    return run_preset("python-lambda", add_function_options, _make, arguments)
 
 
-def make(source: Path, include: Sequence[Path], output: Path, machine: Machine) -> None:
-    """Make the zip `output` of the component in `source`. Raises PresetError."""
-    for folder in (source, *include):
-        if not folder.is_dir():
-            raise PresetError(f"there is no folder {folder}")
-    output.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory() as temporary:
-        packages = Path(temporary)
-        requirements = source / "requirements.txt"
-        if has_entries(requirements):
-            vendor(requirements, packages, machine)
-        elif not requirements.is_file():
-            _check_dependencies(source)
-        folders = [component_files(folder) for folder in (*include, source)]
-        files = merge(vendored_files(packages), *folders)
-        _check_code(files, source)
-        write_zip(files, output)
-    sys.stdout.write(f"{output}: {len(files)} files, {output.stat().st_size:,} bytes\n")
+def _make(asked: argparse.Namespace, say: Report) -> None:
+    source: Path = asked.source
+    target = Target.of(asked.runtime, asked.architecture)
+    folders = checked_folders(source, asked.include)
+    with tempfile.TemporaryDirectory() as scratch:
+        packages = Path(scratch) / "packages"
+        packages.mkdir()
+        if requirements := find_requirements(source, Path(scratch)):
+            vendor(requirements, source, packages, target)
+            say(_told(requirements))
+        *included, own = [dict(component_files(folder)) for folder in folders]
+        parts = [*included, _from_src(own, asked.handler)]
+        files = merge(vendored_files(packages), *(part.items() for part in parts))
+        _check_code(files, source, asked.handler)
+        native = check_native(files, target)
+        write_zip(files, asked.output)
+        say(f"{len(files)} files for {target}")
+        if asked.handler:
+            say(try_handler(asked.output, asked.handler, target, native=bool(native)))
 
 
-def _check_code(files: Mapping[str, Path], source: Path) -> None:
-    if any(name.endswith(_CODE) for name in files):
-        return
-    found = f"only {', '.join(sorted(files)[:3])}" if files else "nothing"
-    raise PresetError(
-        f"there is no Python code in {source.resolve()} to make a function of: {found}. Point "
-        "`path` at the folder that holds the handler, name folders of libraries in `include`, and "
-        "packages in requirements.txt; a pyproject.toml is not read"
+def _told(requirements: Requirements) -> str:
+    if requirements.pinned:
+        return f"packages of {requirements.origin}"
+    return (
+        f"packages of {requirements.origin}, which does not pin them: another day's build may hold "
+        "others. A uv.lock, or a requirements.txt made by `uv pip compile`, pins them"
     )
 
 
-def _check_dependencies(source: Path) -> None:
-    """Refuse a zip that would lack what the component's pyproject.toml depends on."""
-    try:
-        with (source / "pyproject.toml").open("rb") as file:
-            project = tomllib.load(file).get("project")
-    except FileNotFoundError:
-        return
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PresetError(f"{file.name} cannot be read: {error}") from error
-    if isinstance(project, dict) and (needed := project.get("dependencies")):
+def _from_src(own: dict[str, Path], handler: str) -> dict[str, Path]:
+    """The component's files, with those of its `src` at the root if only there is the handler."""
+    if not handler or _has_module(own, handler):
+        return own
+    moved = without_folder(own, _SRC)
+    return moved if _has_module(moved, handler) else own
+
+
+def _has_module(files: Mapping[str, Path], handler: str) -> bool:
+    module = _module_of(handler)
+    endings = (*_MODULE_ENDS, ".so")
+    compiled = any(name.startswith(f"{module}.") and name.endswith(".so") for name in files)
+    return compiled or any(f"{module}{ending}" in files for ending in endings)
+
+
+def _module_of(handler: str) -> str:
+    """`orders/api` of `orders.api.handle`."""
+    return handler.rpartition(".")[0].replace(".", "/")
+
+
+def _check_code(files: Mapping[str, Path], source: Path, handler: str) -> None:
+    if not any(name.endswith(_CODE) for name in files):
+        found = f"only {', '.join(sorted(files)[:3])}" if files else "nothing"
         raise PresetError(
-            f"{file.name} depends on {needed[0]}, and there is no requirements.txt: write one that "
-            "names what goes into the zip, an empty one for nothing"
+            f"there is no Python code in {source.resolve()} to make a function of: {found}. Point "
+            "`path` at the folder that holds the handler, name folders of libraries in `include`, "
+            "and packages in requirements.txt or a lock"
         )
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python-lambda", description="Zip a Lambda function.")
-    parser.add_argument("--source", type=Path, required=True, help="the component's folder")
-    parser.add_argument(
-        "--include", type=Path, action="append", default=[], help="a folder whose content goes in"
-    )
-    parser.add_argument("--output", type=Path, required=True, help="the zip to make")
-    parser.add_argument("--platform", default="", help="such as aarch64-manylinux2014")
-    parser.add_argument("--python-version", default="", help="such as 3.13")
-    return parser
+    if handler and not _has_module(files, handler):
+        raise PresetError(
+            f"the handler {handler} would be in {_module_of(handler)}.py, and the zip has no such "
+            "file. Point `path` at its folder, or name it in `deploy.handler`"
+        )
 
 
 if __name__ == "__main__":

@@ -1,66 +1,50 @@
-"""Installs the packages of a requirements.txt into a folder, with uv or else with pip."""
+"""Installs a function's packages into a folder, for its target."""
 
-import subprocess
+import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from penstock_runner.presets.errors import PresetError
+from penstock_runner.presets.requirements import Requirements
+from penstock_runner.presets.running import run
+from penstock_runner.presets.target import Target
+from penstock_runner.presets.tools import UV_OPTIONS, uv
 
-UV = "uv"
+_WITHOUT_WHEEL = re.compile(
+    r"Wheels are required for `([^`]+)`|Because (\S+?)(?:==\S+)? has no usable wheels"
+    r"|attempted to build `([^`]+)`"
+)
 
 
-@dataclass(frozen=True)
-class Machine:
-    """The target of the packages; empty fields mean this machine.
+def vendor(requirements: Requirements, source: Path, folder: Path, target: Target) -> None:
+    """Install into `folder`, as wheels of the target.
 
-    `platform` is uv's name (aarch64-manylinux2014), `python` a version (3.13).
+    A package that has none is built if this machine is such a target, and refused otherwise; what
+    is in the repository is built in any case. Raises PresetError with the installer's output.
     """
-
-    platform: str = ""
-    python: str = ""
-
-
-def has_entries(requirements: Path) -> bool:
-    """Whether the file has anything but comments."""
-    if not requirements.is_file():
-        return False
-    lines = requirements.read_text(encoding="utf-8").splitlines()
-    return any(line.split("#", 1)[0].strip() for line in lines)
-
-
-def vendor(requirements: Path, folder: Path, machine: Machine) -> None:
-    """Install into `folder`. Raises PresetError with the installer's output."""
-    command = [*_command(machine), "--target", str(folder), "--requirement", str(requirements)]
-    finished = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if finished.returncode:
-        raise PresetError(f"{requirements} could not be installed:\n{finished.stdout.strip()}")
+    here = target.python if target.runs_natively else None
+    builds = [] if here else ["--only-binary", ":all:"]
+    for name in requirements.local if builds else ():
+        builds += ["--no-binary", name]
+    constraints = requirements.constraints
+    command = [
+        *(uv(), "pip", "install", *UV_OPTIONS),
+        *("--python", here or sys.executable, "--python-version", target.version),
+        *("--python-platform", target.platform, *builds),
+        *(("--constraint", constraints) if constraints else ()),
+        *("--target", folder, "--requirement", requirements.file),
+    ]
+    try:
+        run(command, source)
+    except PresetError as error:
+        raise PresetError(_explained(str(error), requirements.origin, target)) from error
 
 
-def _command(machine: Machine) -> list[str]:
-    uv = Path(sys.executable).parent / UV
-    if uv.is_file():
-        return [str(uv), "pip", "install", "--quiet", *_for_uv(machine)]
-    quiet = ["--quiet", "--disable-pip-version-check", "--no-compile"]
-    return [sys.executable, "-m", "pip", "install", *quiet, *_for_pip(machine)]
-
-
-def _for_uv(machine: Machine) -> list[str]:
-    options = ["--python", sys.executable]
-    if machine.platform:
-        options += ["--python-platform", machine.platform, "--only-binary", ":all:"]
-    if machine.python:
-        options += ["--python-version", machine.python]
-    return options
-
-
-def _for_pip(machine: Machine) -> list[str]:
-    options = []
-    if machine.platform:
-        architecture, _, libc = machine.platform.partition("-")
-        options += ["--platform", f"{libc}_{architecture}"]
-    if machine.python:
-        options += ["--python-version", machine.python]
-    return [*options, "--only-binary=:all:"] if options else []
+def _explained(told: str, origin: Path, target: Target) -> str:
+    if found := _WITHOUT_WHEEL.search(told):
+        name = next(filter(None, found.groups()))
+        return (
+            f"{origin}: {name} has no wheel for {target}, and can only be built on such a machine: "
+            f"this is another. Depend on a version of it that has a wheel.\n{told}"
+        )
+    return f"{origin} could not be installed for {target}:\n{told}"

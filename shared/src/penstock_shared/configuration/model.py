@@ -25,16 +25,19 @@ from penstock_shared.configuration.fields import (
 )
 from penstock_shared.configuration.wording import alternatives
 from penstock_shared.contracts.change import Intent
+from penstock_shared.contracts.drivers.base import DeployRecipe
 from penstock_shared.contracts.model import Name
 from penstock_shared.contracts.plan import Coverage, EnvironmentMode, History
 from penstock_shared.globs import glob_matcher
-from penstock_shared.presets import PRESETS
+from penstock_shared.presets import COMMAND, PRESETS, BuildRequest, Preset
 
 MOST_COMPONENTS = 1_000
 MOST_GATES = 200
 MOST_ENVIRONMENTS = 20
 _LONGEST_BAKE = 30 * 86400
 _INTENTS = ("check", "release")
+_OPTIONS = ("run", "artifact", "include", "folder", "entry")
+"""The fields of a `build` section that only some presets take."""
 
 if TYPE_CHECKING:
     PresetName: TypeAlias = str
@@ -57,19 +60,36 @@ class BuildSection(Section):
     artifact: OutputPath = ""
     preset: PresetName | None = None
     include: tuple[RelativePath, ...] = ()
+    folder: RelativePath = ""
+    entry: OutputPath = ""
     timeout: JobTimeout = 600
     env: Variables = {}
     secrets: SecretVariables = {}
 
     @model_validator(mode="after")
-    def _one_way(self) -> "BuildSection":
-        if bool(self.run) == bool(self.preset):
+    def _suits_its_preset(self) -> "BuildSection":
+        if not self.run and self.preset is None:
             raise ValueError("give either `run` or `preset`")
-        if self.preset and self.artifact:
-            raise ValueError("a preset names its artifact itself; leave `artifact` out")
-        if self.include and not self.preset:
-            raise ValueError("`include` goes with a preset")
+        given = {name for name in _OPTIONS if getattr(self, name)}
+        if extra := sorted(given - self.method.takes):
+            raise ValueError(f"the {self._method} preset takes no `{extra[0]}`; leave it out")
+        if missing := sorted(self.method.needs - given):
+            raise ValueError(f"the {self._method} preset needs `{missing[0]}`")
         return self
+
+    @property
+    def method(self) -> Preset:
+        """How it is built: a section that names no preset runs its command."""
+        return PRESETS[self._method]
+
+    @property
+    def _method(self) -> str:
+        return self.preset or COMMAND
+
+    def request(self, path: str, deploy: DeployRecipe | None) -> BuildRequest:
+        """What it asks of its preset, for the component at `path`."""
+        given = {name: getattr(self, name) for name in _OPTIONS}
+        return BuildRequest(path=path, deploy=deploy, **given)
 
 
 class ComponentSection(Section):
@@ -80,6 +100,17 @@ class ComponentSection(Section):
     depends_on: tuple[Name, ...] = Field(default=(), max_length=MOST_COMPONENTS)
     build: BuildSection | None = None
     deploy: AnyDeploySection | None = Field(default=None, discriminator="driver")
+
+    @property
+    def build_request(self) -> BuildRequest | None:
+        """What it asks of the preset of its `build` section, if it has one."""
+        return self.build.request(self.path, self.deploy) if self.build else None
+
+    @property
+    def artifact(self) -> str:
+        """The file in its folder that its build leaves; empty if it leaves none."""
+        request = self.build_request
+        return self.build.method.artifact(request) if self.build and request else ""
 
 
 class GateScope(StrEnum):

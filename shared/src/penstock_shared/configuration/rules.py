@@ -8,7 +8,6 @@ from penstock_shared.configuration.model import Configuration, GateScope
 from penstock_shared.configuration.secrets import sections_with_secrets
 from penstock_shared.configuration.wording import did_you_mean, shown
 from penstock_shared.contracts.change import Intent
-from penstock_shared.presets import PRESETS
 
 MOST_GATE_JOBS = 5_000
 """The most jobs of gates in one flow: each gate counts once per component that it runs for."""
@@ -95,7 +94,7 @@ def _undeployable(configuration: Configuration) -> Broken:
         build, deploy = component.build, component.deploy
         if deploy is None:
             continue
-        if deploy.needs_artifact and not (build and (build.preset or build.artifact)):
+        if deploy.needs_artifact and not component.artifact:
             yield (
                 ("components", name, "deploy"),
                 (
@@ -103,7 +102,7 @@ def _undeployable(configuration: Configuration) -> Broken:
                     "or an `artifact`"
                 ),
             )
-        elif build and build.preset and (refusal := PRESETS[build.preset].refusal(deploy)):
+        elif build and (refusal := build.method.refusal(deploy)):
             field, message = refusal
             yield ("components", name, "deploy", field), message
 

@@ -31,7 +31,6 @@ from penstock_shared.contracts.plan import (
 )
 from penstock_shared.identifiers import digest_of
 from penstock_shared.object_keys import ObjectKind, object_key
-from penstock_shared.presets import PRESETS
 
 TOOLCHAIN = "1"
 """Part of every key. Raise it when presets or runners make something else of the same inputs."""
@@ -225,13 +224,13 @@ def _known(answer: dict[str, Any]) -> ObjectRef | None:
 
 
 def _recipe(name: str, source_key: str, section: ComponentSection) -> BuildRecipe | None:
-    build = section.build
-    if build is None:
+    build, request = section.build, section.build_request
+    command = build.method.command(request) if build and request else ""
+    if build is None or not command:
         return None
-    preset = PRESETS[build.preset] if build.preset else None
     recipe = BuildRecipe(
-        run=preset.command(section.path, build.include) if preset else build.run,
-        artifact=preset.artifact if preset else build.artifact,
+        run=command,
+        artifact=section.artifact,
         timeout=build.timeout,
         env=build.env,
         secrets=build.secrets,

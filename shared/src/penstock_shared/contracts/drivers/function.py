@@ -20,6 +20,7 @@ class LambdaDeploy(DeployRecipe):
     function: str = Field(pattern=r"^[A-Za-z0-9_-]{1,50}$")
     handler: str = "handler.handler"
     runtime: str = "python3.13"
+    architecture: Literal["x86_64", "arm64"] = "x86_64"
     memory: int = Field(default=128, ge=128, le=10240, description="MB")
     timeout: int = Field(default=30, ge=1, le=900, description="seconds")
     role: str = Field(default="", pattern=r"^[A-Za-z0-9_-]{0,30}$")

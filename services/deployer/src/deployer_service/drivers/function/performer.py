@@ -112,6 +112,7 @@ class LambdaPerformer:
             self.client.create_function(
                 FunctionName=function.name,
                 Code=self._code(function),
+                Architectures=[function.recipe.architecture],
                 Tags=owner.tags(),
                 **function.configuration(role),
             )
@@ -121,7 +122,11 @@ class LambdaPerformer:
                 FunctionName=function.name, **function.configuration(role)
             )
             self._wait("function_updated_v2", function.name)
-            self.client.update_function_code(FunctionName=function.name, **self._code(function))
+            self.client.update_function_code(
+                FunctionName=function.name,
+                Architectures=[function.recipe.architecture],
+                **self._code(function),
+            )
             self._wait("function_updated_v2", function.name)
 
     def _settled(self, name: str, owner: Ownership) -> dict[str, Any] | None:
