@@ -62,6 +62,18 @@ def test_a_function_is_told_where_it_runs_and_what_it_depends_on(cloud: Cloud) -
     }
 
 
+def test_a_function_has_the_architecture_of_its_artifact(cloud: Cloud) -> None:
+    for architecture in ("arm64", "x86_64"):
+        step = cloud.step(architecture)
+        recipe = LambdaDeploy(function=cloud.name, architecture=architecture)
+        component = step.component.model_copy(update={"deploy": recipe})
+
+        cloud.deploy(architecture, step.now(component=component))
+
+        found = cloud.functions.get_function_configuration(FunctionName=f"{cloud.name}-staging")
+        assert found["Architectures"] == [architecture]
+
+
 def test_a_new_version_takes_the_place_of_the_one_before(cloud: Cloud) -> None:
     cloud.deploy("hello")
     deployed = cloud.deploy("goodbye")

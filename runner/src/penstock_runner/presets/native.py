@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from penstock_runner.presets.errors import PresetError
-from penstock_runner.presets.target import Target
+from penstock_runner.presets.target import FunctionTarget
 
 _MAGIC = b"\x7fELF"
 _MACHINE = slice(18, 20)
@@ -25,7 +25,7 @@ def native_files(files: Mapping[str, Path]) -> list[str]:
     return [name for name, path in files.items() if _begins(path) == _MAGIC]
 
 
-def check_native(files: Mapping[str, Path], target: Target) -> list[str]:
+def check_native(files: Mapping[str, Path], target: FunctionTarget) -> list[str]:
     """The names of native files. Raises PresetError if the target cannot execute one of them."""
     for name, path in files.items():
         if path.suffix in _EXTENSIONS and _begins(path).startswith(_OTHER_SYSTEMS):
@@ -45,7 +45,7 @@ def _begins(path: Path) -> bytes:
         return file.read(len(_MAGIC))
 
 
-def _unsuitable(name: str, content: bytes, target: Target) -> str:
+def _unsuitable(name: str, content: bytes, target: FunctionTarget) -> str:
     machine = _MACHINES.get(int.from_bytes(content[_MACHINE], "little"), "another machine")
     if machine != target.architecture:
         return f"is native code for {machine}"

@@ -28,7 +28,7 @@ from penstock_runner.presets.native import check_native
 from penstock_runner.presets.node_packages import install, locked
 from penstock_runner.presets.node_trial import try_node_handler
 from penstock_runner.presets.running import run
-from penstock_runner.presets.target import Target
+from penstock_runner.presets.target import FunctionTarget
 from penstock_runner.presets.tools import node_variables
 
 _MODULES = (".js", ".mjs", ".cjs")
@@ -49,7 +49,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _make(asked: argparse.Namespace, say: Report) -> None:
-    target = Target.of(asked.runtime, asked.architecture)
+    target = FunctionTarget.of(asked.runtime, asked.architecture)
     *included, source = checked_folders(asked.source, asked.include)
     with tempfile.TemporaryDirectory() as scratch:
         if asked.entry:
@@ -65,7 +65,7 @@ def _make(asked: argparse.Namespace, say: Report) -> None:
         say(try_node_handler(asked.output, asked.handler, target, native=bool(native)))
 
 
-def _with_packages(source: Path, target: Target) -> dict[str, Path]:
+def _with_packages(source: Path, target: FunctionTarget) -> dict[str, Path]:
     if locked(source):
         processor = _PROCESSORS[target.architecture]
         for_target = ("--os=linux", f"--cpu={processor}", "--libc=glibc")
@@ -74,7 +74,7 @@ def _with_packages(source: Path, target: Target) -> dict[str, Path]:
 
 
 def _bundled(
-    source: Path, asked: argparse.Namespace, scratch: Path, target: Target
+    source: Path, asked: argparse.Namespace, scratch: Path, target: FunctionTarget
 ) -> dict[str, Path]:
     if not (source / asked.entry).is_file():
         raise PresetError(f"there is no file {asked.entry} for `entry` to bundle")

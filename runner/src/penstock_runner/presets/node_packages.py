@@ -45,9 +45,7 @@ def install(source: Path, *options: str) -> None:
     try:
         run(command, source, **node_variables())
     except PresetError as error:
-        raise PresetError(
-            f"package-lock.json could not be installed:\n{error}"
-        ) from error
+        raise PresetError(f"package-lock.json could not be installed:\n{error}") from error
 
 
 def pack(source: Path, folder: Path) -> Path:

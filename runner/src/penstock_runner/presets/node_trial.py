@@ -9,7 +9,7 @@ from pathlib import Path
 from shutil import which
 
 from penstock_runner.presets.errors import PresetError
-from penstock_runner.presets.target import Target
+from penstock_runner.presets.target import FunctionTarget
 from penstock_runner.presets.tools import npm
 
 _PATIENCE = 60.0
@@ -31,7 +31,7 @@ try {
 _RAISED, _MISSING = 3, 4
 
 
-def try_node_handler(bundle: Path, handler: str, target: Target, *, native: bool) -> str:
+def try_node_handler(bundle: Path, handler: str, target: FunctionTarget, *, native: bool) -> str:
     """What the trial found out, in words. Raises PresetError if the handler cannot be imported.
 
     An error that the code itself raises is no reason to refuse it, nor is the AWS SDK missing here:
@@ -57,7 +57,7 @@ def _nodes(version: str) -> Iterator[str]:
             yield node
 
 
-def _tried(node: str, folder: Path, handler: str, target: Target) -> str:
+def _tried(node: str, folder: Path, handler: str, target: FunctionTarget) -> str:
     module, _, name = handler.rpartition(".")
     file = next(path for end in _ENDINGS if (path := folder / f"{module}.{end}").is_file())
     command = [node, "--input-type=module", "--eval", _TRIAL, str(file), name]

@@ -25,7 +25,7 @@ from penstock_runner.presets.errors import PresetError
 from penstock_runner.presets.main import Report, add_function_options, checked_folders, run_preset
 from penstock_runner.presets.native import check_native
 from penstock_runner.presets.requirements import Requirements, find_requirements
-from penstock_runner.presets.target import Target
+from penstock_runner.presets.target import FunctionTarget
 from penstock_runner.presets.trial import try_handler
 from penstock_runner.presets.vendoring import vendor
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _make(asked: argparse.Namespace, say: Report) -> None:
     source: Path = asked.source
-    target = Target.of(asked.runtime, asked.architecture)
+    target = FunctionTarget.of(asked.runtime, asked.architecture)
     folders = checked_folders(source, asked.include)
     with tempfile.TemporaryDirectory() as scratch:
         packages = Path(scratch) / "packages"

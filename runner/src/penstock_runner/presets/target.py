@@ -24,7 +24,7 @@ _VERSION_OF = "import sys; print('%d.%d' % sys.version_info[:2], sys.implementat
 
 
 @dataclass(frozen=True)
-class Target:
+class FunctionTarget:
     """What runs the artifact. `language` is `python` or `nodejs`, `version` is `3.13` or `22`."""
 
     language: str
@@ -32,7 +32,7 @@ class Target:
     architecture: str
 
     @classmethod
-    def of(cls, runtime: str, architecture: str) -> "Target":
+    def of(cls, runtime: str, architecture: str) -> "FunctionTarget":
         """The target of a Lambda runtime, for example `python3.13` on `arm64`."""
         language = "python" if runtime.startswith("python") else "nodejs"
         version = runtime.removeprefix(language).removesuffix(".x")

@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 
 from penstock_runner.presets.errors import PresetError
-from penstock_runner.presets.target import Target
+from penstock_runner.presets.target import FunctionTarget
 
 _PATIENCE = 60.0
 """Seconds. Lambda itself gives an import ten."""
@@ -45,7 +45,7 @@ sys.exit(0 if callable(getattr(found, name, None)) else 4)
 _BROKEN, _RAISED, _MISSING = 2, 3, 4
 
 
-def try_handler(bundle: Path, handler: str, target: Target, *, native: bool) -> str:
+def try_handler(bundle: Path, handler: str, target: FunctionTarget, *, native: bool) -> str:
     """What the trial found out, in words. Raises PresetError if the handler cannot be imported.
 
     An error that the code itself raises is no reason to refuse it: at this time the function has
@@ -62,7 +62,7 @@ def try_handler(bundle: Path, handler: str, target: Target, *, native: bool) -> 
         return _tried(folder, module, name, target)
 
 
-def _tried(folder: str, module: str, name: str, target: Target) -> str:
+def _tried(folder: str, module: str, name: str, target: FunctionTarget) -> str:
     packages = [sysconfig.get_path("purelib")]
     question = json.dumps([folder, module, name, _PROVIDED, packages])
     try:
@@ -89,7 +89,7 @@ def _tried(folder: str, module: str, name: str, target: Target) -> str:
     return f"imported with Python {target.version}"
 
 
-def _variables(folder: str, handler: str, target: Target) -> dict[str, str]:
+def _variables(folder: str, handler: str, target: FunctionTarget) -> dict[str, str]:
     """Those that Lambda sets which code reads while it is imported.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html

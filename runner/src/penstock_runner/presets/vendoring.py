@@ -7,7 +7,7 @@ from pathlib import Path
 from penstock_runner.presets.errors import PresetError
 from penstock_runner.presets.requirements import Requirements
 from penstock_runner.presets.running import run
-from penstock_runner.presets.target import Target
+from penstock_runner.presets.target import FunctionTarget
 from penstock_runner.presets.tools import UV_OPTIONS, uv
 
 _WITHOUT_WHEEL = re.compile(
@@ -16,7 +16,7 @@ _WITHOUT_WHEEL = re.compile(
 )
 
 
-def vendor(requirements: Requirements, source: Path, folder: Path, target: Target) -> None:
+def vendor(requirements: Requirements, source: Path, folder: Path, target: FunctionTarget) -> None:
     """Install into `folder`, as wheels of the target.
 
     A package that has none is built if this machine is such a target, and refused otherwise; what
@@ -40,7 +40,7 @@ def vendor(requirements: Requirements, source: Path, folder: Path, target: Targe
         raise PresetError(_explained(str(error), requirements.origin, target)) from error
 
 
-def _explained(told: str, origin: Path, target: Target) -> str:
+def _explained(told: str, origin: Path, target: FunctionTarget) -> str:
     if found := _WITHOUT_WHEEL.search(told):
         name = next(filter(None, found.groups()))
         return (
