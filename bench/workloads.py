@@ -78,11 +78,12 @@ class Throughput:
 
 def latency(subject: Subject, repository: WorkloadRepository, runs: int) -> Latency:
     """Run W1 `runs` times (at least 2), after a few runs that warm the subject up."""
-    pushes = repository.pushes(WARM_UP_RUNS + runs)
-    return Latency.of([_one_push(subject, push) * 1000 for push in pushes][WARM_UP_RUNS:])
+    seconds = [_one_push(subject, repository) for _ in range(WARM_UP_RUNS + runs)]
+    return Latency.of([each * 1000 for each in seconds][WARM_UP_RUNS:])
 
 
-def _one_push(subject: Subject, push: Push) -> float:
+def _one_push(subject: Subject, repository: WorkloadRepository) -> float:
+    (push,) = repository.pushes(1)
     begun = time.perf_counter()
     subject.wait_finished([subject.post_push(push)], ONE_FLOW_SECONDS)
     return time.perf_counter() - begun

@@ -17,6 +17,7 @@ _HOSTS = {
     "bitbucket.org": Forge.BITBUCKET,
     "codeberg.org": Forge.GITEA,
 }
+_SHA = re.compile("[0-9a-f]{40}")
 _UP_TO_HOST = re.compile(r"^(?:[\w+.-]+://)?(?:[^@/]*@)?")
 _ADDRESS = re.compile(r"(?:.*[:/])?(?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?")
 
@@ -76,6 +77,22 @@ def branch_of(ref: str) -> str:
     if ref.startswith("refs/") and not ref.startswith("refs/heads/"):
         raise UsageError(f"{ref} is no branch; only branches start a flow")
     return ref if ref.startswith("refs/") else f"refs/heads/{ref}"
+
+
+def commit_named(name: str) -> str:
+    """The commit that is named by its whole id, or by any name in the current folder's repository.
+
+    Raises NotFoundError.
+    """
+    if _SHA.fullmatch(name):
+        return name
+    try:
+        return _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").strip()
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"there is no commit {name} in the repository of this folder: give its whole id, of 40 "
+            "hex digits"
+        ) from error
 
 
 def origin_of_here() -> Remote:

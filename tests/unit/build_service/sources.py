@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any
 
@@ -60,7 +60,7 @@ def a_planner(sources: SourceRepository, objects: ObjectStore) -> PlannerFunctio
 
 @dataclass
 class FakeSourceRepository:
-    """Answers with a tree, or raises."""
+    """Answers with a tree, or raises. A change without another head is at its ref's."""
 
     tree: SourceTree
     raises: Exception | None = None
@@ -72,4 +72,4 @@ class FakeSourceRepository:
         self.credentials.append(credential)
         if self.raises:
             raise self.raises
-        return self.tree
+        return self.tree if self.tree.head else replace(self.tree, head=change.sha)

@@ -76,6 +76,7 @@ class FakeBuild:
     artifacts: InMemoryMemo = field(default_factory=InMemoryMemo)
     raises: Exception | None = None
     head: str = ""
+    held: bool = True
     broken: dict[str, Any] = field(default_factory=dict)
     registry: FakeRegistry = field(default_factory=a_registry)
 
@@ -90,7 +91,8 @@ class FakeBuild:
         return self.registry.lookup()
 
     def start(self, flow_id: str = FLOW_ID, **change: Any) -> Outcome[Build]:
-        tree = replace(a_tree(self.files), head=self.head, **self.broken)
+        past: dict[str, Any] = {"head": self.head, "held": lambda _since: self.held}
+        tree = replace(a_tree(self.files), **past, **self.broken)
         self.sources = FakeSourceRepository(tree, self.raises)
         start = StartBuild(
             self.records,

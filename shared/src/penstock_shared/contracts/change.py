@@ -62,6 +62,9 @@ class Change(Contract):
     clone_url: str
     delivery_id: str = ""
     pushed_at: Moment
+    although_behind: bool = Field(
+        default=False, description="a person asked for this commit, wherever its ref is now"
+    )
     pull_request: int | None = Field(default=None, ge=1)
     fork: str = Field(
         default="", max_length=200, description="the other repository that a pull request is from"

@@ -53,14 +53,15 @@ class PromoteRelease(ReleaseCommand):
 class RunFlow(FlowCommand):
     """Run a flow again as its next attempt, or run a branch's commit as a new flow.
 
-    With `attempt`, `flow_id` is the flow to run again. Without, `flow_id` is the id that
+    A protected branch runs the commit that it is at. `although_behind` asks for an older one of its
+    commits. With `attempt`, `flow_id` is the flow to run again. Without, `flow_id` is the id that
     `run_id_for` makes from the other fields, so that the sender knows the new flow's id at once.
     """
 
     topic: ClassVar = "run-flow"
     wanted: ClassVar = (
         '{"flow_id": "<20 hex digits>", "attempt": <2 or more>}, or "flow_id" with "forge", '
-        '"repository", "ref", "sha" and "request"'
+        '"repository", "ref", "sha" and "request", and optional "although_behind"'
     )
 
     attempt: int | None = Field(default=None, ge=2, le=10_000)
@@ -68,6 +69,7 @@ class RunFlow(FlowCommand):
     repository: str = Field(default="", max_length=200)
     ref: str = Field(default="", max_length=500, pattern=r"^(refs/heads/[^\x00-\x20\x7f]+)?$")
     sha: Sha | None = None
+    although_behind: bool = False
     request: str = Field(default="", max_length=100)
     by: Text = Field(default="", max_length=200)
 
@@ -76,7 +78,7 @@ class RunFlow(FlowCommand):
         run = (self.forge, self.repository, self.ref, self.sha, self.request)
         if self.attempt is None and not all(run):
             raise ValueError("it says neither which attempt nor which commit to run")
-        if self.attempt is not None and any(run):
+        if self.attempt is not None and any((*run, self.although_behind)):
             raise ValueError("it says both which attempt and which commit to run")
         return self
 

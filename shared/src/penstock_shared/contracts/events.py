@@ -32,7 +32,7 @@ class BuildRequested(EventData):
     """A change should flow."""
 
     type: ClassVar = "build-requested"
-    data_version: ClassVar = 3
+    data_version: ClassVar = 4
     channel: ClassVar = Topic("build-requested")
     change: Change
     attempt: int = 1

@@ -93,6 +93,37 @@ def test_a_repository_is_named_with_its_owner(run: Run, stack: FakeStack, pushed
     assert (message["repository"], message["sha"]) == ("acme/shop", pushed)
 
 
+def test_an_older_commit_is_run_by_its_id(run: Run, stack: FakeStack, pushed: str) -> None:
+    said = run("run", "--commit", "b" * 40).stdout
+
+    ((_, message),) = stack.published
+    assert (message["sha"], message["although_behind"]) == ("b" * 40, True)
+    assert f"runs main of acme/shop at {'b' * 12}" in said
+    assert pushed not in said
+
+
+def test_an_older_commit_is_run_by_its_name_in_the_folder_s_repository(
+    run: Run, stack: FakeStack, pushed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = WorkTree.create(tmp_path / "here")
+    older = work.commit({"a": "1"})
+    work.commit({"a": "2"})
+    monkeypatch.chdir(work.folder)
+
+    run("run", "--repository", "acme/shop", "--commit", "HEAD~1")
+
+    ((_, message),) = stack.published
+    assert message["sha"] == older != pushed
+
+
+@pytest.mark.usefixtures("pushed")
+def test_a_commit_that_is_not_there_is_told(run: Run, stack: FakeStack) -> None:
+    said = run("run", "--commit", "nonsense", code=4).stderr
+
+    assert "there is no commit nonsense in the repository of this folder" in said
+    assert stack.published == []
+
+
 @pytest.mark.usefixtures("pushed")
 def test_two_runs_are_two_flows(run: Run, stack: FakeStack) -> None:
     run("run", "main")

@@ -8,18 +8,24 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dulwich.client import FetchPackResult, HTTPProxyUnauthorized, HTTPUnauthorized
 from dulwich.errors import GitProtocolError, NotGitRepository
-from dulwich.object_store import iter_tree_contents
+from dulwich.object_store import BaseObjectStore, iter_tree_contents
 from dulwich.objects import S_ISGITLINK, Blob, Commit, ObjectID
 from dulwich.refs import Ref
-from dulwich.repo import MemoryRepo
+from dulwich.repo import MemoryRepo, Repo
 
 from build_service.adapters.git_client import ReadingLimit, connected
 from build_service.adapters.git_folder import GitFolder, WorkFile
-from build_service.adapters.git_history import Past, commits_and_tags, everything
+from build_service.adapters.git_history import (
+    Past,
+    commits_and_tags,
+    everything,
+    was_passed,
+    was_passed_since,
+)
 from build_service.adapters.git_store import BoundedStore
 from build_service.adapters.git_tree import refuse_bombs
 from build_service.adapters.network import Resolve, public_address
@@ -42,6 +48,8 @@ _LONGEST_ANSWER = 200
 _TAGS = b"refs/tags/"
 _PEELED = b"^{}"
 _WITHOUT_TREES = b"tree:0"
+_GENERATIONS = 100
+"""How far back a commit is looked for that its ref was at lately."""
 # A zip cannot hold times before the first, and git's index none after the second.
 _EARLIEST, _LATEST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (1980, 2100))
 
@@ -74,8 +82,9 @@ class GitSourceRepository:
             if not isinstance(commit, Commit):
                 raise SourceError(f"{change.sha} of {change.repository} is no commit")
             refuse_bombs(repository.object_store, commit.tree)
-            head = fetched.refs.get(Ref(change.ref.encode())) or b""
-            return replace(_Fetched(remote, repository, commit).tree(), head=head.decode())
+            head = fetched.refs.get(Ref(change.ref.encode())) or ObjectID(b"")
+            tree = _Fetched(remote, repository, commit).tree()
+            return replace(tree, head=head.decode(), held=partial(remote.held, commit_id, head))
 
     def _check_address(self, clone_url: str) -> None:
         """dulwich treats an address that it cannot read as an ssh host or a file."""
@@ -176,6 +185,28 @@ class _Remote:
             known.token if known else None,
         ) as (client, path):
             return repository, client.fetch(path, repository, determine_wants=wants, **more)
+
+    def held(self, commit: ObjectID, head: ObjectID, since: datetime | None) -> bool:
+        """See SourceTree: whether the ref, now at `head`, was at this commit."""
+        if not head:
+            return False
+        depth = None if since is None else _GENERATIONS
+        with _in_words(self.change, self.credential), self._commits(head, depth) as store:
+            if since is None:
+                return was_passed(store, commit, head)
+            return was_passed_since(store, commit, head, since)
+
+    @contextmanager
+    def _commits(self, head: ObjectID, depth: int | None) -> Iterator[BaseObjectStore]:
+        """The commits up to this one, from so many generations."""
+        parts = urlsplit(self.change.clone_url)
+        if parts.scheme == "file":
+            # It is at hand, and dulwich would copy its files too.
+            with Repo(unquote(parts.path)) as local:
+                yield local.object_store
+        else:
+            found, _ = self.fetch(_only(head), depth=depth, filter_spec=_WITHOUT_TREES)
+            yield found.object_store
 
 
 def _only(commit: ObjectID) -> Wants:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from dulwich.object_store import BaseObjectStore
 from dulwich.objects import S_ISGITLINK, Commit, ObjectID, ShaFile, Tag, Tree
@@ -61,6 +62,45 @@ def _ancestry(store: BaseObjectStore, commit: Commit) -> dict[ObjectID, Commit]:
             found[sha] = each
             ahead += each.parents
     return found
+
+
+def was_passed(store: BaseObjectStore, commit: ObjectID, head: ObjectID) -> bool:
+    """Whether the history of `head` has this commit."""
+    seen: set[ObjectID] = set()
+    ahead = [head]
+    while ahead:
+        sha = ahead.pop()
+        if sha == commit:
+            return True
+        if sha not in seen:
+            seen.add(sha)
+            ahead += _parents(store, sha)
+    return False
+
+
+def was_passed_since(
+    store: BaseObjectStore, commit: ObjectID, head: ObjectID, since: datetime
+) -> bool:
+    """Whether the first commit after this one on the way to `head` is of that moment or later.
+
+    The way is that of first parents: what a merge brought in was never the ref's own commit.
+    """
+    ahead = [head]
+    while ahead and ahead[0] in store:
+        found = store[ahead[0]]
+        if not isinstance(found, Commit) or found.commit_time < since.timestamp():
+            return False
+        ahead = found.parents[:1]
+        if commit in ahead:
+            return True
+    return False
+
+
+def _parents(store: BaseObjectStore, sha: ObjectID) -> Iterable[ObjectID]:
+    if sha not in store:
+        return ()
+    found = store[sha]
+    return found.parents if isinstance(found, Commit) else ()
 
 
 def _edge(commits: Mapping[ObjectID, Commit]) -> tuple[ObjectID, ...]:

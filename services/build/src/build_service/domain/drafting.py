@@ -12,13 +12,14 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from build_service.domain.errors import BuildError, SourceUnavailableError
+from build_service.domain.errors import BuildError, OvertakenError, SourceUnavailableError
 from build_service.domain.limits import PLAN_BYTES
 from penstock_shared.contracts.change import Change, Trust
 from penstock_shared.contracts.model import Contract, FlowId
 from penstock_shared.contracts.plan import Plan, PlannedComponent, PlannedRelease
 from penstock_shared.contracts.registration import Allowance
 from penstock_shared.contracts.registry import ReadCredential
+from penstock_shared.errors import PenstockError
 from penstock_shared.object_keys import ObjectKind, object_key
 
 ANSWER_BYTES = 5_000_000
@@ -41,13 +42,14 @@ class PlanAnswer(Contract):
     """A plan (JSON, compressed by zlib, in base64) or the reason for there being none.
 
     `head` is the commit of the change's ref when it was fetched. `may_pass` says that the same
-    request may succeed later.
+    request may succeed later, `overtaken` that the ref has gone on.
     """
 
     plan: str = ""
     head: str = ""
     refusal: str = ""
     may_pass: bool = False
+    overtaken: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class PlanDrafter(Protocol):
     def draft(self, request: PlanRequest) -> PlanDraft:
         """The draft of this flow.
 
-        Raises BuildError, or SourceUnavailableError if the same request may succeed later.
+        Raises BuildError, OvertakenError if the change's ref has gone on, or
+        SourceUnavailableError if the same request may succeed later.
         """
         ...
 
@@ -81,9 +84,10 @@ def answer_with(plan: Plan, head: str) -> PlanAnswer:
     return PlanAnswer(plan=packed, head=head)
 
 
-def refuse(reason: str, *, may_pass: bool = False) -> PlanAnswer:
+def refuse(reason: str, *, may_pass: bool = False, overtaken: bool = False) -> PlanAnswer:
     """The answer that says why there is no plan."""
-    return PlanAnswer(refusal=reason[:_LONGEST_REFUSAL], may_pass=may_pass)
+    shown = reason[:_LONGEST_REFUSAL]
+    return PlanAnswer(refusal=shown, may_pass=may_pass, overtaken=overtaken)
 
 
 def draft_in(answer: PlanAnswer, request: PlanRequest) -> PlanDraft:
@@ -91,7 +95,7 @@ def draft_in(answer: PlanAnswer, request: PlanRequest) -> PlanDraft:
     something else than what was asked about.
     """
     if answer.refusal:
-        raise (SourceUnavailableError if answer.may_pass else BuildError)(answer.refusal)
+        raise _refusal(answer)
     try:
         plan = Plan.model_validate_json(_unpacked(answer.plan))
     except (ValidationError, ValueError, zlib.error) as error:
@@ -99,6 +103,12 @@ def draft_in(answer: PlanAnswer, request: PlanRequest) -> PlanDraft:
     for strange in _strange(plan, request):
         raise BuildError(f"the planner's answer is refused: it has {strange}")
     return PlanDraft(plan, answer.head)
+
+
+def _refusal(answer: PlanAnswer) -> PenstockError:
+    if answer.overtaken:
+        return OvertakenError(answer.refusal)
+    return (SourceUnavailableError if answer.may_pass else BuildError)(answer.refusal)
 
 
 def _unpacked(packed: str) -> bytes:

@@ -21,7 +21,7 @@ class PlanningError(BuildError):
 
 
 class OvertakenError(PenstockError):
-    """A newer commit of the branch is ahead already."""
+    """The branch has gone on, to another commit."""
 
 
 class SourceUnavailableError(PenstockError):

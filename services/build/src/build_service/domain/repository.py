@@ -60,12 +60,13 @@ def plan_flow(
     """A flow of the branch has its plan, and the branch was at `head` when it was fetched.
 
     A head is ordered after all flows of its branch that were planned before it. A commit that is no
-    longer the head is refused as stale if the head's flow is planned already. Without a head (the
-    branch is gone) the order of arrival counts.
+    longer the head is refused as stale if the head's flow is planned already, unless a person asked
+    for it. Without a head (the branch is gone) the order of arrival counts.
     """
     repository = known or Repository()
     before = repository.heads.get(change.ref)
-    if change.sha != head and before and head and before.sha == head:
+    is_behind = change.sha != head and not change.although_behind
+    if is_behind and before and head and before.sha == head:
         branch, newer = change.branch, before
         return stale(
             f"{branch} is at {newer.sha[:12]} and no longer at {change.sha[:12]}: "

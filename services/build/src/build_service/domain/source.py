@@ -24,9 +24,11 @@ class SourceTree:
 
     `files` maps each path to `<mode> <git object id>`; `folders` each folder to its git tree id
     (the root is "."). `head` is the commit of the change's ref when it was fetched; empty if the
-    ref is gone. `read` returns a file's bytes. `archive` returns the whole tree with so much of its
-    git history as a tar.gz. Its bytes depend only on commit, ref and history. It raises the errors
-    of fetching.
+    ref is gone. `held` says whether the ref was at this commit at that moment or later, by the
+    dates of the commits that followed; without a moment, whether the ref's history has it at all.
+    `read` returns a file's bytes. `archive` returns the whole tree with so much of its git history
+    as a tar.gz. Its bytes depend only on commit, ref and history. `held` and `archive` raise the
+    errors of fetching.
     """
 
     tree_id: str
@@ -36,6 +38,7 @@ class SourceTree:
     read: Callable[[str], bytes]
     archive: Callable[[History], bytes]
     head: str = ""
+    held: Callable[[datetime | None], bool] = lambda _since: False
     _digests: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
     _compared: Counter[str] = field(default_factory=Counter, compare=False, repr=False)
 

@@ -9,6 +9,7 @@ from build_service.domain.allowance import widened
 from build_service.domain.drafting import PlanAnswer, PlanRequest, answer_with, refuse
 from build_service.domain.errors import (
     BuildError,
+    OvertakenError,
     PlanningError,
     SourceError,
     SourceUnavailableError,
@@ -16,6 +17,7 @@ from build_service.domain.errors import (
 from build_service.domain.limits import check_limits
 from build_service.domain.planning import Planner
 from build_service.domain.source import SourceRepository, SourceTree
+from build_service.domain.standing import check_standing
 from build_service.domain.trust import refuse_widening
 from penstock_shared.configuration import (
     FILE_NAME,
@@ -45,10 +47,13 @@ class DraftPlan:
         try:
             tree = self.sources.fetch(request.change, request.credential)
             with self._in_words(request.change):
+                check_standing(request.change, request.trust, tree)
                 plan, archive = self._plan(request, tree)
                 answer = answer_with(plan, tree.head)
         except SourceUnavailableError as error:
             return refuse(str(error), may_pass=True)
+        except OvertakenError as error:
+            return refuse(str(error), overtaken=True)
         except (InvalidConfigurationError, BuildError) as error:
             return refuse(str(error))
         self.objects.put(plan.snapshot.key, archive, content_type="application/gzip")

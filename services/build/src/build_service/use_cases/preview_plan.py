@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from build_service.domain.build import Build
 from build_service.domain.comparing import preview_of
-from build_service.domain.errors import BuildError, SourceUnavailableError
+from build_service.domain.errors import BuildError, OvertakenError, SourceUnavailableError
 from build_service.domain.planning import artifact_memo_key, with_known_artifacts
 from build_service.use_cases.registered_planner import RegisteredPlanner
 from penstock_shared.clock import Clock
@@ -31,7 +31,7 @@ class PreviewPlan:
         """What a flow would do, or why there would be none."""
         try:
             plan = self._plan(request)
-        except (BuildError, SourceUnavailableError) as error:
+        except (BuildError, OvertakenError, SourceUnavailableError) as error:
             return PreviewAnswer(refusal=str(error))
         return preview_of(plan, self._since(request))
 

@@ -27,7 +27,7 @@ class RegisteredPlanner:
         """The draft of a change's plan; its clone address counts for nothing.
 
         Refuses no change because of a registration that has changed meanwhile. Raises BuildError,
-        or SourceUnavailableError if a retry may help.
+        OvertakenError, or SourceUnavailableError if a retry may help.
         """
         registered = self._registration_of(change, KEPT)
         try:

@@ -70,6 +70,7 @@ class StartFlow:
             author=command.by,
             clone_url="",
             pushed_at=now,
+            although_behind=command.although_behind,
         )
         return self._from_its_repository(change)
 
