@@ -14,9 +14,8 @@ import pytest
 from penstock_shared.contracts.change import Trust
 from penstock_shared.contracts.events import FlowFailed, JobFinished, TestsPassed
 from penstock_shared.contracts.jobs import Job
-from penstock_shared.contracts.plan import Coverage
 from penstock_shared.decisions import Result
-from penstock_shared.jobs import COVERAGE
+from penstock_shared.jobs import report_name
 from test_runner_service.domain.coverage import LARGEST_REPORT, line_rate
 from test_runner_service.use_cases.record_job import RecordGateJob
 from tests.support.builders import (
@@ -24,9 +23,9 @@ from tests.support.builders import (
     OTHER_FLOW_ID,
     PROOFS,
     a_cause,
-    a_gate,
     an_event,
     an_output,
+    covered_gate,
 )
 from tests.unit.test_runner_service.test_gates import FakeTestRunner, result_of
 
@@ -36,7 +35,7 @@ MEGABYTE = 1 << 20
 @pytest.fixture
 def fake() -> FakeTestRunner:
     fake = FakeTestRunner()
-    fake.start(a_gate("unit", coverage=Coverage(report="coverage.xml", minimum=80)))
+    fake.start(covered_gate(80))
     return fake
 
 
@@ -59,7 +58,7 @@ def test_a_report_of_many_elements_takes_no_memory() -> None:
 def test_a_report_that_is_too_large_is_not_even_read(fake: FakeTestRunner) -> None:
     job = the_job(fake)
     (upload,) = job.outputs
-    large = an_output(COVERAGE, upload.key).model_copy(update={"size": LARGEST_REPORT + 1})
+    large = an_output(report_name(0), upload.key).model_copy(update={"size": LARGEST_REPORT + 1})
 
     fake.finish(job, outputs=(large,))  # there is no such object, so reading it would raise
 
@@ -69,7 +68,7 @@ def test_a_report_that_is_too_large_is_not_even_read(fake: FakeTestRunner) -> No
 
 def test_the_result_of_another_job_has_no_report_read_for_this_run(fake: FakeTestRunner) -> None:
     own = "7" * 20
-    outputs = (an_output(COVERAGE, "reports/check/chosen.xml"),)
+    outputs = (an_output(report_name(0), "reports/check/chosen.xml"),)
     result = result_of(the_job(fake), outputs=outputs).model_copy(
         update={"job_id": own, "trust": Trust.CHECK}
     )

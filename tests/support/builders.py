@@ -9,12 +9,15 @@ from penstock_shared.contracts.events import DeployDone, EnvironmentRole, FlowRe
 from penstock_shared.contracts.jobs import Checkout, JobOutput, JobResult, JobState
 from penstock_shared.contracts.plan import (
     EnvironmentMode,
+    Minimums,
     ObjectRef,
     Plan,
     PlannedComponent,
     PlannedEnvironment,
     PlannedGate,
     PlannedRelease,
+    Report,
+    ReportKind,
 )
 from penstock_shared.decisions import Cause
 from penstock_shared.observability import Telemetry
@@ -95,6 +98,12 @@ def a_gate(name: str = "unit", component: str | None = "orders", **given: Any) -
     return PlannedGate(
         **{"name": name, "component": component, "key": key, "run": "pytest", **given}
     )
+
+
+def covered_gate(minimum: float) -> PlannedGate:
+    """A gate that leaves a coverage report and fails below the minimum."""
+    report = Report(kind=ReportKind.COBERTURA, path="coverage.xml")
+    return a_gate("unit", reports=(report,), minimums=Minimums(coverage=minimum))
 
 
 def an_environment(name: str = "staging", **given: Any) -> PlannedEnvironment:

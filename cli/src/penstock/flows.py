@@ -4,9 +4,20 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NotRequired, TypedDict
 
+from penstock_shared.contracts.plan import gate_label
+
 FINAL = frozenset({"succeeded", "failed", "aborted", "superseded"})
 BROKEN = frozenset({"failed", "timed-out", "lost"})
 """The states of a job that ran and did not succeed."""
+
+
+class ArtifactJson(TypedDict):
+    """A file that a job left, and its key in the artifact bucket."""
+
+    path: str
+    key: str
+    sha256: str
+    size: int
 
 
 class JobJson(TypedDict):
@@ -15,6 +26,7 @@ class JobJson(TypedDict):
     job_id: str | None
     name: str
     component: str | None
+    variant: NotRequired[str]
     environment: NotRequired[str | None]
     state: str
     exit_code: int | None
@@ -26,6 +38,9 @@ class JobJson(TypedDict):
     reason: str
     command: str
     tail: str
+    allowed: NotRequired[bool]
+    flaky: NotRequired[bool]
+    artifacts: NotRequired[list[ArtifactJson]]
 
 
 class PhaseJson(TypedDict):
@@ -133,7 +148,7 @@ def jobs_of(flow: FlowJson) -> Iterator[JobJson]:
 
 def name_of(job: JobJson) -> str:
     """The job's name for people, for example `unit (orders)`."""
-    return f"{job['name']} ({job['component']})" if job["component"] else job["name"]
+    return gate_label(job["name"], job["component"], job.get("variant", ""))
 
 
 def phase_of(flow: FlowJson, name: str) -> PhaseJson:

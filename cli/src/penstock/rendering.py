@@ -131,6 +131,10 @@ def _job_row(job: JobJson, now: datetime) -> tuple[Text, str, str, Text]:
         remarks.append(exit_code)
     if job.get("tries", 1) > 1:
         remarks.append(f"try {job['tried']} of {job['tries']}")
+    if job.get("flaky"):
+        remarks.append("passed (flaky)")
+    if job.get("allowed") and job["state"] in BROKEN:
+        remarks.append("its failure is allowed")
     if job["attempts"] > 1:
         remarks.append(f"attempt {job['attempts']}")
     return (

@@ -15,8 +15,6 @@ DEPLOY_SERVICE = "deployer"
 
 BUILD = "build"
 """The name of every build job."""
-COVERAGE = "coverage"
-JUNIT = "junit"
 ARTIFACT_FOLDER = ".penstock"
 """The folder, in its component's, where a deployment's job finds its artifact."""
 
@@ -83,8 +81,8 @@ def gate_job(plan: Plan, position: int, tried: int = 1) -> Job:
         component=gate.component,
         run=gate.run,
         workdir=gate.workdir,
-        source=checkout_of(plan, plan.component(gate.component) if gate.component else None),
-        outputs=_reports(plan, job_id, gate),
+        source=_source_of(plan, gate),
+        outputs=(*_reports(plan, job_id, gate), *_artifacts(plan, job_id, gate)),
         variables=gate.env,
         secrets=gate.secrets,
         timeout=gate.timeout,
@@ -94,7 +92,15 @@ def gate_job(plan: Plan, position: int, tried: int = 1) -> Job:
 def gate_job_id(plan: Plan, position: int, tried: int) -> str:
     """The id of the job of that try of the gate at that position."""
     gate = plan.gates[position]
-    return job_id_for(plan.flow_id, TEST_SERVICE, gate.name, gate.component or "", str(tried))
+    variant = [gate.variant] if gate.variant else []
+    name = (gate.name, gate.component or "", *variant, str(tried))
+    return job_id_for(plan.flow_id, TEST_SERVICE, *name)
+
+
+def _source_of(plan: Plan, gate: PlannedGate) -> Checkout:
+    component = plan.component(gate.component) if gate.component else None
+    source = checkout_of(plan, component)
+    return source if gate.inputs is None else source.model_copy(update={"inputs": gate.inputs})
 
 
 @dataclass(frozen=True)
@@ -162,17 +168,44 @@ def _artifact(component: PlannedComponent) -> tuple[Upload, ...]:
 
 
 def _reports(plan: Plan, job_id: str, gate: PlannedGate) -> tuple[Upload, ...]:
-    coverage = gate.coverage.report if gate.coverage else ""
     return tuple(
         Upload(
-            name=name,
-            path=path,
-            key=object_key(ObjectKind.REPORT, plan.trust, f"{plan.flow_id}/{job_id}/{name}.xml"),
-            content_type="application/xml",
+            name=report_name(number),
+            path=report.path,
+            key=_left_behind(plan, job_id, f"{report_name(number)}-{report.kind}"),
+            content_type="text/plain",
         )
-        for name, path in ((JUNIT, gate.junit), (COVERAGE, coverage))
-        if path
+        for number, report in enumerate(gate.reports)
     )
+
+
+def report_name(number: int) -> str:
+    """The name of the output that is the gate's report of that number."""
+    return f"report-{number}"
+
+
+def artifact_name(number: int) -> str:
+    """The name of the output that is the gate's artifact of that number."""
+    return f"artifact-{number}"
+
+
+def _artifacts(plan: Plan, job_id: str, gate: PlannedGate) -> tuple[Upload, ...]:
+    """What the gate leaves for people: a gate that fails before it made one still fails with its
+    own reason.
+    """
+    return tuple(
+        Upload(
+            name=artifact_name(number),
+            path=path,
+            key=_left_behind(plan, job_id, artifact_name(number)),
+            required=False,
+        )
+        for number, path in enumerate(gate.artifacts)
+    )
+
+
+def _left_behind(plan: Plan, job_id: str, name: str) -> str:
+    return object_key(ObjectKind.REPORT, plan.trust, f"{plan.flow_id}/{job_id}/{name}")
 
 
 def _input(artifact: ObjectRef | None, path: str) -> tuple[Download, ...]:

@@ -11,8 +11,8 @@ from build_service.use_cases.keep_order import KeepOrder
 from build_service.use_cases.record_job import RecordBuildJob
 from build_service.use_cases.registered_planner import RegisteredPlanner
 from build_service.use_cases.start_build import StartBuild
+from penstock_shared.configuration.gate_rules import MOST_GATE_JOBS
 from penstock_shared.configuration.model import MOST_COMPONENTS
-from penstock_shared.configuration.rules import MOST_GATE_JOBS
 from penstock_shared.contracts.drivers.command import CommandDeploy
 from penstock_shared.contracts.drivers.function import LambdaDeploy
 from penstock_shared.contracts.event import Event, EventData, encode

@@ -177,6 +177,38 @@ environments: {staging: {}, production: {}}
             ),
         ),
         (
+            "gates: {unit: {run: x, components: [ap]}}",
+            "gates.unit.components.0: no component matches 'ap'; did you mean 'app'?",
+        ),
+        (
+            "gates: {unit: {run: x, scope: repository, components: [app]}}",
+            (
+                "gates.unit.components: goes with `scope: component`; a gate of the repository "
+                "runs once"
+            ),
+        ),
+        (
+            "gates: {unit: {run: x, needs: [lint]}, lints: {run: x}}",
+            "gates.unit.needs.0: no gate is named 'lint'; did you mean 'lints'?",
+        ),
+        (
+            "gates: {a: {run: x, needs: [b]}, b: {run: x, needs: [a]}}",
+            "gates.a.needs: goes in a circle: a -> b -> a",
+        ),
+        (
+            "gates: {unit: {run: x, env: {A: b}, matrix: {A: [b]}}}",
+            "gates.unit.matrix.A: is in `env` too: give the variable one of the two",
+        ),
+        (
+            "gates: {unit: {run: x, matrix: {A: [3.10]}}}",
+            'gates.unit.matrix.A.0: must be text; put it in quotes: "3.1"',
+        ),
+        (
+            "gates: {unit: {run: x, matrix: {A: [1,2,3,4,5], B: [1,2,3,4,5], C: [1,2,3,4,5]}}}",
+            "gates.unit.matrix: has 125 combinations; the limit is 100",
+        ),
+        ("gates: {unit: {run: x, matrix: {A: []}}}", "gates.unit.matrix.A: must not be empty"),
+        (
             "gates: {unit: {run: x, environment: {A: c}}}",
             "gates.unit.environment: is not a known key here; variables are written `env`",
         ),

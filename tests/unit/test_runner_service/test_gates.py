@@ -15,7 +15,7 @@ from penstock_shared.contracts.events import (
     TestsPassed,
 )
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
-from penstock_shared.contracts.plan import Coverage, Plan
+from penstock_shared.contracts.plan import Plan
 from penstock_shared.decisions import Outcome, Result, Write
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.persistence.outbox import Records
@@ -38,6 +38,7 @@ from tests.support.builders import (
     a_result,
     an_event,
     an_output,
+    covered_gate,
     finished,
 )
 from tests.support.objects import a_bucket
@@ -154,10 +155,15 @@ def test_results_that_come_at_once_give_one_verdict(fake: FakeTestRunner) -> Non
     assert len({event.id for event in fake.said.said if event.type == "tests-passed"}) == 1
 
 
-def test_a_gate_that_fails_stops_the_flow_with_its_job(fake: FakeTestRunner) -> None:
+def test_a_gate_that_fails_stops_the_flow_with_its_job_once_all_have_ended(
+    fake: FakeTestRunner,
+) -> None:
     fake.start(LINT, UNIT)
+    lint, unit = fake.jobs()
 
-    fake.finish(fake.jobs()[1], state=JobState.FAILED, exit_code=1, tail="1 failed")
+    fake.finish(unit, state=JobState.FAILED, exit_code=1, tail="1 failed")
+    assert fake.said.only(FlowFailed) == []
+    fake.finish(lint)
 
     failed = fake.said.only(FlowFailed)[0]
     assert failed.reason == "gate unit (orders) failed with exit code 1"
@@ -225,15 +231,15 @@ def test_a_first_try_that_reports_late_changes_nothing(fake: FakeTestRunner) -> 
     assert fake.finish(first).result is Result.STALE
 
 
-COVERED = a_gate("unit", coverage=Coverage(report="coverage.xml", minimum=80))
+COVERED = covered_gate(80)
 
 
 def finish_with_coverage(fake: FakeTestRunner, report: str) -> None:
     fake.start(COVERED)
     job = fake.jobs()[0]
-    upload = next(upload for upload in job.outputs if upload.name == "coverage")
+    upload = next(upload for upload in job.outputs if upload.path == "coverage.xml")
     fake.objects.put(upload.key, report.encode())
-    fake.finish(job, outputs=(an_output("coverage", upload.key),))
+    fake.finish(job, outputs=(an_output(upload.name, upload.key),))
 
 
 def test_enough_coverage_passes(fake: FakeTestRunner) -> None:
@@ -319,8 +325,41 @@ def test_results_of_one_batch_are_one_write(fake: FakeTestRunner) -> None:
     assert len(fake.verdicts.answers) == 12
 
 
-def test_of_a_batch_with_a_failure_nothing_is_tried_again(fake: FakeTestRunner) -> None:
-    fake.start(a_gate("flaky", retries=1), UNIT, LINT)
+def test_all_failures_are_told_at_once(fake: FakeTestRunner) -> None:
+    fake.start(a_gate("types"), UNIT, LINT)
+    types, unit, lint = fake.jobs()
+
+    fake.take_in(
+        result_of(lint),
+        result_of(types, state=JobState.TIMED_OUT, exit_code=None),
+        result_of(unit, state=JobState.FAILED, exit_code=2),
+    )
+
+    (failed,) = fake.said.only(FlowFailed)
+    assert failed.reason == (
+        "2 gates failed: types (orders) timed-out; unit (orders) failed with exit code 2"
+    )
+    assert failed.job
+    assert failed.job.job_id == types.job_id
+
+
+def test_of_many_failures_some_are_named_and_the_rest_counted(fake: FakeTestRunner) -> None:
+    fake.start(*(a_gate(f"gate-{number}", run="x" * 9_000) for number in range(64)))
+
+    fake.finish(*fake.jobs(), state=JobState.FAILED, exit_code=1, tail="x" * 4_000)
+
+    reason = fake.said.only(FlowFailed)[0].reason
+    assert reason.startswith("64 gates failed: gate-0 (orders) failed with exit code 1; ")
+    assert reason.endswith("; 54 more")
+    known = fake.records.get(FLOW_ID)
+    assert known
+    assert len(known.model_dump_json()) < 8_000
+
+
+def test_with_fail_fast_the_first_failure_ends_the_run(fake: FakeTestRunner) -> None:
+    plan = a_plan(gates=(a_gate("flaky", retries=1), UNIT, LINT), fail_fast=True)
+    store_plan(fake.objects, plan)
+    fake.start_with(plan)
     flaky, unit, lint = fake.jobs()
 
     fake.take_in(
@@ -333,6 +372,72 @@ def test_of_a_batch_with_a_failure_nothing_is_tried_again(fake: FakeTestRunner) 
     assert [failed.reason for failed in fake.said.only(FlowFailed)] == [
         "gate unit (orders) failed with exit code 2"
     ]
+
+
+def test_a_gate_that_may_fail_stops_nothing(fake: FakeTestRunner) -> None:
+    fake.start(a_gate("audit", allow_failure=True), UNIT)
+    audit, unit = fake.jobs()
+
+    fake.finish(unit)
+    fake.finish(audit, state=JobState.FAILED, exit_code=1)
+
+    assert len(fake.said.only(TestsPassed)) == 1
+    assert list(fake.verdicts.answers) == [(Trust.RELEASE, f"verdict:{UNIT.key}")]
+
+
+def test_a_gate_waits_for_those_that_it_needs(fake: FakeTestRunner) -> None:
+    fake.start(a_gate("system", needs=(1, 2)), LINT, UNIT)
+    lint, unit = fake.jobs()
+
+    fake.finish(lint)
+    assert len(fake.jobs()) == 2
+    fake.finish(unit)
+
+    system = fake.jobs()[2]
+    assert system.name == "system"
+    fake.finish(system)
+    assert len(fake.said.only(TestsPassed)) == 1
+
+
+def test_a_gate_that_may_fail_lets_those_go_on_that_need_it(fake: FakeTestRunner) -> None:
+    fake.start(a_gate("audit", allow_failure=True), a_gate("unit", needs=(0,)))
+
+    fake.finish(fake.jobs()[0], state=JobState.FAILED, exit_code=1)
+
+    assert [job.name for job in fake.jobs()] == ["audit", "unit"]
+
+
+def test_what_needs_a_gate_that_failed_is_not_run(fake: FakeTestRunner) -> None:
+    fake.start(a_gate("unit"), a_gate("system", needs=(0,)), a_gate("load", needs=(1,)), LINT)
+    unit, lint = fake.jobs()
+
+    fake.finish(unit, state=JobState.FAILED, exit_code=1)
+    assert fake.said.only(FlowFailed) == []
+    fake.finish(lint)
+
+    assert len(fake.jobs()) == 2
+    assert [failed.reason for failed in fake.said.only(FlowFailed)] == [
+        "gate unit (orders) failed with exit code 1"
+    ]
+
+
+def test_a_gate_whose_paths_have_not_changed_is_known(fake: FakeTestRunner) -> None:
+    fake.start(a_gate("unit", paths_key="these paths"))
+    fake.finish(fake.jobs()[0])
+
+    fake.start(a_gate("unit", key="other inputs", paths_key="these paths"), flow_id=OTHER_FLOW_ID)
+
+    assert len(fake.jobs()) == 1
+    assert len(fake.said.only(TestsPassed)) == 2
+
+
+def test_what_a_gate_leaves_for_people_need_not_be_there(fake: FakeTestRunner) -> None:
+    fake.start(a_gate("unit", artifacts=("shots.zip",)))
+    (job,) = fake.jobs()
+
+    assert [(upload.path, upload.required) for upload in job.outputs] == [("shots.zip", False)]
+    fake.finish(job, outputs=())
+    assert len(fake.said.only(TestsPassed)) == 1
 
 
 def test_a_batch_may_hold_what_is_known_and_what_is_not_of_the_run(fake: FakeTestRunner) -> None:

@@ -1,6 +1,5 @@
 """The model of `penstock.yml`, version 1."""
 
-from enum import StrEnum
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
@@ -10,7 +9,6 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from penstock_shared.configuration.drivers import SECTIONS
 from penstock_shared.configuration.drivers.base import DeploySection
 from penstock_shared.configuration.fields import (
-    LONGEST_COMMAND,
     LONGEST_PATH,
     Command,
     JobTimeout,
@@ -23,11 +21,12 @@ from penstock_shared.configuration.fields import (
     mistake,
     written,
 )
+from penstock_shared.configuration.gates import GateSection
 from penstock_shared.configuration.wording import alternatives
 from penstock_shared.contracts.change import Intent
 from penstock_shared.contracts.drivers.base import DeployRecipe
 from penstock_shared.contracts.model import Name
-from penstock_shared.contracts.plan import Coverage, EnvironmentMode, History
+from penstock_shared.contracts.plan import EnvironmentMode, History
 from penstock_shared.globs import glob_matcher
 from penstock_shared.presets import COMMAND, PRESETS, BuildRequest, Preset
 
@@ -113,32 +112,6 @@ class ComponentSection(Section):
         return self.build.method.artifact(request) if self.build and request else ""
 
 
-class GateScope(StrEnum):
-    """Whether a gate runs for each component or once for the repository."""
-
-    COMPONENT = "component"
-    REPOSITORY = "repository"
-
-
-class CoverageSection(Coverage, Section):
-    """The lowest coverage that passes, and the report to read it from."""
-
-    report: OutputPath = Field(min_length=1)
-
-
-class GateSection(Section):
-    """A check that must pass."""
-
-    run: str = Field(min_length=1, max_length=LONGEST_COMMAND)
-    scope: GateScope = GateScope.COMPONENT
-    timeout: JobTimeout = 600
-    retries: int = Field(default=0, ge=0, le=5)
-    env: Variables = {}
-    secrets: SecretVariables = {}
-    junit: OutputPath = ""
-    coverage: CoverageSection | None = None
-
-
 class EnvironmentSection(Section):
     """A place to deploy to."""
 
@@ -164,6 +137,7 @@ class Configuration(Section):
     release: ReleaseSection | None = None
     watch: tuple[RelativePath, ...] = Field(default=(), max_length=100)
     history: History = History.COMMIT
+    fail_fast: bool = False
     branches: dict[
         Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)],
         Annotated[Intent, BeforeValidator(_intent)],

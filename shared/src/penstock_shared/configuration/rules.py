@@ -1,17 +1,15 @@
 """Rules across fields: names that must exist, names that must differ, and no circles."""
 
 from collections.abc import Iterator
-from graphlib import CycleError, TopologicalSorter
 
+from penstock_shared.configuration.circles import circle_in, circle_text
 from penstock_shared.configuration.document import Path
-from penstock_shared.configuration.model import Configuration, GateScope
+from penstock_shared.configuration.gate_rules import gate_rules
+from penstock_shared.configuration.model import Configuration
 from penstock_shared.configuration.secrets import sections_with_secrets
 from penstock_shared.configuration.wording import did_you_mean, shown
 from penstock_shared.contracts.change import Intent
 
-MOST_GATE_JOBS = 5_000
-"""The most jobs of gates in one flow: each gate counts once per component that it runs for."""
-_LONGEST_CIRCLE = 8
 _OWN_VARIABLES = "PENSTOCK_"
 
 Broken = Iterator[tuple[Path, str]]
@@ -21,7 +19,7 @@ def broken_rules(configuration: Configuration) -> Broken:
     """The contradictions between sections: where, and why."""
     yield from _unknown_dependencies(configuration)
     yield from _circles(configuration)
-    yield from _too_many_gates(configuration)
+    yield from gate_rules(configuration)
     yield from _deployments(configuration)
     yield from _undeployable(configuration)
     yield from _shared_stages(configuration)
@@ -43,23 +41,8 @@ def _unknown_dependencies(configuration: Configuration) -> Broken:
 
 def _circles(configuration: Configuration) -> Broken:
     graph = {name: section.depends_on for name, section in configuration.components.items()}
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        circle = list(reversed(error.args[1]))
-        shown = circle if len(circle) <= _LONGEST_CIRCLE else [*circle[:_LONGEST_CIRCLE], "…"]
-        yield ("components", circle[0], "depends_on"), f"goes in a circle: {' -> '.join(shown)}"
-
-
-def _too_many_gates(configuration: Configuration) -> Broken:
-    gates = configuration.gates.values()
-    everywhere = sum(gate.scope is GateScope.COMPONENT for gate in gates)
-    jobs = everywhere * len(configuration.components) + len(gates) - everywhere
-    if jobs > MOST_GATE_JOBS:
-        yield (
-            ("gates",),
-            f"are {jobs} jobs, each gate for every component; the limit is {MOST_GATE_JOBS}",
-        )
+    if circle := circle_in(graph):
+        yield ("components", circle[0], "depends_on"), circle_text(circle)
 
 
 def _deployments(configuration: Configuration) -> Broken:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from penstock_shared.contracts.change import Change, Intent, Trust
 from penstock_shared.contracts.drivers import Deploy
-from penstock_shared.contracts.model import Contract, Env, FlowId, Moment, Name, Seconds
+from penstock_shared.contracts.model import Contract, Env, FlowId, Moment, Name, Seconds, Text
 from penstock_shared.contracts.secrets import Secrets
 
 JOBS_AT_ONCE = 64
@@ -65,32 +65,80 @@ class PlannedComponent(Contract):
     deploy: Deploy | None = None
 
 
-class Coverage(Contract):
-    """A coverage report (Cobertura XML) and the least line rate, in percent, that passes."""
+class ReportKind(StrEnum):
+    """The format of a report."""
 
-    report: str
-    minimum: float = Field(ge=0, le=100)
+    JUNIT = "junit"
+    COBERTURA = "cobertura"
+
+
+class Report(Contract):
+    """A file that a gate leaves in its folder, and the format of it."""
+
+    kind: ReportKind
+    path: str
+
+
+class Minimums(Contract):
+    """The least that a gate's reports must say for it to pass. `coverage` is the share of lines
+    that were run, in percent.
+    """
+
+    coverage: float | None = Field(default=None, ge=0, le=100)
 
 
 class PlannedGate(Contract):
-    """One check to run: `key` is the hash over everything that its verdict depends on."""
+    """One check to run: `key` is the hash over everything that its verdict depends on.
+
+    `paths_key`, if there is one, is such a hash over the gate's own `paths` instead of its inputs:
+    a verdict under it counts too. `variant` names the values of its matrix, which are in `env`.
+    `needs` are the positions of gates that must have passed before. `inputs` are patterns of the
+    files that its job sees, if they are not those of its component, or of the repository.
+    """
 
     name: Name
     component: Name | None = None
+    variant: Text = ""
     key: str
+    paths_key: str = ""
     run: str
     workdir: str = "."
     timeout: Seconds = 600
     retries: int = Field(default=0, ge=0, le=5)
+    allow_failure: bool = False
+    needs: tuple[int, ...] = ()
     env: Env = {}
     secrets: Secrets = {}
-    junit: str = ""
-    coverage: Coverage | None = None
+    inputs: tuple[str, ...] | None = None
+    reports: tuple[Report, ...] = ()
+    minimums: Minimums = Minimums()
+    artifacts: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
-        """The gate as people name it, for example `unit (orders)`."""
-        return f"{self.name} ({self.component})" if self.component else self.name
+        """The gate as people name it, for example `unit (orders)` or `unit (orders, 3.13)`."""
+        return gate_label(self.name, self.component, self.variant)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reports_by_their_own_names(cls, planned: Any) -> Any:
+        """Plans from before a gate could have any report name the two that it could have."""
+        if not isinstance(planned, dict) or not planned.keys() & {"junit", "coverage"}:
+            return planned
+        rest = {name: planned[name] for name in planned if name not in {"junit", "coverage"}}
+        coverage = planned.get("coverage") or {}
+        paths = {
+            ReportKind.JUNIT: planned.get("junit"),
+            ReportKind.COBERTURA: coverage.get("report"),
+        }
+        reports = [{"kind": kind, "path": path} for kind, path in paths.items() if path]
+        return {**rest, "reports": reports, "minimums": {"coverage": coverage.get("minimum")}}
+
+
+def gate_label(name: str, component: str | None, variant: str) -> str:
+    """A gate as people name it."""
+    about = ", ".join(part for part in (component, variant) if part)
+    return f"{name} ({about})" if about else name
 
 
 class EnvironmentMode(StrEnum):
@@ -122,7 +170,7 @@ class Plan(Contract):
     """What a flow will do, complete once the artifacts are known.
 
     `inputs` has the beginning of the digest of each input of any component, by its pattern; the
-    whole tree is `.`.
+    whole tree is `.`. With `fail_fast` the first gate that fails ends the others.
     """
 
     flow_id: FlowId
@@ -140,6 +188,7 @@ class Plan(Contract):
     inputs: dict[str, str] = {}
     release: PlannedRelease | None = None
     jobs_at_once: int = Field(default=JOBS_AT_ONCE, ge=1)
+    fail_fast: bool = False
 
     @model_validator(mode="after")
     def _only_a_protected_ref_releases(self) -> Self:

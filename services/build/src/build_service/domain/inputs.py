@@ -12,7 +12,7 @@ from functools import cached_property
 
 from build_service.domain.source import SourceTree
 from penstock_shared.configuration.model import ComponentSection, Configuration
-from penstock_shared.contracts.plan import PlannedComponent
+from penstock_shared.contracts.plan import PlannedComponent, PlannedGate
 from penstock_shared.globs import is_glob
 from penstock_shared.identifiers import digest_of
 
@@ -82,10 +82,15 @@ class Inputs:
         # Neither a name in git nor a pattern has a NUL in it.
         return digest_of("\0".join(f"{each}={self.tree.digest(each)}" for each in patterns))
 
-    def each_digest(self, components: Iterable[PlannedComponent]) -> dict[str, str]:
-        """The beginning of the digest of each input of these components, by its pattern."""
-        patterns = sorted({each for component in components for each in patterns_of(component)})
-        return {each: self.tree.digest(each)[:_SHOWN] for each in patterns}
+    def each_digest(
+        self, components: Iterable[PlannedComponent], gates: Iterable[PlannedGate] = ()
+    ) -> dict[str, str]:
+        """The beginning of the digest of each input of these components, and of each that one of
+        the gates has of its own, by its pattern.
+        """
+        patterns = {each for component in components for each in patterns_of(component)}
+        patterns |= {each for gate in gates if gate.inputs for each in gate.inputs}
+        return {each: self.tree.digest(each)[:_SHOWN] for each in sorted(patterns)}
 
     def _files_in(self, folder: str) -> list[str]:
         return self._configuration_files.get(folder, [])

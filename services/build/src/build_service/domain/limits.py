@@ -59,7 +59,8 @@ def _jobs(plan: Plan) -> Iterator[tuple[str, str, int]]:
                 yield f"{place}.deploy.{field}", "its job", weight + variables + seen
     for gate in plan.gates:
         where = f"its job for {gate.component}" if gate.component else "its job"
-        seen = inputs[gate.component] if gate.component else 0
+        # Inputs of its own are part of the gate.
+        seen = inputs[gate.component] if gate.component and gate.inputs is None else 0
         yield f"gates.{gate.name}", where, len(gate.model_dump_json().encode()) + seen
 
 

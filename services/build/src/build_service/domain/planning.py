@@ -8,13 +8,12 @@ from functools import cached_property
 from typing import Any
 
 from build_service.domain.errors import BuildError
+from build_service.domain.gates import GatePlanner
 from build_service.domain.inputs import WHOLE, Inputs
 from build_service.domain.source import SourceTree
 from penstock_shared.configuration.model import (
     ComponentSection,
     Configuration,
-    GateScope,
-    GateSection,
 )
 from penstock_shared.contracts.change import Change, Intent, Trust
 from penstock_shared.contracts.jobs import JobResult
@@ -26,7 +25,6 @@ from penstock_shared.contracts.plan import (
     Plan,
     PlannedComponent,
     PlannedEnvironment,
-    PlannedGate,
     PlannedRelease,
 )
 from penstock_shared.identifiers import digest_of
@@ -59,6 +57,7 @@ class Planner:
             self._component(flow_id, name, section)
             for name, section in self.configuration.components.items()
         )
+        gates = self._gates.gates()
         return Plan(
             flow_id=flow_id,
             change=self.change,
@@ -70,14 +69,11 @@ class Planner:
             committed_at=self.tree.committed_at,
             history=self.configuration.history,
             components=components,
-            gates=tuple(
-                gate
-                for name, section in self.configuration.gates.items()
-                for gate in self._gates(name, section)
-            ),
-            inputs=self._tree_inputs.each_digest(components),
+            gates=gates,
+            inputs=self._tree_inputs.each_digest(components, gates),
             release=self._release() if intent is Intent.RELEASE else None,
             jobs_at_once=jobs_at_once,
+            fail_fast=self.configuration.fail_fast,
         )
 
     def _check_paths(self) -> None:
@@ -143,13 +139,15 @@ class Planner:
         path = f"{name}/{recipe.key[:16]}-{flow_id}{suffix}"
         return ObjectRef(key=object_key(ObjectKind.ARTIFACT, self.trust, path))
 
-    def _gates(self, name: str, section: GateSection) -> list[PlannedGate]:
-        if section.scope is GateScope.REPOSITORY:
-            return [_gate(name, None, ".", self._key_of(self.tree.tree_id), section)]
-        return [
-            _gate(name, component_name, component.path, self._source_keys[component_name], section)
-            for component_name, component in self.configuration.components.items()
-        ]
+    @property
+    def _gates(self) -> GatePlanner:
+        return GatePlanner(
+            self.configuration,
+            self._tree_inputs,
+            self._inputs,
+            self._key_of,
+            whole=bool(self._past),
+        )
 
     def _release(self) -> PlannedRelease | None:
         release = self.configuration.release
@@ -236,24 +234,6 @@ def _recipe(name: str, source_key: str, section: ComponentSection) -> BuildRecip
         secrets=build.secrets,
     )
     return recipe.model_copy(update={"key": digest_of(name, source_key, _text(recipe))})
-
-
-def _gate(
-    name: str, component: str | None, workdir: str, source_key: str, section: GateSection
-) -> PlannedGate:
-    return PlannedGate(
-        name=name,
-        component=component,
-        key=digest_of("gate", source_key, workdir, _text(section)),
-        run=section.run,
-        workdir=workdir,
-        timeout=section.timeout,
-        retries=section.retries,
-        env=section.env,
-        secrets=section.secrets,
-        junit=section.junit,
-        coverage=section.coverage,
-    )
 
 
 def _text(section: Any) -> str:

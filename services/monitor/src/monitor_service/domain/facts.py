@@ -163,6 +163,7 @@ class StoppingJob(BaseModel):
 
     job_id: str
     owner: str
+    position: int | None = None
     name: str
     component: str | None = None
     environment: str | None = None
@@ -235,6 +236,7 @@ class JobBegan(FactBody):
 
     kind: ClassVar = "began"
     owner: str
+    position: int | None = None
     name: str
     component: str | None = None
     environment: str | None = None
@@ -242,11 +244,23 @@ class JobBegan(FactBody):
     log_stream: str = ""
 
 
+class KeptFile(BaseModel):
+    """A file that a job left, and where it is stored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+    name: str
+    key: str
+    sha256: str
+    size: int
+
+
 class JobEnded(FactBody):
     """An attempt of a job ended; `at` is when."""
 
     kind: ClassVar = "ended"
     owner: str
+    position: int | None = None
     name: str
     component: str | None = None
     environment: str | None = None
@@ -258,6 +272,7 @@ class JobEnded(FactBody):
     tail: str = ""
     reason: str = ""
     log_stream: str = ""
+    outputs: tuple[KeptFile, ...] = ()
 
 
 class AbortAsked(Body):

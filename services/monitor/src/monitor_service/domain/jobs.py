@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor_service.domain.endings import FlowEnding
-from monitor_service.domain.facts import FlowFacts, JobEnded, JobFacts, StoppingJob
-from monitor_service.domain.view import NOT_RUN, JobView
+from monitor_service.domain.facts import FlowFacts, JobBegan, JobEnded, JobFacts, StoppingJob
+from monitor_service.domain.view import NOT_RUN, ArtifactView, JobView
 from penstock_shared.contracts.events import EnvironmentRole, Phase
 from penstock_shared.contracts.jobs import JobState
-from penstock_shared.contracts.plan import Plan
+from penstock_shared.contracts.plan import Plan, PlannedGate
+from penstock_shared.jobs import artifact_name, report_name
 
 BUILD, TEST = "build", "test-runner"
 STAGES_BY_OWNER: Mapping[str, Phase] = {BUILD: Phase.BUILD, TEST: Phase.TEST}
@@ -40,11 +41,46 @@ def jobs_by_phase(
     told = _Told(facts, plan, ending)
     found: dict[Phase, list[JobView]] = {phase: [] for phase in Phase}
     for job in _known(facts):
-        found[_phase_of(job, told)].append(_settled(_view_of(job), job, told))
+        view = _as_planned(_view_of(job), job.newest, plan)
+        found[_phase_of(job, told)].append(_settled(view, job, told))
     if plan and not facts.tested and (ending is None or told.stopped):
         found[Phase.TEST].extend(_not_begun(plan, found[Phase.TEST], told))
     found[Phase.TEST] = _tries(found[Phase.TEST], plan)
     return {phase: _few_tails(sorted(jobs, key=_order)) for phase, jobs in found.items()}
+
+
+def _as_planned(view: JobView, newest: JobBegan | JobEnded, plan: Plan | None) -> JobView:
+    """The view of a gate's job with what only the plan has."""
+    gate = _gate_of(newest, plan)
+    if gate is None:
+        return view
+    changes = {
+        "variant": gate.variant,
+        "allowed": gate.allow_failure,
+        "artifacts": tuple(_artifacts(newest, gate)),
+    }
+    return view.model_copy(update=changes)
+
+
+def _gate_of(newest: JobBegan | JobEnded, plan: Plan | None) -> PlannedGate | None:
+    """The planned gate of a job; None of other jobs, and of those that the plan does not have."""
+    position = newest.position
+    if newest.owner != TEST or position is None or plan is None or position >= len(plan.gates):
+        return None
+    gate = plan.gates[position]
+    named = (gate.name, gate.component) == (newest.name, newest.component)
+    return gate if named else None
+
+
+def _artifacts(newest: JobBegan | JobEnded, gate: PlannedGate) -> Iterator[ArtifactView]:
+    kept = {one.name: one for one in newest.outputs} if isinstance(newest, JobEnded) else {}
+    names = {
+        **{artifact_name(number): path for number, path in enumerate(gate.artifacts)},
+        **{report_name(number): report.path for number, report in enumerate(gate.reports)},
+    }
+    for name, path in names.items():
+        if one := kept.get(name):
+            yield ArtifactView(path=path, key=one.key, sha256=one.sha256, size=one.size)
 
 
 def every_job(facts: FlowFacts) -> tuple[JobView, ...]:
@@ -137,14 +173,16 @@ def _result_of(end: JobEnded) -> dict[str, object]:
 
 
 def _not_begun(plan: Plan, begun: list[JobView], told: _Told) -> Iterator[JobView]:
-    known = {(job.name, job.component) for job in begun}
+    known = {(job.name, job.component, job.variant) for job in begun}
     state = NOT_RUN if told.stopped else JobState.WAITING.value
     for gate in plan.gates:
-        if (gate.name, gate.component) not in known:
+        if (gate.name, gate.component, gate.variant) not in known:
             yield JobView(
                 job_id=None,
                 name=gate.name,
                 component=gate.component,
+                variant=gate.variant,
+                allowed=gate.allow_failure,
                 state=state,
                 command=gate.run,
             )
@@ -153,14 +191,18 @@ def _not_begun(plan: Plan, begun: list[JobView], told: _Told) -> Iterator[JobVie
 def _tries(jobs: Iterable[JobView], plan: Plan | None) -> list[JobView]:
     """The jobs, each with which try of its gate it is: a gate that may be retried has several."""
     ordered = sorted(jobs, key=_order)
-    most = {(gate.name, gate.component): gate.retries + 1 for gate in plan.gates} if plan else {}
-    counted = Counter((job.name, job.component) for job in ordered)
-    so_far: Counter[tuple[str, str | None]] = Counter()
+    most = {gate.label: gate.retries + 1 for gate in plan.gates} if plan else {}
+    counted = Counter(job.title for job in ordered)
+    so_far: Counter[str] = Counter()
     numbered = []
     for job in ordered:
-        gate = (job.name, job.component)
+        gate = job.title
         so_far[gate] += 1
-        changes = {"tried": so_far[gate], "tries": max(most.get(gate, 1), counted[gate])}
+        changes = {
+            "tried": so_far[gate],
+            "tries": max(most.get(gate, 1), counted[gate]),
+            "flaky": so_far[gate] > 1 and job.state == JobState.SUCCEEDED,
+        }
         numbered.append(job.model_copy(update=changes) if counted[gate] > 1 else job)
     return numbered
 

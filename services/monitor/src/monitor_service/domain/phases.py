@@ -7,7 +7,7 @@ from datetime import datetime
 from monitor_service.domain.endings import FlowEnding
 from monitor_service.domain.facts import DeployedFact, FactBody, FlowFacts, RolledBackFact
 from monitor_service.domain.jobs import jobs_by_phase
-from monitor_service.domain.view import FlowState, PhaseState, PhaseView
+from monitor_service.domain.view import FlowState, JobView, PhaseState, PhaseView
 from penstock_shared.contracts.change import Intent
 from penstock_shared.contracts.events import EnvironmentRole, Phase
 from penstock_shared.contracts.plan import Plan
@@ -20,7 +20,7 @@ ENVIRONMENTS: Mapping[Phase, tuple[EnvironmentRole, ...]] = {
 
 
 MOST_NAMED = 10
-"""Components that a rollback's reason names; of more it says how many."""
+"""Components or gates that a reason names; of more it says how many."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def phases_of(
         PhaseView(
             phase=course.phase,
             state=course.state,
-            reason=course.reason,
+            reason=course.reason or _despite(course, jobs[course.phase]),
             started_at=course.began,
             finished_at=course.done,
             jobs=jobs[course.phase],
@@ -55,6 +55,16 @@ def phases_of(
         )
         for course in (_roll_back(course, facts) for course in courses)
     )
+
+
+def _despite(course: _Course, jobs: Sequence[JobView]) -> str:
+    """The gates that failed although their phase succeeded."""
+    if course.state is not PhaseState.SUCCEEDED:
+        return ""
+    last = {job.title: job for job in jobs}
+    failed = [title for title, job in last.items() if job.failed and job.allowed]
+    more = [f"{len(failed) - MOST_NAMED:,} more"] if len(failed) > MOST_NAMED else []
+    return f"failed, which is allowed: {', '.join(failed[:MOST_NAMED] + more)}" if failed else ""
 
 
 def _course_of(phase: Phase, facts: FlowFacts, plan: Plan | None) -> _Course:

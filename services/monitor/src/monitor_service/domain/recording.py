@@ -168,6 +168,7 @@ def _job_began(event: Event[Any]) -> Recording:
     body = facts.JobBegan(
         at=data.started_at,
         owner=data.owner,
+        position=data.position,
         name=data.name,
         component=data.component,
         environment=data.environment,
@@ -185,8 +186,8 @@ def _job_ended(event: Event[Any]) -> Recording:
         began_at=result.started_at,
         **result.model_dump(
             include={
-                "owner", "name", "component", "environment", "attempt", "state", "exit_code",
-                "reason", "log_stream",
+                "owner", "position", "name", "component", "environment", "attempt", "state",
+                "exit_code", "reason", "log_stream", "outputs",
             }
         ),
         command=result.command[:LONGEST_REASON],

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from penstock_shared.contracts.change import Intent
 from penstock_shared.contracts.events import EnvironmentRole, Phase
+from penstock_shared.contracts.plan import gate_label
 
 
 def _iso(moment: datetime) -> str:
@@ -56,16 +57,28 @@ NOT_RUN = "not-run"
 """The state of a planned job whose flow ended before it began."""
 
 
+class ArtifactView(View):
+    """A file that a job left for people, where it is stored, and what it must have as content."""
+
+    path: str
+    key: str
+    sha256: str
+    size: int
+
+
 class JobView(View):
     """One job. `job_id` is None while the job is only planned.
 
     `state` is one of waiting, running, succeeded, failed, timed-out, cancelled, lost, not-run.
     `attempts` counts the runners that took it; a gate's job is the `tried`th of at most `tries`.
+    `variant` names the values of its gate's matrix. `allowed` says that its failure stops nothing,
+    and `flaky` that it passed where an earlier try with the same inputs had failed.
     """
 
     job_id: str | None
     name: str
     component: str | None = None
+    variant: str = ""
     environment: str | None = None
     state: str
     exit_code: int | None = None
@@ -78,6 +91,9 @@ class JobView(View):
     command: str = ""
     tail: str = ""
     log_stream: str = ""
+    allowed: bool = False
+    flaky: bool = False
+    artifacts: tuple[ArtifactView, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -91,8 +107,8 @@ class JobView(View):
 
     @property
     def title(self) -> str:
-        """The job's name and, if it has one, its component's."""
-        return f"{self.name} ({self.component})" if self.component else self.name
+        """The job's name and, if it has them, its component's and its variant's."""
+        return gate_label(self.name, self.component, self.variant)
 
 
 class PhaseView(View):

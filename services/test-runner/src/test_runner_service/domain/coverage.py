@@ -8,7 +8,6 @@ from io import BytesIO
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, iterparse
 
-from penstock_shared.contracts.plan import Coverage
 from penstock_shared.errors import PenstockError
 
 LARGEST_REPORT = 20 * 1024 * 1024
@@ -25,15 +24,13 @@ def refuse_large(size: int, name: str) -> None:
         raise ReportError(f"{name} has {size} bytes; the limit is {LARGEST_REPORT}")
 
 
-def shortfall(report: bytes, wanted: Coverage) -> str:
-    """Why the report does not reach the minimum; empty if it does.
+def shortfall(report: bytes, name: str, minimum: float) -> str:
+    """Why the report of that name does not reach the minimum, in percent; empty if it does.
 
     Raises ReportError when it is not a coverage report.
     """
-    rate = line_rate(report, wanted.report)
-    if rate >= wanted.minimum:
-        return ""
-    return f"coverage is {rate:.1f} %, the minimum is {wanted.minimum:g} %"
+    rate = line_rate(report, name)
+    return "" if rate >= minimum else f"coverage is {rate:.1f} %, the minimum is {minimum:g} %"
 
 
 def line_rate(report: bytes, name: str) -> float:

@@ -25,6 +25,8 @@ QUEUE_PATIENCE = timedelta(hours=1)
 of them ends, because the others then wait for their turn."""
 MOST_NAMES = 10
 """The most gates that a reason names."""
+LONGEST_ENDING = 200
+"""Characters of how one gate ended, in a reason that names several."""
 
 
 class RunState(StrEnum):
@@ -40,8 +42,11 @@ class TestRun(Record):
     """The test run of one flow. `flow` is None if it was stopped before its request came.
 
     Gates are named by their positions in the plan that `flow` points at. `asked` holds those whose
-    turn has come, `passed` those of them that have passed, and `reused` those that passed in an
-    earlier flow. `tries` holds the number of the current try of each gate that is beyond its first.
+    turn has come, `passed` and `failed` those of them that have ended, and `reused` those that
+    passed in an earlier flow. `blocked` holds those that never run, because a gate that they need
+    has failed. `tries` holds the number of the current try of each gate that is beyond its first.
+    `endings` says how the first gates that failed have ended, and `first_failure` is the job of the
+    first one that may not fail.
     """
 
     __test__: ClassVar = False  # pytest would take it for a test class by its name
@@ -55,13 +60,22 @@ class TestRun(Record):
     gates: int = 0
     asked: Positions = Positions()
     passed: Positions = Positions()
+    failed: Positions = Positions()
+    blocked: Positions = Positions()
     reused: Positions = Positions()
     tries: dict[int, int] = {}
+    endings: dict[int, str] = {}
+    first_failure: JobResult | None = None
     reason: str = ""
 
     def tried(self, position: int) -> int:
         """The number of the current or last try."""
         return self.tries.get(position, 1)
+
+    @property
+    def ended(self) -> Positions:
+        """The gates that are over: nothing more is asked for them."""
+        return self.passed.with_these((*self.failed, *self.blocked))
 
     @property
     def proven(self) -> list[int]:
@@ -95,7 +109,11 @@ def begin(
 def jobs_finished(
     run: TestRun, plan: Plan, results: Iterable[JobResult], proofs: JobProofs, now: datetime
 ) -> Decision[TestRun]:
-    """Jobs of gates ended: pass, fail with the first failure, or retry gates."""
+    """Jobs of gates ended: retry gates, ask for others, and when all are over pass or fail.
+
+    Every gate runs to its end, so that all failures are told at once; with `fail_fast` the first
+    failure ends the run.
+    """
     taken: TestRun | None = None
     says: list[EventData] = []
     refusal = stale("nothing has ended")
@@ -108,11 +126,7 @@ def jobs_finished(
         says += decision.says
     if taken is None:
         return refusal
-    if taken.state is not RunState.RUNNING:
-        return Write(taken, says[-1:])  # only the failure: a failed run retries nothing
-    if len(taken.passed) == taken.gates:
-        return _pass(taken, says)
-    return _ask(taken, plan, says, proofs, now)
+    return _go_on(_with_blocked(taken, plan), plan, says, proofs, now)
 
 
 def stop(flow_id: str, run: TestRun | None, reason: str) -> Decision[TestRun]:
@@ -137,18 +151,53 @@ def overdue(
     )
 
 
+def _go_on(
+    run: TestRun, plan: Plan, says: list[EventData], proofs: JobProofs, now: datetime
+) -> Write[TestRun]:
+    over = len(run.ended) == run.gates
+    if run.first_failure and (over or plan.fail_fast):
+        return _fail(run, plan, run.first_failure)
+    return _pass(run, says) if over else _ask(run, plan, says, proofs, now)
+
+
+def _with_blocked(run: TestRun, plan: Plan) -> TestRun:
+    """The run with the gates that cannot run any more, because one that they need did not pass."""
+    lost = {*_counted(run, plan), *run.blocked}
+    waiting = [n for n, gate in enumerate(plan.gates) if gate.needs and n not in run.asked]
+    while found := [n for n in waiting if n not in lost and not lost.isdisjoint(_needs(plan, n))]:
+        lost |= {*found}
+    blocked = [n for n in waiting if n in lost]
+    return run.model_copy(update={"blocked": run.blocked.with_these(blocked)}) if blocked else run
+
+
+def _needs(plan: Plan, position: int) -> tuple[int, ...]:
+    return plan.gates[position].needs
+
+
+def _counted(run: TestRun, plan: Plan) -> list[int]:
+    """The gates that have failed and may not."""
+    return [number for number in run.failed if not plan.gates[number].allow_failure]
+
+
 def _ask(
     run: TestRun, plan: Plan, says: list[EventData], proofs: JobProofs, now: datetime
 ) -> Write[TestRun]:
     """Ask for the jobs of the gates whose turn it is, in addition to what is said."""
-    turns = next_turns(run.gates, run.asked, run.passed, plan.jobs_at_once)
+    over = {*run.passed, *run.failed}
+    turns = next_turns(
+        run.gates,
+        run.asked.with_these(run.blocked),
+        run.ended,
+        plan.jobs_at_once,
+        lambda number: over.issuperset(_needs(plan, number)),
+    )
     update = {"asked": run.asked.with_these(turns), "deadline": _deadline(plan, now)}
     jobs = (proofs.request(plan.flow_id, gate_job(plan, number)) for number in turns)
     return Write(run.model_copy(update=update), [*says, *jobs])
 
 
 def _names(run: TestRun, plan: Plan) -> str:
-    waiting = [gate.label for number, gate in enumerate(plan.gates) if number not in run.passed]
+    waiting = [gate.label for number, gate in enumerate(plan.gates) if number not in run.ended]
     more = [f"{len(waiting) - MOST_NAMES:,} more"] if len(waiting) > MOST_NAMES else []
     return ", ".join(waiting[:MOST_NAMES] + more)
 
@@ -174,7 +223,7 @@ def _take(run: TestRun, plan: Plan, result: JobResult, proofs: JobProofs) -> Dec
         return Write(run.model_copy(update={"passed": run.passed.with_these([position])}))
     if result.state is JobState.FAILED and run.tried(position) <= plan.gates[position].retries:
         return _retry(run, plan, position, proofs)
-    return _fail(run, plan, result)
+    return _failed(run, plan, result)
 
 
 def _unexpected(run: TestRun, plan: Plan, result: JobResult) -> Refusal | None:
@@ -183,7 +232,7 @@ def _unexpected(run: TestRun, plan: Plan, result: JobResult) -> Refusal | None:
         return already_done(f"the test run has {run.state}")
     if not is_of(run, plan, result):
         return stale(f"job {result.job_id} is not, or no longer, of this run")
-    if position in run.passed:
+    if position in run.ended:
         return already_done("this job's result is known")
     return None
 
@@ -194,10 +243,30 @@ def _retry(run: TestRun, plan: Plan, position: int, proofs: JobProofs) -> Write[
     return Write(again, [proofs.request(plan.flow_id, gate_job(plan, position, number))])
 
 
-def _fail(run: TestRun, plan: Plan, result: JobResult) -> Write[TestRun]:
-    reason = f"gate {plan.gates[result.position].label} {result.how_it_ended()}"
+def _failed(run: TestRun, plan: Plan, result: JobResult) -> Write[TestRun]:
+    """The gate has failed for good, and is told of when all have ended."""
+    position = result.position
+    update: dict[str, object] = {"failed": run.failed.with_these([position])}
+    if not plan.gates[position].allow_failure:
+        update["first_failure"] = run.first_failure or result
+        if len(run.endings) < MOST_NAMES:
+            update["endings"] = run.endings | {position: result.how_it_ended()[:LONGEST_ENDING]}
+    return Write(run.model_copy(update=update))
+
+
+def _fail(run: TestRun, plan: Plan, first: JobResult) -> Write[TestRun]:
+    reason = _reason(run, plan, first)
     failed = run.finished(RunState.FAILED, reason)
-    return Write(failed, [FlowFailed(phase=Phase.TEST, reason=reason, job=result)])
+    return Write(failed, [FlowFailed(phase=Phase.TEST, reason=reason, job=first)])
+
+
+def _reason(run: TestRun, plan: Plan, first: JobResult) -> str:
+    count = len(_counted(run, plan))
+    if count == 1:
+        return f"gate {plan.gates[first.position].label} {first.how_it_ended()}"
+    named = [f"{plan.gates[number].label} {how}" for number, how in sorted(run.endings.items())]
+    more = [f"{count - len(named):,} more"] if count > len(named) else []
+    return f"{count:,} gates failed: {'; '.join(named + more)}"
 
 
 def _pass(run: TestRun, says: list[EventData]) -> Write[TestRun]:

@@ -7,9 +7,9 @@ from penstock_shared.clock import Clock
 from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import JobFinished
 from penstock_shared.contracts.jobs import JobResult, JobState
-from penstock_shared.contracts.plan import Plan, PlannedGate
+from penstock_shared.contracts.plan import Plan, PlannedGate, ReportKind
 from penstock_shared.decisions import Cause, Decision, Outcome, stale
-from penstock_shared.jobs import COVERAGE
+from penstock_shared.jobs import report_name
 from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import Plans
@@ -63,19 +63,25 @@ class RecordGateJob:
 
     def _judge(self, gate: PlannedGate, result: JobResult) -> JobResult:
         """The result of the gate. A command can succeed while its coverage is too low."""
-        if gate.coverage is None or result.state is not JobState.SUCCEEDED:
+        if gate.minimums.coverage is None or result.state is not JobState.SUCCEEDED:
             return result
         try:
-            reason = shortfall(self._report(result, gate), gate.coverage)
+            reason = self._shortfall(result, gate, gate.minimums.coverage)
         except ReportError as error:
             reason = str(error)
         failed = {"state": JobState.FAILED, "reason": reason}
         return result.model_copy(update=failed) if reason else result
 
-    def _report(self, result: JobResult, gate: PlannedGate) -> bytes:
-        name = gate.coverage.report if gate.coverage else ""
+    def _shortfall(self, result: JobResult, gate: PlannedGate, minimum: float) -> str:
+        for number, report in enumerate(gate.reports):
+            if report.kind is ReportKind.COBERTURA:
+                content = self._report(result, report_name(number), report.path)
+                return shortfall(content, report.path, minimum)
+        raise ReportError("the gate has a minimum of coverage and no coverage report")
+
+    def _report(self, result: JobResult, name: str, path: str) -> bytes:
         for output in result.outputs:
-            if output.name == COVERAGE:
-                refuse_large(output.size, name)
+            if output.name == name:
+                refuse_large(output.size, path)
                 return self.objects.get(output.key)
-        raise ReportError(f"the gate left no coverage report {name}")
+        raise ReportError(f"the gate left no coverage report {path}")

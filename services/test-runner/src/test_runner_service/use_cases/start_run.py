@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 
 from penstock_shared.clock import Clock
 from penstock_shared.contracts.event import Event
@@ -13,7 +14,7 @@ from penstock_shared.plans import Plans
 from penstock_shared.proofs import JobProofs
 from test_runner_service.domain import run
 from test_runner_service.domain.run import TestRun
-from test_runner_service.use_cases.verdicts import verdict_key
+from test_runner_service.use_cases.verdicts import verdict_keys
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class StartRun:
 
     def _prepare(self, completed: BuildCompleted) -> Write[TestRun]:
         plan = self.plans.load(completed.flow.plan)
-        keys = [verdict_key(gate) for gate in plan.gates]
-        known = self.verdicts.recall(plan.trust, keys)
-        reused = [number for number, key in enumerate(keys) if key in known]
+        keys = [verdict_keys(gate) for gate in plan.gates]
+        known = self.verdicts.recall(plan.trust, chain.from_iterable(keys))
+        reused = [number for number, own in enumerate(keys) if not known.keys().isdisjoint(own)]
         return run.begin(completed.flow, plan, reused, self.proofs, self.clock())

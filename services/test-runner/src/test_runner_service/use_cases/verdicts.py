@@ -7,9 +7,9 @@ from penstock_shared.plans import Plans
 from test_runner_service.domain.run import RunState, TestRun
 
 
-def verdict_key(gate: PlannedGate) -> str:
-    """The key in the memo of a gate's verdict."""
-    return f"verdict:{gate.key}"
+def verdict_keys(gate: PlannedGate) -> list[str]:
+    """The keys in the memo of a gate's verdict, any of which proves it."""
+    return [f"verdict:{key}" for key in (gate.key, gate.paths_key) if key]
 
 
 def remember_verdicts(plans: Plans, verdicts: Memo, outcome: Outcome[TestRun]) -> None:
@@ -21,7 +21,7 @@ def remember_verdicts(plans: Plans, verdicts: Memo, outcome: Outcome[TestRun]) -
     if not outcome.applied or run is None or run.flow is None or run.state is RunState.RUNNING:
         return
     plan = plans.load(run.flow.plan)
-    answer = {"flow_id": run.flow_id}
-    proven = {verdict_key(plan.gates[number]): answer for number in run.proven}
+    answer = {"flow_id": run.flow_id, "sha": run.flow.sha}
+    proven = {key: answer for number in run.proven for key in verdict_keys(plan.gates[number])}
     if proven:
         verdicts.remember(plan.trust, proven)

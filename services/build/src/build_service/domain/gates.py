@@ -1,0 +1,138 @@
+"""Plans the gates of a change: for what each runs, on which files, and after which others."""
+
+import glob
+import posixpath
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from build_service.domain.inputs import WHOLE, Inputs
+from penstock_shared.configuration.gates import GateSection
+from penstock_shared.configuration.model import Configuration
+from penstock_shared.contracts.plan import Minimums, PlannedGate, Report, ReportKind
+from penstock_shared.globs import is_glob
+from penstock_shared.identifiers import digest_of
+
+PATH = "{path}"
+"""In `inputs` and `paths`, the folder of the component that the gate runs for."""
+_VERDICT = {
+    "run", "workdir", "timeout", "env", "secrets", "reports", "minimums", "artifacts",
+}  # fmt: skip
+"""The fields of a gate that its verdict depends on, in addition to the files it sees."""
+
+
+@dataclass(frozen=True)
+class GatePlanner:
+    """Plans the gates of one tree.
+
+    `component_inputs` are the patterns of what the jobs of each component see. `key_of` makes a key
+    of the digest of files. `whole` says that all jobs see the whole tree, whatever the file says.
+    """
+
+    configuration: Configuration
+    inputs: Inputs
+    component_inputs: Mapping[str, tuple[str, ...]]
+    key_of: Callable[[str], str]
+    whole: bool
+    _source_keys: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def gates(self) -> tuple[PlannedGate, ...]:
+        """Every gate once for each component that it runs for and combination of its matrix."""
+        planned = [
+            self._gate(name, section, component, variant)
+            for name, section in self.configuration.gates.items()
+            for component in self._places(section)
+            for variant in section.variants()
+        ]
+        needs = Needs(planned)
+        return tuple(
+            gate.model_copy(update={"needs": needs.of(gate, section.needs)})
+            if (section := self.configuration.gates[gate.name]).needs
+            else gate
+            for gate in planned
+        )
+
+    def _places(self, section: GateSection) -> Sequence[str | None]:
+        components = section.components_among(self.configuration.components)
+        return components or [None]
+
+    def _gate(
+        self, name: str, section: GateSection, component: str | None, variant: Mapping[str, str]
+    ) -> PlannedGate:
+        workdir = self.configuration.components[component].path if component else "."
+        gate = PlannedGate(
+            name=name,
+            component=component,
+            variant=", ".join(variant.values()),
+            key="",
+            run=section.run,
+            workdir=workdir,
+            timeout=section.timeout,
+            retries=section.retries,
+            allow_failure=section.allow_failure,
+            env={**section.env, **variant},
+            secrets=section.secrets,
+            inputs=self._own_inputs(section, workdir),
+            reports=tuple(_reports(section)),
+            minimums=Minimums(coverage=section.coverage.minimum if section.coverage else None),
+            artifacts=section.artifacts,
+        )
+        return gate.model_copy(update=self._keys(gate, section))
+
+    def _own_inputs(self, section: GateSection, workdir: str) -> tuple[str, ...] | None:
+        if section.inputs is None or self.whole:
+            return None
+        return _filled(section.inputs, workdir)
+
+    def _keys(self, gate: PlannedGate, section: GateSection) -> dict[str, str]:
+        recipe = gate.model_dump_json(include=_VERDICT)
+        keys = {"key": digest_of("gate", self._source_key(self._seen_by(gate)), recipe)}
+        if section.paths:
+            paths = self._source_key(_filled(section.paths, gate.workdir))
+            keys["paths_key"] = digest_of("paths", paths, recipe)
+        return keys
+
+    def _seen_by(self, gate: PlannedGate) -> tuple[str, ...]:
+        if gate.inputs is not None:
+            return gate.inputs
+        return self.component_inputs[gate.component] if gate.component else WHOLE
+
+    def _source_key(self, patterns: tuple[str, ...]) -> str:
+        if patterns not in self._source_keys:
+            self._source_keys[patterns] = self.key_of(self.inputs.digest(patterns))
+        return self._source_keys[patterns]
+
+
+class Needs:
+    """Finds the gates that a gate waits for among those of the plan."""
+
+    def __init__(self, planned: Iterable[PlannedGate]) -> None:
+        self._positions: defaultdict[str, defaultdict[str | None, list[int]]]
+        self._positions = defaultdict(lambda: defaultdict(list))
+        for number, gate in enumerate(planned):
+            self._positions[gate.name][gate.component].append(number)
+
+    def of(self, gate: PlannedGate, names: Iterable[str]) -> tuple[int, ...]:
+        """The positions of the gates of these names that this one waits for: those of its own
+        component and of the repository; all of them if it is the repository's itself.
+        """
+        return tuple(sorted(number for name in names for number in self._of(name, gate.component)))
+
+    def _of(self, name: str, component: str | None) -> Iterator[int]:
+        for place, numbers in self._positions[name].items():
+            if component is None or place in (component, None):
+                yield from numbers
+
+
+def _filled(patterns: Iterable[str], workdir: str) -> tuple[str, ...]:
+    """The patterns with the component's folder filled in; WHOLE if one of them is the root."""
+    folder = glob.escape(workdir) if is_glob(workdir) else workdir
+    filled = [posixpath.normpath(pattern.replace(PATH, folder)) for pattern in patterns]
+    return WHOLE if "." in filled else tuple(dict.fromkeys(filled))
+
+
+def _reports(section: GateSection) -> Iterator[Report]:
+    if section.junit:
+        yield Report(kind=ReportKind.JUNIT, path=section.junit)
+    if section.coverage:
+        yield Report(kind=ReportKind.COBERTURA, path=section.coverage.report)

@@ -1,0 +1,113 @@
+"""`gates` in `penstock.yml`: the checks that a change must pass."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from itertools import product
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from penstock_shared.configuration.fields import (
+    LONGEST_COMMAND,
+    LONGEST_PATH,
+    JobTimeout,
+    OutputPath,
+    RelativePath,
+    SecretVariables,
+    Section,
+    Variables,
+)
+from penstock_shared.contracts.model import Name
+from penstock_shared.contracts.secrets import VariableName
+from penstock_shared.globs import glob_matcher
+
+MOST_VARIANTS = 100
+"""The most combinations of one gate's matrix."""
+MOST_ARTIFACTS = 20
+_MOST_PATTERNS = 100
+_LONGEST_VALUE = 100
+
+
+class GateScope(StrEnum):
+    """Whether a gate runs for each component or once for the repository."""
+
+    COMPONENT = "component"
+    REPOSITORY = "repository"
+
+
+class CoverageSection(Section):
+    """The lowest coverage that passes, in percent, and the report to read it from."""
+
+    report: OutputPath = Field(min_length=1)
+    minimum: float = Field(ge=0, le=100)
+
+
+def _as_text(value: Any) -> Any:
+    """Whole numbers may stand in a matrix without quotes; 3.10 may not: it is 3.1."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+MatrixValue = Annotated[
+    str, BeforeValidator(_as_text), Field(min_length=1, max_length=_LONGEST_VALUE)
+]
+Matrix = Annotated[
+    dict[
+        VariableName,
+        Annotated[tuple[MatrixValue, ...], Field(max_length=MOST_VARIANTS)],
+    ],
+    Field(max_length=5),
+]
+Patterns = Annotated[tuple[RelativePath, ...], Field(max_length=_MOST_PATTERNS)]
+
+
+class GateSection(Section):
+    """A check that must pass."""
+
+    run: str = Field(min_length=1, max_length=LONGEST_COMMAND)
+    scope: GateScope = GateScope.COMPONENT
+    components: tuple[Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)], ...] = Field(
+        default=(), max_length=1_000
+    )
+    timeout: JobTimeout = 600
+    retries: int = Field(default=0, ge=0, le=5)
+    allow_failure: bool = False
+    needs: tuple[Name, ...] = Field(default=(), max_length=200)
+    matrix: Matrix = {}
+    paths: Patterns = ()
+    inputs: Patterns | None = Field(default=None, min_length=1)
+    artifacts: tuple[OutputPath, ...] = Field(default=(), max_length=MOST_ARTIFACTS)
+    env: Variables = {}
+    secrets: SecretVariables = {}
+    junit: OutputPath = ""
+    coverage: CoverageSection | None = None
+
+    def components_among(self, known: Iterable[str]) -> list[str]:
+        """The components, of those that are known, that the gate runs for; none if it runs for the
+        repository.
+        """
+        if self.scope is GateScope.REPOSITORY:
+            return []
+        matchers = [glob_matcher(pattern) for pattern in self.components]
+        return [name for name in known if not matchers or any(match(name) for match in matchers)]
+
+    def unknown_components(self, known: Iterable[str]) -> Iterator[tuple[int, str]]:
+        """The patterns of components that match none of those that are known, with their place."""
+        names = list(known)
+        for place, pattern in enumerate(self.components):
+            if not any(map(glob_matcher(pattern), names)):
+                yield place, pattern
+
+    def variants(self) -> list[Mapping[str, str]]:
+        """The variables of each combination of the matrix; one without any if there is none."""
+        return [dict(zip(self.matrix, values, strict=True)) for values in self._combinations()]
+
+    def count(self, known: Iterable[str]) -> int:
+        """The number of its jobs in a flow: one for each component and combination."""
+        combinations = 1
+        for values in self.matrix.values():
+            combinations *= len(values)
+        places = 1 if self.scope is GateScope.REPOSITORY else len(self.components_among(known))
+        return places * combinations
+
+    def _combinations(self) -> Iterable[tuple[str, ...]]:
+        return product(*self.matrix.values())
