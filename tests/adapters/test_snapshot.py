@@ -381,3 +381,20 @@ def test_a_part_of_a_tree_without_a_repository_is_its_files(work: WorkTree, job:
 
     assert files_of(found) == HAS
     assert not (found.folder / ".git").exists()
+
+
+def test_the_contents_of_a_part_of_the_tree_are_in_one_pack_that_git_verifies(
+    work: WorkTree, job: Job
+) -> None:
+    sizes = (0, 1, 15, 16, 2047, 2048, 70_000, 3_000_000)
+    work.commit({f"deep/{size}": "x" * size for size in sizes})
+
+    found = job(inputs=("deep",))
+
+    objects = [path for path in (found.folder / ".git/objects").rglob("*") if path.is_file()]
+    assert sorted(path.suffix for path in objects) == [".idx", ".pack", ".promisor"]
+    (index,) = (path for path in objects if path.suffix == ".idx")
+    found.git("verify-pack", str(index))
+    found.git("fsck", "--strict")
+    for size in sizes:
+        assert found.git("cat-file", "-s", f"HEAD:deep/{size}") == str(size)

@@ -2,7 +2,6 @@
 gets the files of its inputs.
 """
 
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -15,6 +14,8 @@ from typing import IO
 
 from penstock_runner.adapters.archive import Archive, Member, MemberKind
 from penstock_runner.adapters.git_index import GitIndex
+from penstock_runner.adapters.git_pack import Blob, Frame, GrownPack
+from penstock_runner.errors import JobError
 from penstock_shared.inputs import SPARSE, PathIndex, folder_of
 
 MOST_OPEN = 16
@@ -24,6 +25,7 @@ OpenContent = Callable[[], AbstractContextManager[IO[bytes]]]
 _GIT = ".git/"
 _SPARSE = f"{_GIT}{SPARSE}"
 _INDEX = f"{_GIT}index"
+_PACKS = f"{_GIT}objects/pack/"
 
 
 @dataclass
@@ -98,22 +100,16 @@ class Snapshot:
 
     @cached_property
     def _frame(self) -> list[Member]:
-        """What every part of the tree has in its `.git`."""
+        """What every part of the tree has in its `.git`, beside its objects and its index."""
         git = {path: one for path, one in self.archive.members.items() if path.startswith(_GIT)}
-        other = {
-            path: replace(one, path=f"{_GIT}{path.removeprefix(_SPARSE)}")
-            for path, one in git.items()
+        own = {
+            f"{_GIT}{path.removeprefix(_SPARSE)}": member
+            for path, member in git.items()
             if path.startswith(_SPARSE)
         }
-        replaced = {_INDEX, *(member.path for member in other.values())}
-        return [
-            *other.values(),
-            *(
-                member
-                for path, member in git.items()
-                if path not in replaced and not path.startswith((_SPARSE, f"{_GIT}objects/"))
-            ),
-        ]
+        left_out = (_SPARSE, f"{_GIT}objects/", _INDEX)
+        files = {path: one for path, one in (git | own).items() if not path.startswith(left_out)}
+        return [replace(member, path=path) for path, member in files.items()]
 
     def _git(
         self, index: GitIndex, inputs: tuple[str, ...], files: Sequence[Member]
@@ -122,28 +118,40 @@ class Snapshot:
         entries = index.entries
         kept = [file for file in files if file.path in entries]
         contents = {
-            entries[file.path].object_id: file
+            entries[file.path].object_id: self._blob(entries[file.path].object_id, file)
             for file in kept
             if not entries[file.path].is_submodule
         }
-        for object_id, file in contents.items():
-            yield self._loose(object_id, file)
+        yield from self._pack(list(contents.values()))
         yield _text(_INDEX, index.expecting(file.path for file in kept))
         yield _text(f"{_GIT}info/sparse-checkout", self._sparse_checkout(inputs))
 
-    def _loose(self, object_id: str, file: Member) -> Member:
-        """The content of a file as git's object: https://git-scm.com/docs/gitrepository-layout."""
-        path = f"{_GIT}objects/{object_id[:2]}/{object_id[2:]}"
-        return Member(path, MemberKind.FILE, made=lambda: self._zipped(file))
+    def _pack(self, blobs: Sequence[Blob]) -> Iterator[Member]:
+        """One pack for all objects: as loose ones they would double the files of a job."""
+        pack = GrownPack(self._pack_frame, blobs)
+        path = f"{_PACKS}{pack.name}"
+        yield Member(f"{path}.pack", MemberKind.FILE, made=pack.content)
+        yield Member(f"{path}.idx", MemberKind.FILE, made=lambda: iter((pack.index(),)))
+        yield _text(f"{path}.promisor", b"")
 
-    def _zipped(self, file: Member) -> Iterator[bytes]:
-        link = file.target.encode(errors="surrogateescape")
-        is_link = file.kind is MemberKind.LINK
-        packed = zlib.compressobj(level=0)
-        yield packed.compress(b"blob %d\0" % (len(link) if is_link else file.size))
-        for chunk in [link] if is_link else self.archive.read(file):
-            yield packed.compress(chunk)
-        yield packed.flush()
+    @cached_property
+    def _pack_frame(self) -> Frame:
+        pack, index = (self._only(suffix) for suffix in (".pack", ".idx"))
+        return Frame.read(pack, index)
+
+    def _only(self, suffix: str) -> bytes:
+        """The content of the one file of the sparse packs with that suffix."""
+        beginning = f"{_SPARSE}{_PACKS.removeprefix(_GIT)}"
+        for path, member in self.archive.members.items():
+            if path.startswith(beginning) and path.endswith(suffix):
+                return b"".join(self.archive.read(member))
+        raise JobError(f"the snapshot has no {suffix} of its commit; push again")
+
+    def _blob(self, object_id: str, file: Member) -> Blob:
+        if file.kind is MemberKind.LINK:
+            link = file.target.encode(errors="surrogateescape")
+            return Blob(object_id, len(link), lambda: (link,))
+        return Blob(object_id, file.size, lambda: self.archive.read(file))
 
     def _sparse_checkout(self, inputs: tuple[str, ...]) -> bytes:
         """The same part of the tree in git's words: https://git-scm.com/docs/git-sparse-checkout.
