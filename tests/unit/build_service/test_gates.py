@@ -1,6 +1,10 @@
 """Gates are planned for what they name, on the files that they name."""
 
-from penstock_shared.contracts.plan import Plan, PlannedGate
+import pytest
+
+from penstock_shared.contracts.plan import Plan, PlannedGate, ReportKind
+from penstock_shared.gate_presets import GATE_PRESETS
+from penstock_shared.gate_presets.base import PythonTool
 from penstock_shared.jobs import gate_job
 from tests.unit.build_service.test_planning import CONFIGURATION, plan
 
@@ -101,3 +105,22 @@ def test_what_changes_no_verdict_changes_no_key() -> None:
 def test_the_whole_file_may_ask_for_an_early_end() -> None:
     assert plan(configuration=f"{CONFIGURATION}fail_fast: true\n").fail_fast
     assert not plan().fail_fast
+
+
+def test_a_preset_brings_its_command_and_its_reports() -> None:
+    (gate,) = with_gates("unit: {preset: pytest, components: [orders]}").gates
+
+    assert gate.run == GATE_PRESETS["pytest"].command()
+    assert [(report.kind, report.path) for report in gate.reports] == [
+        (ReportKind.JUNIT, ".penstock-junit.xml")
+    ]
+
+
+def test_a_preset_with_another_version_of_its_tool_proves_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    section = "lint: {preset: ruff, components: [orders]}"
+    before = with_gates(section).gates[0].key
+    monkeypatch.setitem(GATE_PRESETS, "ruff", PythonTool("ruff", "99.0", "ruff check ."))
+
+    assert with_gates(section).gates[0].key != before

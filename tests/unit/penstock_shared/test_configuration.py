@@ -93,7 +93,7 @@ environments: {production: {stage: prod}}
         (
             SMALL + "gates:\n  unit: {}\n  lint: {run: x, timeout: soon}\n",
             [
-                "penstock.yml:5: gates.unit.run: is missing",
+                "penstock.yml:5: gates.unit: give either `run` or `preset`",
                 (
                     "penstock.yml:6: gates.lint.timeout: 'soon' is not a duration; "
                     "write 30s, 15m, 2h or 1d"
@@ -207,6 +207,8 @@ environments: {staging: {}, production: {}}
             "gates: {unit: {run: x, matrix: {A: [1,2,3,4,5], B: [1,2,3,4,5], C: [1,2,3,4,5]}}}",
             "gates.unit.matrix: has 125 combinations; the limit is 100",
         ),
+        ("gates: {unit: {run: x, preset: ruff}}", "gates.unit: give either `run` or `preset`"),
+        ("gates: {unit: {}}", "gates.unit: give either `run` or `preset`"),
         ("gates: {unit: {run: x, matrix: {A: []}}}", "gates.unit.matrix.A: must not be empty"),
         (
             "gates: {unit: {run: x, environment: {A: c}}}",

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from itertools import product
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from penstock_shared.configuration.fields import (
-    LONGEST_COMMAND,
     LONGEST_PATH,
+    Command,
     JobTimeout,
     OutputPath,
     RelativePath,
@@ -18,7 +18,9 @@ from penstock_shared.configuration.fields import (
     Variables,
 )
 from penstock_shared.contracts.model import Name
+from penstock_shared.contracts.plan import Report, ReportKind
 from penstock_shared.contracts.secrets import VariableName
+from penstock_shared.gate_presets import GATE_PRESETS
 from penstock_shared.globs import glob_matcher
 
 MOST_VARIANTS = 100
@@ -26,6 +28,11 @@ MOST_VARIANTS = 100
 MOST_ARTIFACTS = 20
 _MOST_PATTERNS = 100
 _LONGEST_VALUE = 100
+
+if TYPE_CHECKING:
+    GatePresetName: TypeAlias = str
+else:
+    GatePresetName = Literal[tuple(GATE_PRESETS)]
 
 
 class GateScope(StrEnum):
@@ -63,7 +70,8 @@ Patterns = Annotated[tuple[RelativePath, ...], Field(max_length=_MOST_PATTERNS)]
 class GateSection(Section):
     """A check that must pass."""
 
-    run: str = Field(min_length=1, max_length=LONGEST_COMMAND)
+    run: Command = ""
+    preset: GatePresetName | None = None
     scope: GateScope = GateScope.COMPONENT
     components: tuple[Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)], ...] = Field(
         default=(), max_length=1_000
@@ -80,6 +88,25 @@ class GateSection(Section):
     secrets: SecretVariables = {}
     junit: OutputPath = ""
     coverage: CoverageSection | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.run) == bool(self.preset):
+            raise ValueError("give either `run` or `preset`")
+        return self
+
+    def command(self) -> str:
+        """What a runner executes."""
+        return GATE_PRESETS[self.preset].command() if self.preset else self.run
+
+    def reports(self) -> Iterator[Report]:
+        """The reports that its command leaves: those of its preset, and those that it names."""
+        if self.preset:
+            yield from GATE_PRESETS[self.preset].reports
+        if self.junit:
+            yield Report(kind=ReportKind.JUNIT, path=self.junit)
+        if self.coverage:
+            yield Report(kind=ReportKind.COBERTURA, path=self.coverage.report)
 
     def components_among(self, known: Iterable[str]) -> list[str]:
         """The components, of those that are known, that the gate runs for; none if it runs for the

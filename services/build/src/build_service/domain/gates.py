@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from build_service.domain.inputs import WHOLE, Inputs
 from penstock_shared.configuration.gates import GateSection
 from penstock_shared.configuration.model import Configuration
-from penstock_shared.contracts.plan import Minimums, PlannedGate, Report, ReportKind
+from penstock_shared.contracts.plan import Minimums, PlannedGate
 from penstock_shared.globs import is_glob
 from penstock_shared.identifiers import digest_of
 
@@ -65,7 +65,7 @@ class GatePlanner:
             component=component,
             variant=", ".join(variant.values()),
             key="",
-            run=section.run,
+            run=section.command(),
             workdir=workdir,
             timeout=section.timeout,
             retries=section.retries,
@@ -73,7 +73,7 @@ class GatePlanner:
             env={**section.env, **variant},
             secrets=section.secrets,
             inputs=self._own_inputs(section, workdir),
-            reports=tuple(_reports(section)),
+            reports=tuple(section.reports()),
             minimums=Minimums(coverage=section.coverage.minimum if section.coverage else None),
             artifacts=section.artifacts,
         )
@@ -129,10 +129,3 @@ def _filled(patterns: Iterable[str], workdir: str) -> tuple[str, ...]:
     folder = glob.escape(workdir) if is_glob(workdir) else workdir
     filled = [posixpath.normpath(pattern.replace(PATH, folder)) for pattern in patterns]
     return WHOLE if "." in filled else tuple(dict.fromkeys(filled))
-
-
-def _reports(section: GateSection) -> Iterator[Report]:
-    if section.junit:
-        yield Report(kind=ReportKind.JUNIT, path=section.junit)
-    if section.coverage:
-        yield Report(kind=ReportKind.COBERTURA, path=section.coverage.report)
