@@ -13,6 +13,7 @@ from penstock_shared.contracts.event import Topic, known_event_types
 from penstock_shared.messaging.routes import Routes, route_of
 
 CONSUMERS = {
+    "answers": ("services/answers", "answers_service.handlers.worker"),
     "build": ("services/build", "build_service.handlers.worker"),
     "test-runner": ("services/test-runner", "test_runner_service.handlers.worker"),
     "deployer": ("services/deployer", "deployer_service.handlers.worker"),

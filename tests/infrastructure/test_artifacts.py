@@ -38,7 +38,7 @@ def handlers_of(packaged: Packaged, stack: str) -> list[str]:
     ]
 
 
-STACKS = ["runner", "build", "test-runner", "deployer", "release", "monitor"]
+STACKS = ["runner", "build", "test-runner", "deployer", "release", "monitor", "answers"]
 
 
 @pytest.mark.parametrize("stack", STACKS)

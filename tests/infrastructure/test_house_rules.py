@@ -33,6 +33,7 @@ TABLES = {
     "deployments": {"deployer"},
     "releases": {"release"},
     "flows": {"monitor"},
+    "answers": {"answers"},
 }
 MAY_NAME_ANYTHING = {
     "xray:PutTraceSegments",
@@ -66,6 +67,7 @@ def test_every_service_has_a_stack_of_its_own(packaged: Packaged) -> None:
         "deployer",
         "release",
         "monitor",
+        "answers",
     }
 
 

@@ -15,6 +15,16 @@ class RefusedMessageError(PenstockError):
     """
 
 
+class ComeBackError(PenstockError):
+    """A message that cannot be handled yet: it comes back after `seconds`, or after the usual pause
+    if none are given.
+    """
+
+    def __init__(self, reason: str, seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
 def describe(error: BaseException) -> str:
     """An unexpected error and where it was raised, in one line for people.
 

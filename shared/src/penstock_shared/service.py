@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from penstock_shared import aws
 from penstock_shared.contracts.events import Phase
 from penstock_shared.decisions import Record
-from penstock_shared.messaging.consumer import Consumer, GiveUp
+from penstock_shared.messaging.consumer import Consumer, GiveUp, Patience
 from penstock_shared.messaging.giving_up import FailFlow
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.messaging.routes import Routes
@@ -128,7 +128,12 @@ class Service(Generic[S]):
         return kind(store, self.publisher, f"penstock/{self.name}")
 
     def consumer(
-        self, routes: Routes, *, queue: str = "", give_up: GiveUp | None = None
+        self,
+        routes: Routes,
+        *,
+        queue: str = "",
+        give_up: GiveUp | None = None,
+        patience: Patience = Patience(),  # noqa: B008  # frozen
     ) -> EntryPoint:
         """The entry point behind a queue, by default the service's own.
 
@@ -138,7 +143,7 @@ class Service(Generic[S]):
 
         def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             if name not in self._consumers:
-                self._consumers[name] = self._consumer(routes, name, give_up)
+                self._consumers[name] = self._consumer(routes, name, give_up, patience)
             return self._consumers[name](event, context)
 
         return handler
@@ -155,9 +160,17 @@ class Service(Generic[S]):
     def _consumers(self) -> dict[str, Consumer]:
         return {}
 
-    def _consumer(self, routes: Routes, queue: str, give_up: GiveUp | None) -> Consumer:
+    def _consumer(
+        self, routes: Routes, queue: str, give_up: GiveUp | None, patience: Patience
+    ) -> Consumer:
         url = f"{self.settings.queue_url_prefix}{queue}"
         fail_flow = self.fail_flow if self.ends_flows else None
         return Consumer(
-            aws.client("sqs"), url, f"{url}-dlq", self.telemetry, routes, give_up or fail_flow
+            aws.client("sqs"),
+            url,
+            f"{url}-dlq",
+            self.telemetry,
+            routes,
+            give_up or fail_flow,
+            patience,
         )

@@ -9,6 +9,7 @@ from build_service.domain.secrets import RepositorySecrets
 from build_service.handlers.repositories import answer_to
 from build_service.use_cases.manage_repositories import ManageRepositories
 from build_service.use_cases.registry import Registry
+from penstock_shared.contracts.answers import WriteCredential
 from penstock_shared.contracts.change import Forge
 from penstock_shared.contracts.registration import RegisteredRepository, repository_id
 from penstock_shared.contracts.registry import AddRepository, RegistryAnswer, RegistryRequest
@@ -41,11 +42,27 @@ class InMemorySecrets:
 
 
 @dataclass
+class InMemoryWriteCredentials:
+    """What forges are told with, in a dictionary."""
+
+    known: dict[str, WriteCredential] = field(default_factory=dict)
+
+    def put(self, repository: str, credential: WriteCredential) -> None:
+        """Write the credential of a repository."""
+        self.known[repository] = credential
+
+    def delete(self, repository: str) -> None:
+        """Delete the credential of a repository."""
+        self.known.pop(repository, None)
+
+
+@dataclass
 class FakeRegistry:
     """A registry whose clock moves only when it is advanced. Secrets are made from a list."""
 
     clock: FakeClock = field(default_factory=FakeClock)
     secrets: InMemorySecrets = field(default_factory=InMemorySecrets)
+    write_credentials: InMemoryWriteCredentials = field(default_factory=InMemoryWriteCredentials)
     to_make: list[str] = field(default_factory=lambda: [SECRET, "new secret", "newer secret"])
 
     def __post_init__(self) -> None:
@@ -53,7 +70,9 @@ class FakeRegistry:
         self.manage = ManageRepositories(
             self.records,
             self.secrets,
+            self.write_credentials,
             ("https", "file"),
+            ("https",),
             tuple(FORGES),
             self.clock,
             lambda: self.to_make.pop(0),

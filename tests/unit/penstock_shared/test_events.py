@@ -12,6 +12,7 @@ from penstock_shared.contracts.event import EventData, Queue, decode, encode, ma
 from penstock_shared.contracts.events import (
     BuildRequested,
     FlowFailed,
+    FlowRef,
     JobFinished,
     TestsPassed,
 )
@@ -141,14 +142,20 @@ def test_a_flow_is_known_by_what_changed_and_not_by_its_delivery() -> None:
     assert len({flow(), *others}) == 1 + len(others)
 
 
-def test_a_flow_of_the_version_before_trust_counts_as_a_check() -> None:
+def test_a_flow_of_the_version_before_answers_is_not_answered() -> None:
     raw = an_event(TestsPassed(flow=a_flow_ref()))
-    raw["dataversion"] = 2
-    del raw["data"]["flow"]["trust"]
+    raw["dataversion"] = 3
+    del raw["data"]["flow"]["answered"]
 
     event = decode(json.dumps(raw))
 
-    assert event.data == TestsPassed(flow=a_flow_ref(trust=Trust.CHECK))
+    assert event.data == TestsPassed(flow=a_flow_ref(answered=False))
+
+
+def test_a_flow_without_trust_counts_as_a_check() -> None:
+    known = a_flow_ref().model_dump(mode="json", exclude={"trust"})
+
+    assert FlowRef.model_validate(known).trust is Trust.CHECK
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from functools import cache
 from build_service.adapters.forges import FORGES
 from build_service.adapters.planner_function import PlannerFunction
 from build_service.adapters.secrets import SecretsManagerSecrets
+from build_service.adapters.write_credentials import SecretsManagerWriteCredentials
 from build_service.domain.build import Build, overdue
 from build_service.domain.registration import LISTED_AS, Registration
 from build_service.domain.repository import Repository
@@ -64,7 +65,18 @@ def registry() -> Registry:
 @cache
 def manage_repositories() -> ManageRepositories:
     """The use case behind the function `repositories`."""
-    return ManageRepositories(registrations(), secrets(), schemes(), tuple(FORGES), utc_now)
+    write_credentials = SecretsManagerWriteCredentials(
+        aws.client("secretsmanager"), SERVICE.settings.write_credentials
+    )
+    return ManageRepositories(
+        registrations(),
+        secrets(),
+        write_credentials,
+        schemes(),
+        tuple(SERVICE.settings.api_schemes.split(",")),
+        tuple(FORGES),
+        utc_now,
+    )
 
 
 @cache

@@ -21,5 +21,9 @@ class BuildSettings(Settings):
     source_schemes: str = "https"
     """Comma-separated schemes of clone URLs that may be fetched from."""
     source_addresses: SourceAddresses = SourceAddresses.PUBLIC
+    write_credentials: str = ""
+    """Prefix of the names of the secrets that forges are told with."""
+    api_schemes: str = "https"
+    """Comma-separated schemes of the addresses of forges' APIs, which tokens are sent to."""
     planner_function: str = ""
     """Name of the function that drafts plans."""

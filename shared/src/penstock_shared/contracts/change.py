@@ -66,6 +66,9 @@ class Change(Contract):
         default=False, description="a person asked for this commit, wherever its ref is now"
     )
     pull_request: int | None = Field(default=None, ge=1)
+    answered: bool = Field(
+        default=False, description="its forge is told what becomes of it: see docs/answers.md"
+    )
     fork: str = Field(
         default="", max_length=200, description="the other repository that a pull request is from"
     )

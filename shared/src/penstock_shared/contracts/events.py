@@ -6,12 +6,18 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from penstock_shared.contracts.answers import CoverageChange, Finding
 from penstock_shared.contracts.change import Change, Forge, Intent, Trust
 from penstock_shared.contracts.event import EventData, Queue, Topic
 from penstock_shared.contracts.jobs import Job, JobResult
 from penstock_shared.contracts.model import Contract, Moment, Name, Proof, Text
 from penstock_shared.contracts.plan import ObjectRef, PlannedRelease
 from penstock_shared.errors import RefusedMessageError
+
+ANSWERED = {"answered": "yes"}
+"""The attribute of the messages of flows whose forge is told what becomes of them. The others have
+none, so that nothing of them reaches the service that tells.
+"""
 
 
 class FlowRef(Contract):
@@ -26,25 +32,38 @@ class FlowRef(Contract):
     intent: Intent
     started_at: Moment
     plan: ObjectRef
+    answered: bool = False
+
+    def attributes(self) -> dict[str, str]:
+        """Further attributes of the messages of this flow: see ANSWERED."""
+        return ANSWERED if self.answered else {}
 
 
 class BuildRequested(EventData):
     """A change should flow."""
 
     type: ClassVar = "build-requested"
-    data_version: ClassVar = 4
+    data_version: ClassVar = 5
     channel: ClassVar = Topic("build-requested")
     change: Change
     attempt: int = 1
+
+    def attributes(self) -> dict[str, str]:
+        """See ANSWERED."""
+        return ANSWERED if self.change.answered else {}
 
 
 class BuildCompleted(EventData):
     """The plan and its artifacts are ready."""
 
     type: ClassVar = "build-completed"
-    data_version: ClassVar = 3
+    data_version: ClassVar = 4
     channel: ClassVar = Topic("build-completed")
     flow: FlowRef
+
+    def attributes(self) -> dict[str, str]:
+        """See ANSWERED."""
+        return self.flow.attributes()
 
 
 class TestsPassed(EventData):
@@ -55,10 +74,46 @@ class TestsPassed(EventData):
 
     __test__: ClassVar = False  # pytest would take it for a test class by its name
     type: ClassVar = "tests-passed"
-    data_version: ClassVar = 3
+    data_version: ClassVar = 4
     channel: ClassVar = Topic("tests-passed")
     flow: FlowRef
     reused: tuple[int, ...] = ()
+
+    def attributes(self) -> dict[str, str]:
+        """See ANSWERED."""
+        return self.flow.attributes()
+
+
+class GatesJudged(EventData):
+    """Gates ended, as the test-runner judges them. Published for flows that are answered only.
+
+    `passed`, `failed`, `allowed` and `reused` are positions in the plan's gates. `failed` has the
+    reason of each; `allowed` are those of them that may fail, and `reused` those whose verdict was
+    known already.
+    """
+
+    type: ClassVar = "gates-judged"
+    channel: ClassVar = Topic("tests-passed")
+    advances: ClassVar = False
+    flow: FlowRef
+    passed: tuple[int, ...] = ()
+    failed: dict[int, Text] = {}
+    allowed: tuple[int, ...] = ()
+    reused: tuple[int, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    coverage: CoverageChange | None = None
+
+    def identity(self) -> str:
+        """There is one verdict for each gate."""
+        return ",".join(map(str, (*self.passed, "-", *self.failed, "-", *self.reused)))
+
+    def strands(self, flow_id: str) -> str | None:
+        """No flow waits for it."""
+        return None
+
+    def attributes(self) -> dict[str, str]:
+        """See ANSWERED."""
+        return self.flow.attributes()
 
 
 class EnvironmentRole(StrEnum):
@@ -164,7 +219,7 @@ class DeployDone(DeploymentEvent):
     """
 
     type: ClassVar = "deploy-done"
-    data_version: ClassVar = 3
+    data_version: ClassVar = 4
     flow: FlowRef
     token: int
     started_at: Moment
@@ -174,6 +229,10 @@ class DeployDone(DeploymentEvent):
     def strands(self, flow_id: str) -> str | None:
         """A flow in staging waits for its bake; in any other environment it has arrived."""
         return flow_id if self.role is EnvironmentRole.STAGING else None
+
+    def attributes(self) -> dict[str, str]:
+        """See ANSWERED."""
+        return self.flow.attributes()
 
 
 class BakeStarted(EventData):
@@ -189,7 +248,7 @@ class ReleasePromoted(EventData):
     """The bake is over, or there is nothing to bake: go to production."""
 
     type: ClassVar = "release-promoted"
-    data_version: ClassVar = 3
+    data_version: ClassVar = 4
     channel: ClassVar = Topic("release-promoted")
     flow: FlowRef
     version: str

@@ -71,7 +71,8 @@ class RegisteredRepository(Contract):
     """A registered source of changes, without its secrets.
 
     Its webhook's address ends in `/webhook/<id>`. `read_with` is the kind of the credential that
-    its source is fetched with.
+    its source is fetched with. With `answers` its forge, whose API is at `api_url`, is told what
+    becomes of its changes.
     """
 
     id: RepositoryId
@@ -80,5 +81,7 @@ class RegisteredRepository(Contract):
     clone_url: str
     read_with: CredentialKind = CredentialKind.NONE
     allowance: Allowance = Allowance()
+    answers: bool = False
+    api_url: str = ""
     registered_at: Moment
     changed_at: Moment

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from penstock_shared.contracts.answers import LONGEST_ADDRESS
 from penstock_shared.contracts.change import Forge
 from penstock_shared.contracts.model import Contract, Seconds
 from penstock_shared.contracts.registration import (
@@ -70,6 +71,22 @@ class SetRepository(NamedRequest):
     forget_credential: bool = False
 
 
+class SetAnswers(NamedRequest):
+    """Say whether the repository's forge is told what becomes of its changes.
+
+    It is told with `token`, which may write there. Without one it is told nothing from now on, and
+    the token that is stored is forgotten. `api_url` is that of the forge's API, by default the one
+    that follows from the clone address. `page_url` is Penstock's page, which answers link to.
+    """
+
+    ask: Literal["set-answers"] = "set-answers"
+    token: str | None = Field(
+        default=None, min_length=1, max_length=4_000, pattern=r"^[\x21-\x7e]+$", repr=False
+    )
+    api_url: str | None = Field(default=None, min_length=1, max_length=LONGEST_ADDRESS)
+    page_url: str = Field(default="", max_length=LONGEST_ADDRESS)
+
+
 class RotateSecret(NamedRequest):
     """Replace the webhook's secret. The one before stays valid for `overlap` seconds.
 
@@ -122,6 +139,7 @@ RegistryRequest = (
     AddRepository
     | ShowRepository
     | SetRepository
+    | SetAnswers
     | RotateSecret
     | RemoveRepository
     | ListRepositories

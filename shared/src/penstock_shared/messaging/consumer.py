@@ -6,13 +6,15 @@ given up after its fifth try, or when it comes a sixth time because its tries cr
 record fails its flow, and puts it on the dead-letter queue with the reason.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from penstock_shared.clock import Clock, utc_now
-from penstock_shared.errors import RefusedMessageError, describe
+from penstock_shared.errors import ComeBackError, RefusedMessageError, describe
 from penstock_shared.messaging.message import Message, Received, read_message
 from penstock_shared.messaging.routes import Routes, Together
 from penstock_shared.observability import Telemetry
@@ -22,9 +24,28 @@ TRIES = 5
 """How often a record is tried. The pauses in between are 2, 4, 8 and 16 seconds, so a flow whose
 message cannot be handled ends within about half a minute. The queue's own limit `maxReceiveCount`
 is far higher, because it also counts receives in which the function did not start."""
-LONGEST_PAUSE = 120
-"""Seconds. The pause before a failed record comes back doubles up to this."""
+LONGEST_PAUSE = timedelta(seconds=120)
+"""The pause before a failed record comes back doubles up to this."""
+LONGEST_HIDDEN = timedelta(hours=11)
+"""SQS hides a message for twelve hours at most."""
 REASON_CHARACTERS = 1000
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often a record is tried, and the longest pause in between."""
+
+    tries: int = TRIES
+    longest_pause: timedelta = LONGEST_PAUSE
+
+    def pause(self, deliveries: int, asked: float | None = None) -> int:
+        """Seconds until a record comes back that was delivered so often, or as long as was asked
+        for.
+        """
+        if asked is None:
+            return min(1 << deliveries, int(self.longest_pause.total_seconds()))
+        return min(math.ceil(asked), int(LONGEST_HIDDEN.total_seconds()))
+
 
 GiveUp = Callable[[str, str], None]
 """Called with the body of a message that cannot be handled, and the reason."""
@@ -45,6 +66,7 @@ class Consumer:
     telemetry: Telemetry
     routes: Routes
     give_up: GiveUp | None = None
+    patience: Patience = Patience()
     clock: Clock = utc_now
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -68,8 +90,8 @@ class Consumer:
             yield from self._handled(group)
 
     def _read(self, record: Received) -> Message:
-        if record.deliveries > TRIES:
-            raise RefusedMessageError(f"{TRIES} tries ended without a word")
+        if record.deliveries > self.patience.tries:
+            raise RefusedMessageError(f"{self.patience.tries} tries ended without a word")
         message = read_message(record.body, self.routes, self.clock)
         if self.give_up:
             message.refuse_circles()
@@ -109,10 +131,17 @@ class Consumer:
         """Whether the record, which failed like this, is given up; otherwise it comes back."""
         if isinstance(error, RefusedMessageError):
             return self._gives_up(record, str(error))
-        self.telemetry.logger.error("record failed", message_id=record.message_id, exc_info=error)
-        if record.deliveries >= TRIES:
-            return self._gives_up(record, f"{describe(error)}; tried {TRIES} times")
-        self._pause(record)
+        if isinstance(error, ComeBackError):
+            reason, asked = str(error), error.seconds
+            self.telemetry.logger.info("comes back", message_id=record.message_id, reason=reason)
+        else:
+            reason, asked = describe(error), None
+            self.telemetry.logger.error(
+                "record failed", message_id=record.message_id, exc_info=error
+            )
+        if record.deliveries >= self.patience.tries:
+            return self._gives_up(record, f"{reason}; tried {self.patience.tries} times")
+        self._pause(record, asked)
         return False
 
     def _gives_up(self, record: Received, reason: str) -> bool:
@@ -139,12 +168,12 @@ class Consumer:
             MessageAttributes={"reason": {"DataType": "String", "StringValue": reason}},
         )
 
-    def _pause(self, record: Received) -> None:
+    def _pause(self, record: Received, asked: float | None = None) -> None:
         try:
             self.sqs.change_message_visibility(
                 QueueUrl=self.queue_url,
                 ReceiptHandle=record.receipt_handle,
-                VisibilityTimeout=min(2**record.deliveries, LONGEST_PAUSE),
+                VisibilityTimeout=self.patience.pause(record.deliveries, asked),
             )
         except Exception:
             # The record comes back anyway, after the queue's own visibility timeout.

@@ -256,6 +256,7 @@ def flow_ref(plan: Plan, stored: ObjectRef) -> FlowRef:
         intent=plan.intent,
         started_at=plan.started_at,
         plan=stored,
+        answered=change.answered,
     )
 
 

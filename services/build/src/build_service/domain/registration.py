@@ -89,6 +89,12 @@ def reconfigure(known: Registration, request: SetRepository, now: datetime) -> W
     return _with(known, repository.model_copy(update=update))
 
 
+def answer(known: Registration, api_url: str, now: datetime) -> Write[Registration]:
+    """Its forge is told at this address what becomes of its changes; nothing if it is empty."""
+    update = {"answers": bool(api_url), "api_url": api_url, "changed_at": now}
+    return _with(known, known.repository.model_copy(update=update))
+
+
 def touch(known: Registration, now: datetime) -> Write[Registration]:
     """One of its secrets changes."""
     return _with(known, known.repository.model_copy(update={"changed_at": now}))

@@ -6,11 +6,13 @@ from datetime import timedelta
 from secrets import token_urlsafe
 
 from build_service.domain import registration
+from build_service.domain.answering import api_url_of
 from build_service.domain.errors import RegistryError
 from build_service.domain.registration import Registration, check_clone_url, registration_key
 from build_service.domain.secrets import RepositorySecrets
-from build_service.use_cases.registry import Secrets
+from build_service.use_cases.registry import Secrets, WriteCredentials
 from penstock_shared.clock import Clock
+from penstock_shared.contracts.answers import WriteCredential
 from penstock_shared.contracts.change import Forge
 from penstock_shared.contracts.registration import (
     CredentialKind,
@@ -27,6 +29,7 @@ from penstock_shared.contracts.registry import (
     RegistryRequest,
     RemoveRepository,
     RotateSecret,
+    SetAnswers,
     SetRepository,
     ShowRepository,
 )
@@ -46,19 +49,21 @@ def new_secret() -> str:
 class ManageRepositories:
     """Carries out what people ask of the registry.
 
-    `schemes` are those of clone addresses, and `forges` those whose webhooks can be read. A record
-    is written before its secrets: a repository without secrets receives nothing, and one more
-    `rotate-secret` completes it.
+    `schemes` are those of clone addresses, `api_schemes` those of forges' APIs, and `forges` those
+    whose webhooks can be read. A record is written before its secrets: a repository without secrets
+    receives nothing, and one more `rotate-secret` completes it.
     """
 
     records: Records[Registration]
     secrets: Secrets
+    write_credentials: WriteCredentials
     schemes: tuple[str, ...]
+    api_schemes: tuple[str, ...]
     forges: tuple[Forge, ...]
     clock: Clock
     make_secret: Callable[[], str] = new_secret
 
-    def __call__(self, request: RegistryRequest) -> RegistryAnswer:
+    def __call__(self, request: RegistryRequest) -> RegistryAnswer:  # noqa: PLR0911  # a case each
         """The answer to the request. Raises RegistryError when it is refused."""
         match request:
             case AddRepository():
@@ -69,6 +74,8 @@ class ManageRepositories:
                 return RegistryAnswer(repositories=(self._find(request),))
             case SetRepository():
                 return self._set(request)
+            case SetAnswers():
+                return self._set_answers(request)
             case RotateSecret():
                 return self._rotate(request)
             case RemoveRepository():
@@ -100,6 +107,22 @@ class ManageRepositories:
         )
         return RegistryAnswer(repositories=(changed,))
 
+    def _set_answers(self, request: SetAnswers) -> RegistryAnswer:
+        """A token is stored before the record says so, and forgotten after."""
+        found, api_url = self._find(request), ""
+        if request.token:
+            api_url = api_url_of(found, request.api_url, self.api_schemes)
+            credential = WriteCredential(
+                token=request.token, api_url=api_url, page_url=request.page_url.rstrip("/")
+            )
+            self.write_credentials.put(found.id, credential)
+        changed = self._change_known(
+            found, lambda known: registration.answer(known, api_url, self.clock())
+        )
+        if found.answers and not request.token:
+            self.write_credentials.delete(found.id)
+        return RegistryAnswer(repositories=(changed,))
+
     def _rotate(self, request: RotateSecret) -> RegistryAnswer:
         found, secret = self._find(request), self.make_secret()
         before, now = self.secrets.get(found.id), self.clock()
@@ -113,6 +136,8 @@ class ManageRepositories:
         found = self._find(request)
         removed = self._change_known(found, lambda known: registration.remove(known, self.clock()))
         self.secrets.delete(found.id)
+        if found.answers:
+            self.write_credentials.delete(found.id)
         return RegistryAnswer(repositories=(removed,))
 
     def _store_credential(

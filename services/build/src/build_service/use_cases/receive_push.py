@@ -102,6 +102,7 @@ class ReceivePush:
             clone_url=registered.clone_url,
             delivery_id=pushed.delivery_id,
             pushed_at=self.clock(),
+            answered=registered.answers,
         )
 
     def _start(self, change: Change) -> ReceivedPush:

@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from build_service.domain.registration import Registration, registration_key
 from build_service.domain.secrets import RepositorySecrets
 from penstock_shared.clock import Clock
+from penstock_shared.contracts.answers import WriteCredential
 from penstock_shared.contracts.registration import RegisteredRepository
 from penstock_shared.persistence.outbox import Records
 
@@ -35,6 +36,18 @@ class Secrets(Protocol):
 
     def delete(self, repository: str) -> None:
         """Delete the secrets of a repository."""
+        ...
+
+
+class WriteCredentials(Protocol):
+    """A store of what forges are told with, by the repositories' ids."""
+
+    def put(self, repository: str, credential: WriteCredential) -> None:
+        """Write the credential of a repository."""
+        ...
+
+    def delete(self, repository: str) -> None:
+        """Delete the credential of a repository."""
         ...
 
 

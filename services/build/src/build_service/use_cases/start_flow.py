@@ -78,7 +78,9 @@ class StartFlow:
         """The change with the registered clone address; empty if there is no such repository."""
         repository = repository_id(change.forge, change.repository)
         known = self.registry.find(repository)
-        return change.model_copy(update={"clone_url": known.clone_url if known else ""})
+        if known is None:
+            return change.model_copy(update={"clone_url": "", "answered": False})
+        return change.model_copy(update={"clone_url": known.clone_url, "answered": known.answers})
 
     def _start(
         self, flow_id: str, change: Change, now: datetime, attempt: int = 1

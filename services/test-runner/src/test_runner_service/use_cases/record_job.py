@@ -18,6 +18,7 @@ from penstock_shared.storage import ObjectStore
 from test_runner_service.domain import run
 from test_runner_service.domain.coverage import ReportError, refuse_large, shortfall
 from test_runner_service.domain.run import TestRun
+from test_runner_service.domain.telling import with_verdicts
 from test_runner_service.use_cases.verdicts import remember_verdicts
 
 
@@ -46,7 +47,8 @@ class RecordGateJob:
             plan = self.plans.load(known.flow.plan)
             if judged is None:
                 judged = self._judged(known, plan, proven)
-            return run.jobs_finished(known, plan, judged, self.believed.proofs, self.clock())
+            decision = run.jobs_finished(known, plan, judged, self.believed.proofs, self.clock())
+            return with_verdicts(decision, known, plan, judged)
 
         outcome = self.records.change(proven[0].record, cause, decide)
         remember_verdicts(self.plans, self.verdicts, outcome)

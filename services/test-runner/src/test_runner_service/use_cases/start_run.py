@@ -14,6 +14,7 @@ from penstock_shared.plans import Plans
 from penstock_shared.proofs import JobProofs
 from test_runner_service.domain import run
 from test_runner_service.domain.run import TestRun
+from test_runner_service.domain.telling import with_known_verdicts
 from test_runner_service.use_cases.verdicts import verdict_keys
 
 
@@ -41,4 +42,5 @@ class StartRun:
         keys = [verdict_keys(gate) for gate in plan.gates]
         known = self.verdicts.recall(plan.trust, chain.from_iterable(keys))
         reused = [number for number, own in enumerate(keys) if not known.keys().isdisjoint(own)]
-        return run.begin(completed.flow, plan, reused, self.proofs, self.clock())
+        begun = run.begin(completed.flow, plan, reused, self.proofs, self.clock())
+        return with_known_verdicts(begun)

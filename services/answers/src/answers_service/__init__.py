@@ -1,0 +1,1 @@
+"""The answers service: tells people at their forge what a flow came to."""

@@ -1,0 +1,1 @@
+"""What the answers service reaches over the network."""

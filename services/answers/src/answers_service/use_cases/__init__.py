@@ -1,0 +1,1 @@
+"""The use cases of the answers service, one in each file."""
