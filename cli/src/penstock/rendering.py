@@ -250,6 +250,7 @@ def repository_view(repository: RegisteredRepository, webhook_url: str, secret: 
         if allowance.deploy_prefix
         else "any name",
         "jobs at once": f"{allowance.jobs_at_once} of a flow",
+        "answers": f"told at {repository.api_url}" if repository.answers else "",
         "registered": f"{repository.registered_at:%Y-%m-%d %H:%M} UTC",
     }
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2), show_header=False)

@@ -1,6 +1,7 @@
 """`penstock repo`: the repositories that may flow, and what each may do."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -28,11 +29,20 @@ from penstock_shared.contracts.registry import (
     RegistryRequest,
     RemoveRepository,
     RotateSecret,
+    SetAnswers,
     SetRepository,
     ShowRepository,
 )
 
 C = TypeVar("C", bound=Contract)
+
+
+class Answering(StrEnum):
+    """Whether a forge is told."""
+
+    ON = "on"
+    OFF = "off"
+
 
 app = typer.Typer(name="repo", help="Register repositories, and say what each may do.")
 
@@ -194,6 +204,45 @@ def set_(  # noqa: PLR0913  # each parameter is an option of the command
     _tell(connection, answer, f"Changed {name}; it counts within half a minute.", as_json=as_json)
 
 
+@app.command()
+def answers(  # noqa: PLR0913  # each parameter is an option of the command
+    name: NameArgument,
+    whether: Annotated[Answering, typer.Argument(metavar="on|off", help="Whether it is told.")],
+    *,
+    forge: WhichForgeOption = None,
+    api: Annotated[
+        str | None,
+        typer.Option(
+            "--api", help="The address of the forge's API, if it does not follow from the address."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    stage: StageOption = None,
+    profile: ProfileOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Tell its forge what its changes come to: statuses, and a comment on pull requests.
+
+    `on` reads a token that may write those from the standard input. `off` forgets it.
+    """
+    if whether is Answering.OFF and api:
+        raise UsageError("--api goes with on")
+    connection = connect(stage, profile, home)
+    request = _made(
+        SetAnswers,
+        full_name=name,
+        forge=forge,
+        token=_token() if whether is Answering.ON else None,
+        api_url=api,
+        page_url=connection.page_url,
+    )
+    answer = _ask(connection, request, home)
+    (repository,) = answer.repositories
+    now = f"is told at {repository.api_url}" if repository.answers else "is told nothing"
+    said = f"The forge of {name} {now}; it counts within half a minute."
+    _tell(connection, answer, said, as_json=as_json)
+
+
 @app.command("rotate-secret")
 def rotate_secret(
     name: NameArgument,
@@ -300,12 +349,14 @@ def _seconds(text: str | None) -> int | None:
 
 
 def _credential(forge: Forge, user: str | None) -> ReadCredential:
+    return _made(ReadCredential, user=user or _USERS.get(forge, "git"), token=_token())
+
+
+def _token() -> str:
     """The token of the standard input, which a terminal does not show."""
     if sys.stdin.isatty():
-        token = str(typer.prompt("Token", hide_input=True, err=True))
-    else:
-        token = sys.stdin.read()
-    return _made(ReadCredential, user=user or _USERS.get(forge, "git"), token=token.strip())
+        return str(typer.prompt("Token", hide_input=True, err=True)).strip()
+    return sys.stdin.read().strip()
 
 
 def _allowed(

@@ -15,9 +15,11 @@ from penstock_shared.printable import one_line
 
 LONGEST_REASON = 300
 MOST_LISTED = 20
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&@:$^=])")
-"""What means something in Markdown of any forge, `@` and `#` included: they call people and
-issues."""
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&@:$%^=])")
+_REFERENCES = "@#!~&%$:"
+"""Forges look for references and addresses in the text that Markdown has left: `@` calls people,
+`#` an issue. An invisible space after the character breaks them."""
+_UNSEEN = "\u200b"
 
 
 def shortened(text: str, longest: int) -> str:
@@ -28,7 +30,12 @@ def shortened(text: str, longest: int) -> str:
 
 def escaped_markdown(text: str) -> str:
     """The text as a reader of Markdown sees it, on one line: no link, no mention, no heading."""
-    return _MARKDOWN.sub(r"\\\1", shortened(text, LONGEST_REASON)).replace("\\@", "@\u200b")
+    line = re.sub("www", f"www{_UNSEEN}", shortened(text, LONGEST_REASON), flags=re.IGNORECASE)
+    return _MARKDOWN.sub(lambda found: _inert(found[0]), line)
+
+
+def _inert(character: str) -> str:
+    return f"\\{character}" + (_UNSEEN if character in _REFERENCES else "")
 
 
 def code(text: str) -> str:

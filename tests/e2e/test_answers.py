@@ -1,0 +1,111 @@
+"""Answers on a whole stack. A local server stands in for GitHub's API, and checks each call."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from penstock_shared.contracts.change import Forge
+from penstock_shared.contracts.registry import AddRepository, SetAnswers
+from penstock_shared.github import delivery_headers
+from tests.e2e.test_secrets import everything_stored
+from tests.support.git import WorkTree
+from tests.support.product import Product, Repository, Webhook, eventually
+from tests.unit.answers_service.forge_standins import (
+    REPOSITORY,
+    TOKEN,
+    Canned,
+    StandIn,
+    forge_stand_in,
+)
+
+CONFIGURATION = """\
+version: 1
+components: {orders: {path: orders}}
+gates:
+  good: {run: "true", scope: repository}
+  bad: {run: "echo 'E: no <b>bold</b>' >&2; exit 3", scope: repository}
+"""
+
+
+@pytest.fixture
+def github() -> Iterator[StandIn]:
+    with forge_stand_in(Forge.GITHUB) as standing:
+        yield standing
+        assert standing.violations == []
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The repository acme/shop of GitHub, which is told what its pushes come to."""
+
+    product: Product
+    repository: Repository
+    webhook: Webhook
+
+    def push(self, files: dict[str, str]) -> str:
+        """Push to a branch that is not protected; returns the flow's id."""
+        body = json.dumps(self.repository.commit(files, "topic")).encode()
+        headers = delivery_headers(self.webhook.secret, body, "d-1")
+        answer = self.product.http.post(self.webhook.url, content=body, headers=headers)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["flow_id"])
+
+
+@pytest.fixture
+def shop(product: Product, tmp_path: Path, github: StandIn) -> Shop:
+    work = WorkTree.create(tmp_path)
+    clone_url = work.remote
+    added = product.registry.ask(
+        AddRepository(forge=Forge.GITHUB, full_name=REPOSITORY, clone_url=clone_url)
+    )
+    product.registry.ask(
+        SetAnswers(
+            full_name=REPOSITORY,
+            token=TOKEN,
+            api_url=github.url,
+            page_url=product.stack.page_url,
+        )
+    )
+    url = f"{product.stack.webhook_url}/{added.repositories[0].id}"
+    repository = Repository(product, work, REPOSITORY)
+    return Shop(product, repository, Webhook(url, added.webhook_secret))
+
+
+def test_a_push_is_answered_from_pending_to_final_through_an_outage(
+    product: Product, shop: Shop, github: StandIn, repository: Repository
+) -> None:
+    """The forge is down at first, and then asks for a pause: nothing is lost by either.
+
+    A flow of a repository without a token came before, and nothing of it reaches the service.
+    """
+    github.canned += [Canned(502), Canned(403, {"Retry-After": "1"})]
+
+    silent = repository.push({"penstock.yml": CONFIGURATION.replace("exit 3", "true")})
+    product.await_state(silent, "succeeded")
+    flow_id = shop.push({"penstock.yml": CONFIGURATION, "orders/app.py": ""})
+    product.await_state(flow_id, "failed")
+
+    ends = {"penstock": "failure", "penstock/good": "success", "penstock/bad": "failure"}
+    eventually(
+        lambda: all(github.history(name)[-1:] == [end] for name, end in ends.items()),
+        f"the final statuses, and not {github.statuses}",
+    )
+    for name, end in ends.items():
+        assert set(github.history(name)[:-1]) <= {"pending"}, (name, end)
+    last = {body["context"]: body for _, body in github.statuses}
+    assert last["penstock/bad"]["description"] == "failed with exit code 3"
+    page = product.http.get(last["penstock"]["target_url"])
+    assert (page.status_code, flow_id in page.text) == (200, True)
+    kept = [*everything_stored(product)]
+    assert not [text for text in kept if TOKEN in text]
+    assert silent not in answered_flows(product)
+    assert flow_id in answered_flows(product)
+
+
+def answered_flows(product: Product) -> str:
+    """The records of the service."""
+    answers = product.stack.tables["answers"]
+    return str(product.stack.client("dynamodb").scan(TableName=answers)["Items"])
