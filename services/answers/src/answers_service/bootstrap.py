@@ -25,8 +25,8 @@ def follow_flow() -> FollowFlow:
     credentials = SecretsManagerCredentials(
         aws.client("secretsmanager"), SERVICE.settings.write_credentials
     )
-    flows: Records[AnsweredFlow] = SERVICE.records(AnsweredFlow)
-    tell = Tell(SERVICE.records(Place), utc_now)
+    flows: Records[AnsweredFlow] = SERVICE.records(AnsweredFlow, remembering=True)
+    tell = Tell(SERVICE.records(Place, remembering=True), utc_now)
     return FollowFlow(flows, Plans(SERVICE.objects), credentials, api_of, tell)
 
 
