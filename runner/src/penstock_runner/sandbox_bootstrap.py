@@ -29,14 +29,16 @@ def sandbox_of(settings: RunnerSettings, guard: ProcessGuard) -> Found:
     )
     if settings.penstock_runner_sandbox is Confinement.OFF:
         return Found(Unconfined(limits), "none", (NO_SANDBOX, "PENSTOCK_RUNNER_SANDBOX is off"))
+    network = _network(settings, guard)
     found = best_sandbox(
         Wanted(
             folders=_readable(settings),
             covered=(Path.home(), settings.penstock_runner_workdir),
             limits=limits,
-            network=_network(settings, guard),
+            network=network,
         )
     )
+    network.end()  # the first job starts it again; some runners never have one
     if settings.penstock_runner_sandbox is Confinement.REQUIRED and not found.confines:
         raise ConfigurationError(f"this machine cannot make the sandbox that is required: {found}")
     return found

@@ -76,6 +76,7 @@ def sandbox() -> FakeSandbox:
 def opened(folder: Path, sandbox: FakeSandbox) -> Iterator[WarmRooms]:
     rooms = WarmRooms(RoomMaker(folder), cast("Bubblewrap", sandbox), ProcessGuard(), size=2)
     rooms.open()
+    rooms.tidy_up()
     yield rooms
     rooms.close()
 
@@ -104,6 +105,15 @@ def test_a_command_gets_the_sandbox_around_its_room(tmp_path: Path, sandbox: Fak
 
         assert any(cell is waiting for waiting in sandbox.made)
         assert sandbox.cold == []
+
+
+def test_a_runner_without_a_job_makes_no_sandbox(tmp_path: Path, sandbox: FakeSandbox) -> None:
+    rooms = WarmRooms(RoomMaker(tmp_path), cast("Bubblewrap", sandbox), ProcessGuard(), size=2)
+
+    rooms.open()
+    rooms.close()
+
+    assert sandbox.made == []
 
 
 def test_who_comes_while_none_is_ready_gets_a_new_one(tmp_path: Path, sandbox: FakeSandbox) -> None:

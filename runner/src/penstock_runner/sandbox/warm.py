@@ -3,7 +3,8 @@
 To start bubblewrap and to open the doors of a network takes longer than many a job's command. So a
 thread keeps as many sandboxes as there are slots, each around an empty room, its shell waiting for
 a script. A job takes such a room, and its command the sandbox around it. The thread also removes
-what jobs leave. It works between jobs, so that no job waits for that.
+what jobs leave. It works between jobs, so that no job waits for that. It begins after the first
+job: a runner that has none, as those of lower trusts often do, holds no memory for sandboxes.
 """
 
 from contextlib import suppress
@@ -40,7 +41,7 @@ class WarmRooms:
     _thread: Thread | None = None
 
     def open(self) -> None:
-        """Begin to make sandboxes."""
+        """Be ready to make sandboxes, from the first `tidy_up` on."""
         # One thread for all: bubblewrap ends with the thread that has started it.
         self._thread = Thread(target=self._work, name="warm-rooms", daemon=True)
         self._thread.start()
@@ -94,7 +95,6 @@ class WarmRooms:
         remove_tree(room.root)
 
     def _work(self) -> None:
-        self._fill()
         while self._calls.get():
             self._fill()
             while self._calls.empty() and not self._used.empty():
