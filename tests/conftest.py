@@ -5,6 +5,8 @@ import pytest
 TOGETHER = ("integration", "infrastructure", "e2e")
 
 
+# First, because a group counts only if it is there when xdist's own hook reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the tests of one file that share something costly, such as an emulator, in one worker."""
     for item in items:

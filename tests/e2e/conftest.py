@@ -17,6 +17,7 @@ from tests.support.product import Product, Repository
 Starter = Callable[[Path], Stack]
 
 
+@pytest.hookimpl(tryfirst=True)  # see tests/conftest.py
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):

@@ -274,7 +274,9 @@ class stand_in(list[str]):  # noqa: N801  # a context manager that reads like a 
 
         self._server = server_at(self.host, Handler)
         self.port = self._server.server_port
-        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}
+        )
         self._thread.start()
         return self
 

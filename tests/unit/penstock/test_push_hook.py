@@ -66,7 +66,9 @@ def home(tmp_path: Path, listener: Listener) -> Iterator[Home]:
             """Say nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
         home = Home(tmp_path / "home")
         home.make()
         address = f"http://127.0.0.1:{server.server_port}"
