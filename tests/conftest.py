@@ -1,16 +1,18 @@
 """Distributes tests to workers."""
 
 import pytest
+from xdist.remote import Producer
 
-TOGETHER = ("integration", "infrastructure", "e2e")
+from tests.support.scheduling import GroupScheduling, rank_of
 
 
-# First, because a group counts only if it is there when xdist's own hook reads the groups.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests of one file that share something costly, such as an emulator, in one worker."""
-    for item in items:
-        if any(part in TOGETHER for part in item.path.parts) and not item.get_closest_marker(
-            "xdist_group"
-        ):
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupScheduling:
+    """The schedule of every distributed run, whatever its `--dist`."""
+    config.option.loadscopereorder = False  # the order of the collection counts
+    return GroupScheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, in every worker the same."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: rank_of(item.nodeid))

@@ -17,15 +17,11 @@ from tests.support.product import Product, Repository
 Starter = Callable[[Path], Stack]
 
 
-@pytest.hookimpl(tryfirst=True)  # see tests/conftest.py
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.timeout(240))
-            # Stacks are expensive: the tests that share one run in one worker.
-            alone = "failure_stories" in item.path.name
-            item.add_marker(pytest.mark.xdist_group("failures" if alone else "stack"))
 
 
 def start(home: Path, options: StackOptions | None = None) -> Stack:
@@ -77,6 +73,17 @@ def product(
             yield Product(start(home, StackOptions(tools=(tools,))), http)
     finally:
         down(home)
+
+
+@pytest.fixture(scope="session")
+def fragile_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home of a second stack, for tests that kill its processes.
+
+    Each of them calls `start` first, which replaces whatever the test before it has killed.
+    """
+    home = tmp_path_factory.mktemp("fragile")
+    yield home
+    down(home)
 
 
 @pytest.fixture

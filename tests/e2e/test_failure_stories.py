@@ -1,4 +1,4 @@
-"""Nothing is lost when processes die. Each test breaks its stack, so each has its own."""
+"""Nothing is lost when processes die. Each test breaks its stack, and the next one repairs it."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from penstock.embedded import StackOptions, down, find_home
+from penstock.embedded import StackOptions, find_home
 from penstock_runner.sandbox.limits import descendants
 from tests.e2e.conftest import start
 from tests.support.emulator import wait_for_a_save
@@ -21,9 +21,8 @@ ONE_EACH = StackOptions(runners=2, slots=1)
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "home"
-    down(tmp_path / "home")
+def home(fragile_home: Path) -> Path:
+    return fragile_home
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def risen(product: Product, home: Path) -> Product:
 
 @pytest.fixture
 def repository(product: Product, tmp_path: Path) -> Repository:
-    return Repository.create(product, tmp_path / "repository", "acme/fragile")
+    return Repository.create(product, tmp_path / "repository", f"acme/{tmp_path.name}")
 
 
 def test_a_job_whose_runner_is_killed_runs_again_elsewhere(

@@ -15,8 +15,6 @@ from tests.e2e.conftest import start
 from tests.support.product import Product, Repository, eventually
 from tests.support.repositories import functions
 
-pytestmark = pytest.mark.xdist_group("iam")
-
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:

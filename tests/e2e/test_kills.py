@@ -6,15 +6,13 @@ PENSTOCK_TEST_KILLS says how many kills; every fourth comes in the middle of a f
 import os
 import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from penstock.embedded import StackOptions, down
 from tests.e2e.conftest import start
-from tests.e2e.test_failure_stories import kill_at_once
+from tests.e2e.test_failure_stories import ONE_EACH, kill_at_once
 from tests.support.git import WorkTree
 from tests.support.product import Product, eventually, flow_in
 from tests.support.repositories import functions
@@ -22,26 +20,19 @@ from tests.support.repositories import functions
 KILLS = int(os.environ.get("PENSTOCK_TEST_KILLS", "2"))
 LONGEST = 6.0
 """Seconds from a push to the last kills: most flows have ended by then."""
-CREW = StackOptions(runners=2, slots=1)
 RISING = 150.0
 """Seconds for a flow whose calls died and are delivered again."""
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "home"
-    down(tmp_path / "home")
 
 
 # On the function: the one that all tests here are given comes before a module's own.
 @pytest.mark.timeout(120 + 180 * KILLS)
 def test_every_flow_ends_as_it_should_whenever_the_emulator_is_killed(
-    home: Path, tmp_path: Path
+    fragile_home: Path, tmp_path: Path
 ) -> None:
     moments = random.Random(20)  # the same moments in every run
     with httpx.Client(timeout=30, trust_env=False) as http:
-        product = Product(start(home, CREW), http)
-        tree = WorkTree.create(tmp_path / "clone", f"{product.stack.git_url}/clone.git")
+        product = Product(start(fragile_home, ONE_EACH), http)
+        tree = WorkTree.create(tmp_path / "clone", f"{product.stack.git_url}/killed.git")
         for number in range(KILLS):
             version = f"v{number}"
             tree.commit(functions("fragile", version))
@@ -52,7 +43,7 @@ def test_every_flow_ends_as_it_should_whenever_the_emulator_is_killed(
             else:
                 time.sleep(moments.uniform(0, LONGEST))
             kill_at_once(product.stack.processes["emulator"])
-            product = Product(start(home, CREW), http)
+            product = Product(start(fragile_home, ONE_EACH), http)
 
             product.await_state(flow_id, "succeeded", patience=RISING)
             assert served(product) == {"staging": version, "production": version}

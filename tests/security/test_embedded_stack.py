@@ -28,7 +28,7 @@ from penstock_shared.aws import signature
 from penstock_shared.aws.origin import EnvironmentCredentials
 from tests.support.emulator import OwnEmulator, wait_for_a_save
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("embedded stack")]
+pytestmark = pytest.mark.integration
 
 SECRET = "penstock/local/webhook-secret"
 READ_SECRET = {

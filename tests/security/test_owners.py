@@ -24,7 +24,7 @@ from tests.integration.deployer.cloud import ROLE_ARN, Cloud, a_deployment, zip_
 from tests.support.emulator import OwnEmulator
 from tests.unit.penstock.commands.fake_stack import stack_at
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("owners")]
+pytestmark = pytest.mark.integration
 
 OWNER = Ownership("local", "github/acme/shop", "orders", "staging")
 TRUSTS_LAMBDA = json.dumps(

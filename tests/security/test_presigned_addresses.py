@@ -17,7 +17,7 @@ from penstock_shared.aws.lean_client import LeanClient
 from penstock_shared.storage import ObjectStore, checksum_headers
 from tests.support.emulator import OwnEmulator
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("presigned addresses")]
+pytestmark = pytest.mark.integration
 
 CONTENT = b"what was built"
 DIGEST = sha256(CONTENT).hexdigest()

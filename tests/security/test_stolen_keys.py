@@ -16,7 +16,7 @@ from tests.integration.runner.test_sandbox import LIMITS, USERS, is_mentioned
 
 __all__ = ["emulator", "stage", "start_runner"]
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("stolen keys")]
+pytestmark = pytest.mark.integration
 
 # The daemon ends by itself, should the attack succeed.
 ATTACK = """
