@@ -14,6 +14,7 @@ MEMBERS := shared runner cli $(sort $(patsubst %/pyproject.toml,%,$(wildcard ser
 LAMBDA_MEMBERS := runner $(filter services/%,$(MEMBERS))
 LAMBDA_LOCKS := $(foreach member,$(LAMBDA_MEMBERS),requirements/lambda-$(notdir $(member)).txt)
 TESTS ?= tests
+COVERED := tests/unit tests/adapters tests/contract tests/security
 STAGE ?= dev
 PYTEST_OPTIONS ?=
 
@@ -30,7 +31,7 @@ export UV_CACHE_DIR ?= $(CURDIR)/.build/cache/uv
 export npm_config_cache ?= $(CURDIR)/.build/cache/npm
 endif
 
-.PHONY: help setup demo test check lint types contracts templates up down bench package lock schemas clean
+.PHONY: help setup demo test coverage check lint types contracts templates up down bench package lock schemas clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -42,7 +43,11 @@ demo: setup ## Push a real project through the whole product, twice
 	$(BIN)/penstock demo
 
 test: setup ## Run every test
-	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term $(PYTEST_OPTIONS) $(TESTS)
+	$(BIN)/pytest -n auto --dist loadscope $(PYTEST_OPTIONS) $(TESTS)
+
+# Only of tests that call the code in their own process, and apart: measuring doubles their time.
+coverage: setup ## Measure what the tests in one process cover
+	$(BIN)/pytest -n auto --dist loadscope --cov --cov-report=term $(PYTEST_OPTIONS) $(COVERED)
 
 check: setup lint types contracts templates test ## What CI runs: lint, format, types, contracts, templates, tests
 
