@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import tarfile
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from build_service.adapters import git, git_tree
 from build_service.adapters.git import GitSourceRepository
 from build_service.adapters.network import any_address
 from build_service.domain.errors import SourceError, SourceUnavailableError
-from build_service.domain.source import SourceTree
+from build_service.domain.source import MergeRef, SourceTree
+from penstock_shared.contracts.change import Base
 from penstock_shared.contracts.plan import History
 from penstock_shared.errors import PenstockError
 from tests.support.builders import a_change
@@ -278,3 +280,100 @@ def test_a_name_that_git_would_not_make_is_refused(name: str) -> None:
 def test_a_path_that_no_system_can_open_is_refused() -> None:
     with pytest.raises(SourceError, match="more than 4096 characters"):
         git._check_path("a/" * 3000)
+
+
+class Proposed:
+    """A pull request in a real repository: a head, and the forge's merge of it into main."""
+
+    def __init__(self, work: WorkTree) -> None:
+        self.work = work
+        self.base = pushed(work)
+        work.git("checkout", "--quiet", "-b", "feature")
+        self.head = work.commit({"mine.txt": "mine"}, "Mine\n\n[skip ci]")
+        work.push("feature")
+        work.git("checkout", "--quiet", "main")
+        self.main = pushed(work, {"theirs.txt": "theirs"})
+        self.merge = self.merged()
+
+    def merged(self) -> str:
+        """Merge the head into main as the forge does, at its own ref; returns the commit."""
+        self.work.git("checkout", "--quiet", "--detach", "main")
+        self.work.git("merge", "--quiet", "--no-ff", "-m", "Merge", "feature")
+        sha = self.work.git("rev-parse", "HEAD")
+        self.work.git("push", "--quiet", "--force", "origin", "HEAD:refs/pull/7/merge")
+        return sha
+
+    def fetch(self, *, awaited: bool, number: int = 7) -> SourceTree:
+        change = a_change(
+            clone_url=self.work.remote,
+            ref="refs/heads/feature",
+            sha=self.head,
+            pull_request=number,
+            base=Base(ref="refs/heads/main"),
+        )
+        merge = MergeRef(ref=f"refs/pull/{number}/merge", awaited=awaited)
+        return GitSourceRepository(("file",)).fetch(change, merge=merge)
+
+
+def test_a_pull_request_is_fetched_as_it_would_be_merged(work: WorkTree) -> None:
+    proposed = Proposed(work)
+
+    tree = proposed.fetch(awaited=True)
+
+    assert tree.merge == proposed.merge
+    assert tree.files.keys() >= {"mine.txt", "theirs.txt"}
+    assert tree.head == proposed.head
+    assert tree.message.startswith("Mine")
+    git_folder = dict(unpacked(tree.archive(History.COMMIT)))
+    assert proposed.merge.encode() in git_folder[".git/packed-refs"]
+
+
+def unpacked(archive: bytes) -> Iterator[tuple[str, bytes]]:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        for member in opened.getmembers():
+            if content := opened.extractfile(member):
+                yield member.name, content.read()
+
+
+def test_a_merge_of_an_earlier_head_is_awaited_where_the_forge_always_makes_one(
+    work: WorkTree,
+) -> None:
+    proposed = Proposed(work)
+    work.git("checkout", "--quiet", "feature")
+    proposed.head = work.commit({"mine.txt": "newer"})
+    work.push("feature")
+
+    with pytest.raises(
+        SourceUnavailableError, match=r"is no merge of .*: does pull request 7 have conflicts with"
+    ):
+        proposed.fetch(awaited=True)
+
+    proposed.merge = proposed.merged()
+    assert proposed.fetch(awaited=True).merge == proposed.merge
+
+
+@pytest.mark.parametrize("number", [7, 8], ids=["of an earlier head", "missing"])
+def test_a_head_is_fetched_where_the_forge_need_not_merge(work: WorkTree, number: int) -> None:
+    proposed = Proposed(work)
+    work.git("checkout", "--quiet", "feature")
+    proposed.head = work.commit({"mine.txt": "newer"})
+    work.push("feature")
+
+    tree = proposed.fetch(awaited=False, number=number)
+
+    assert tree.merge == ""
+    assert tree.read("mine.txt") == b"newer"
+    assert "theirs.txt" not in tree.files
+
+
+def test_the_head_of_an_annotated_tag_is_its_commit(work: WorkTree) -> None:
+    sha = pushed(work)
+    work.git("tag", "--annotate", "--message=One", "v1")
+    work.git("push", "--quiet", "origin", "v1")
+    tag = work.git("rev-parse", "v1")
+    repository = GitSourceRepository(("file",))
+
+    for named in (sha, tag):
+        change = a_change(clone_url=work.remote, ref="refs/tags/v1", sha=named)
+        tree = repository.fetch(change)
+        assert (tree.head, tree.read("a.txt")) == (sha, b"a")

@@ -11,11 +11,9 @@ from typing import Any
 
 import pytest
 
-from build_service.adapters.forges import FORGES
 from build_service.domain.build import Build
 from build_service.domain.errors import WebhookError
-from build_service.use_cases.receive_push import ReceivedPush, ReceivePush
-from build_service.use_cases.start_flow import StartFlow
+from build_service.use_cases.starting import ReceivedPush
 from penstock_shared.contracts.change import Forge
 from penstock_shared.contracts.commands import RunFlow
 from penstock_shared.contracts.events import BuildRequested
@@ -26,7 +24,7 @@ from penstock_shared.identifiers import run_id_for
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.testing.fakes import RecordingPublisher, fake_records
 from tests.support.builders import BEFORE, SHA
-from tests.unit.build_service.registered import FakeRegistry
+from tests.unit.build_service.registered import FakeEntrance, FakeRegistry
 
 VICTIM, ATTACKER = (repository_id(Forge.GITHUB, name) for name in ("acme/shop", "mallory/shop"))
 VICTIMS_ADDRESS = "https://host.invalid/shop.git"
@@ -41,17 +39,14 @@ class Stage:
         self.registry.add(clone_url=VICTIMS_ADDRESS)
         self.registry.add(full_name="mallory/shop", clone_url=ATTACKERS_ADDRESS)
         self.records: Records[Build] = fake_records()
-        lookup = self.registry.lookup()
-        self.receive = ReceivePush(
-            self.records, fake_records(), lookup, FORGES, self.registry.clock
-        )
-        self.start = StartFlow(self.records, lookup, self.registry.clock)
+        entrance = FakeEntrance(self.registry, self.records)
+        self.receive, self.start = entrance.receive, entrance.start
 
     def deliver(self, repository: str, push: Mapping[str, Any], secret: str) -> ReceivedPush:
         body = json.dumps(push).encode()
         headers = delivery_headers(secret, body, "d-1")
         lower = {name.lower(): value for name, value in headers.items()}
-        received = self.receive(repository, body, lower)
+        (received,) = self.receive(repository, body, lower)
         assert isinstance(received, ReceivedPush)
         return received
 

@@ -3,7 +3,8 @@
 The attack: deliveries of every broken kind, signed and not. Some were tried five times, became dead
 letters, or were answered with a trace (row M2 of the threat model).
 
-500 mutants are sent, or as many as `PENSTOCK_MUTANTS` says. The seed makes the same ones each time.
+500 mutants are sent, shared by the forges, or as many as `PENSTOCK_MUTANTS` says. The seed makes
+the same ones each time.
 """
 
 import base64
@@ -11,22 +12,28 @@ import json
 import os
 import random
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from build_service import bootstrap
-from build_service.adapters.forges import FORGES
 from build_service.handlers import webhook
-from build_service.use_cases.receive_push import ReceivePush
-from penstock_shared.github import NO_COMMIT, commit_object, delivery_headers, push_event
-from penstock_shared.testing.fakes import fake_records
+from penstock_shared.github import NO_COMMIT
 from tests.security.hostile import HOSTILE, what_acts_in
+from tests.support import forges
 from tests.support.builders import BEFORE, SHA
-from tests.unit.build_service.registered import SECRET, SHOP, a_registry
+from tests.support.forges import Head, Message, StandIn, sent
+from tests.support.forges.bitbucket import BitbucketStandIn
+from tests.support.forges.gitea import GiteaStandIn
+from tests.support.forges.github import GitHubStandIn
+from tests.support.forges.gitlab import GitLabStandIn, SigningGitLabStandIn
+from tests.unit.build_service.registered import FakeEntrance, FakeRegistry
 
 SEED = 20261124
 COUNT = int(os.environ.get("PENSTOCK_MUTANTS", "500"))
+SIGNING, OTHER = f"whsec_{'a' * 43}=", f"whsec_{'b' * 43}="
 HURDLES = {202, 400, 401, 403, 404, 422}
 VALUES: tuple[Any, ...] = (
     None, True, 0, -1, 10**400, 1e308, float("nan"), "", " ", "\0", "\ud800", "x" * 5_000,
@@ -40,33 +47,49 @@ PIECES = (
 )  # fmt: skip
 
 
-class Mutants:
-    """Deliveries that begin as a good one."""
+STAND_INS: dict[str, StandIn] = {
+    "github": GitHubStandIn(),
+    "gitlab": GitLabStandIn(),
+    "gitlab that signs": SigningGitLabStandIn(),
+    "gitea": GiteaStandIn(),
+    "bitbucket": BitbucketStandIn(),
+}
 
-    def __init__(self, seed: int, repository: str) -> None:
+
+class Mutants:
+    """Deliveries that begin as a good one of a forge."""
+
+    def __init__(self, seed: int, repository: str, sender: StandIn) -> None:
         self.chance = random.Random(seed)
         self.repository = repository
+        self.sender = sender
 
     def event(self) -> dict[str, Any]:
         """One event of the HTTP API (payload 2.0)."""
-        body = self.body()
-        signed_with = self.chance.choice([SECRET, SECRET, SECRET, "another secret", ""])
-        headers = self.headers(dict(delivery_headers(signed_with, body, "d-1")))
+        message = self.message()
+        body = self.body(message)
+        signed_with = self.chance.choice([SIGNING, SIGNING, SIGNING, OTHER, "whsec_"])
+        headers = self.headers(sent(self.sender, signed_with, Written(message.event, body)).headers)
         event: dict[str, Any] = {"headers": headers, **self.encoded(body)}
         event["pathParameters"] = self.chance.choice(
             [*[{"repository": self.repository}] * 9, {"repository": self.text()}, {}, None]
         )
         return event
 
-    def body(self) -> bytes:
-        commit = commit_object(SHA, message="Sell more", name="Ada")
-        push: Any = push_event(
-            "acme/shop", "https://host.invalid/shop.git", "refs/heads/main", BEFORE, SHA, commit
-        )
-        push["repository"]["full_name"] = self.chance.choice(["acme/shop"] * 9 + ["acme/other"])
+    def message(self) -> Message:
+        other = replace(self.sender, repository="acme/other")
+        sender = self.chance.choice([self.sender] * 9 + [other])
+        if self.chance.random() < 0.5:
+            return sender.push("refs/heads/main", BEFORE, SHA, "Sell more")
+        what = self.chance.choice([forges.OPENED, forges.PUSHED, forges.CLOSED, forges.DRAFTED])
+        fork = self.chance.choice(["", "mallory/shop"])
+        return sender.pull_request(what, self.chance.randint(1, 5), Head(fork=fork))
+
+    def body(self, message: Message) -> bytes:
+        payload = message.payload
         for _ in range(self.chance.randint(0, 3)):
-            push = self.changed(push)
-        written = json.dumps(push).encode()
+            payload = self.changed(payload)
+        written = json.dumps(payload).encode()
         for _ in range(self.chance.choice([0, 0, 1, 3])):
             written = self.spoilt(written)
         return written
@@ -94,7 +117,8 @@ class Mutants:
             return written[:at] + bytes([self.chance.randrange(256)]) + written[at + 1 :]
         return written[:at] + written[max(0, at - 50) :]
 
-    def headers(self, headers: dict[str, str]) -> Any:
+    def headers(self, good: Mapping[str, str]) -> Any:
+        headers = dict(good)
         if self.chance.random() < 0.05:
             return None
         if self.chance.random() < 0.2:
@@ -117,19 +141,31 @@ class Mutants:
         return str(self.chance.choice(VALUES))
 
 
-@pytest.fixture
-def repository(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The id of a registered repository, whose deliveries the real handler receives."""
-    registry = a_registry()
-    receive = ReceivePush(fake_records(), fake_records(), registry.lookup(), FORGES, registry.clock)
+@dataclass(frozen=True)
+class Written(Message):
+    """A message whose payload is text already."""
+
+    @property
+    def body(self) -> bytes:
+        """The payload."""
+        return bytes(self.payload)
+
+
+@pytest.fixture(params=STAND_INS)
+def mutants(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Mutants:
+    """Mutants of a registered repository's deliveries, which the real handler receives."""
+    sender = STAND_INS[request.param]
+    registry = FakeRegistry(to_make=[SIGNING])
+    known = registry.add(forge=sender.forge)
+    receive = FakeEntrance(registry).receive
     monkeypatch.setattr(bootstrap, "receive_push", lambda: receive)
-    return SHOP
+    return Mutants(SEED, known.id, sender)
 
 
-def test_every_mutant_is_answered_in_words_and_soon(repository: str) -> None:
-    mutants = Mutants(SEED, repository)
+def test_every_mutant_is_answered_in_words_and_soon(mutants: Mutants) -> None:
+    count = COUNT // len(STAND_INS)
     statuses: dict[int, int] = {}
-    for number in range(COUNT):
+    for number in range(count):
         event = mutants.event()
         begun = time.perf_counter()
         answer = webhook.handler(event, None)
@@ -140,7 +176,8 @@ def test_every_mutant_is_answered_in_words_and_soon(repository: str) -> None:
         assert "Traceback" not in answer["body"], shown
         assert what_acts_in(answer["body"]) == [], shown
         said = json.loads(answer["body"])
-        assert said.get("error") or said.get("flow_id") or said.get("reason"), shown
+        told = said.get("changes") or [said]
+        assert all(one.keys() & {"error", "flow_id", "reason"} for one in told), shown
         statuses[answer["statusCode"]] = statuses.get(answer["statusCode"], 0) + 1
     # The mutants get as far as they should: some start flows, some fail at each hurdle.
-    assert min(statuses.get(status, 0) for status in sorted(HURDLES)) > COUNT / 200
+    assert min(statuses.get(status, 0) for status in sorted(HURDLES)) > count / 200

@@ -15,10 +15,10 @@ def retry_message(flow_id: str, attempt: int, *, by: str) -> str:
     return json.dumps({"flow_id": flow_id, "attempt": attempt, "by": by})
 
 
-def run_message(flow_id: str, *, although_behind: bool, **asked: str) -> str:
-    """A `run-flow` message that runs a commit of a branch as the flow of this id."""
-    behind = {"although_behind": True} if although_behind else {}
-    return json.dumps({"flow_id": flow_id, **asked, **behind})
+def run_message(flow_id: str, **asked: str | int) -> str:
+    """A `run-flow` message that runs a commit as the flow of this id. What is False is left out."""
+    said = {name: value for name, value in asked.items() if value is not False}
+    return json.dumps({"flow_id": flow_id, **said})
 
 
 def person() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from penstock.errors import CommandError, NotFoundError, UsageError
 from penstock.project import PROJECT_ROOT
-from penstock_shared.contracts.change import Forge
+from penstock_shared.contracts.change import TAGS, Forge
 
 _HOSTS = {
     "github.com": Forge.GITHUB,
@@ -20,6 +20,8 @@ _HOSTS = {
 _SHA = re.compile("[0-9a-f]{40}")
 _UP_TO_HOST = re.compile(r"^(?:[\w+.-]+://)?(?:[^@/]*@)?")
 _ADDRESS = re.compile(r"(?:.*[:/])?(?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?")
+_OF_GROUPS = re.compile(r"(?:[\w+.-]+://)?(?:[^@/]*@)?[^/:]+[:/](?P<name>[\w./-]+?)(?:\.git)?/?")
+"""Addresses of GitLab, where groups have groups."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,13 @@ class Remote:
 
     def commit_of(self, ref: str) -> str:
         """The commit that a ref points to. Raises NotFoundError."""
-        for line in _git("ls-remote", "--exit-code", self.url, ref).splitlines():
-            sha, _, name = line.partition("\t")
-            if name == ref:
-                return sha
-        raise NotFoundError(f"{self.name} has no branch {ref.removeprefix('refs/heads/')}")
+        behind_tag = f"{ref}^{{}}"
+        found = _git("ls-remote", "--exit-code", self.url, ref, behind_tag).splitlines()
+        commits = {name: sha for sha, _, name in (line.partition("\t") for line in found)}
+        if ref not in commits:
+            kind = "tag" if ref.startswith(TAGS) else "branch"
+            raise NotFoundError(f"{self.name} has no {kind} {ref.split('/', 2)[-1]}")
+        return commits.get(behind_tag, commits[ref])
 
 
 def embedded_remote(home: Path | None, name: str | None) -> Remote:
@@ -69,13 +73,14 @@ def _pushed_from_here(known: Mapping[str, Mapping[str, str]]) -> str | None:
     return next((name for name, one in known.items() if one["git_url"] in remotes), None)
 
 
-def branch_of(ref: str) -> str:
-    """The whole ref of a branch that is named with or without refs/heads/.
+def whole_ref(ref: str) -> str:
+    """The whole ref of a branch that is named with or without refs/heads/, or of a tag that is
+    named with refs/tags/.
 
     Raises UsageError for another ref: no flow starts from it.
     """
-    if ref.startswith("refs/") and not ref.startswith("refs/heads/"):
-        raise UsageError(f"{ref} is no branch; only branches start a flow")
+    if ref.startswith("refs/") and not ref.startswith(("refs/heads/", TAGS)):
+        raise UsageError(f"{ref} is no branch and no tag; only these start a flow")
     return ref if ref.startswith("refs/") else f"refs/heads/{ref}"
 
 
@@ -98,10 +103,11 @@ def commit_named(name: str) -> str:
 def origin_of_here() -> Remote:
     """The remote `origin` of the current folder. Raises NotFoundError, UsageError."""
     url = _git("remote", "get-url", "origin").strip()
-    found = _ADDRESS.fullmatch(url)
+    forge = forge_of(url)
+    found = (_OF_GROUPS if forge is Forge.GITLAB else _ADDRESS).fullmatch(url)
     if not found:
         raise UsageError(f"origin is at {url}, which names no owner/repository")
-    return Remote(found["name"], url, forge_of(url))
+    return Remote(found["name"], url, forge)
 
 
 def forge_of(address: str) -> Forge:

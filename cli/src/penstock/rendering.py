@@ -1,7 +1,7 @@
 """Renders flows for a terminal."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from rich.console import Group, RenderableType
@@ -21,7 +21,8 @@ from penstock.flows import (
     title_of,
 )
 from penstock.words import ago, clock_time, colour_of, lasted, mark_of, span
-from penstock_shared.contracts.registration import RegisteredRepository
+from penstock_shared.contracts.registration import Forks, RegisteredRepository
+from penstock_shared.contracts.registry import KnownPullRequest
 
 TAIL_LINES = 20
 MOST_JOBS = 40
@@ -234,6 +235,13 @@ def repository_table(repositories: Sequence[RegisteredRepository]) -> Table:
     return table
 
 
+_FORKS = {
+    Forks.IGNORE: "ignored",
+    Forks.APPROVE: "checked once somebody asks",
+    Forks.RUN: "checked",
+}
+
+
 def repository_view(repository: RegisteredRepository, webhook_url: str, secret: str = "") -> Table:
     """One repository, with the secret of its webhook if it was made just now."""
     allowance = repository.allowance
@@ -251,6 +259,7 @@ def repository_view(repository: RegisteredRepository, webhook_url: str, secret: 
         else "any name",
         "jobs at once": f"{allowance.jobs_at_once} of a flow",
         "answers": f"told at {repository.api_url}" if repository.answers else "",
+        "forks": _FORKS[allowance.forks],
         "registered": f"{repository.registered_at:%Y-%m-%d %H:%M} UTC",
     }
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2), show_header=False)
@@ -259,6 +268,18 @@ def repository_view(repository: RegisteredRepository, webhook_url: str, secret: 
     for name, value in rows.items():
         if value:
             table.add_row(name, Text(value))
+    return table
+
+
+def waiting_table(waiting: Iterable[KnownPullRequest]) -> Table:
+    """The pull requests that wait, and for what."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2), header_style="dim")
+    for name in ("PULL REQUEST", "BY", "AT", "WAITS", "TITLE"):
+        table.add_column(name, overflow="fold")
+    for one in waiting:
+        author = f"{one.author} in {one.fork}" if one.fork else one.author
+        cells = (str(one.number), author, one.sha[:12], one.waits, one.title)
+        table.add_row(*(Text(cell) for cell in cells))
     return table
 
 

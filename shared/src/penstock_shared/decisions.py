@@ -25,6 +25,11 @@ class Record(BaseModel):
     deadline: datetime | None = None
     """When the sweeper must check a record that waits for something; None if it does not wait."""
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether a store that lists its records lists this one."""
+        return True
+
     @classmethod
     def allows(cls, before: Any, after: Any) -> bool:
         """Whether this transition is allowed. Staying in a state that is not final always is."""

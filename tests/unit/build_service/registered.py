@@ -4,11 +4,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from build_service.adapters.forges import FORGES
+from build_service.domain.build import Build
+from build_service.domain.pull_request import PullRequest
 from build_service.domain.registration import Registration
+from build_service.domain.repository import Repository
 from build_service.domain.secrets import RepositorySecrets
 from build_service.handlers.repositories import answer_to
+from build_service.use_cases.follow_pull_request import FollowPullRequest
 from build_service.use_cases.manage_repositories import ManageRepositories
+from build_service.use_cases.receive_push import ReceivePush
 from build_service.use_cases.registry import Registry
+from build_service.use_cases.start_flow import StartFlow
+from build_service.use_cases.starting import Starting
 from penstock_shared.contracts.answers import WriteCredential
 from penstock_shared.contracts.change import Forge
 from penstock_shared.contracts.registration import RegisteredRepository, repository_id
@@ -67,15 +74,16 @@ class FakeRegistry:
 
     def __post_init__(self) -> None:
         self.records: Records[Registration] = fake_records(clock=self.clock)
+        self.pull_requests: Records[PullRequest] = fake_records(clock=self.clock)
         self.manage = ManageRepositories(
             self.records,
             self.secrets,
             self.write_credentials,
+            self.pull_requests,
             ("https", "file"),
             ("https",),
-            tuple(FORGES),
             self.clock,
-            lambda: self.to_make.pop(0),
+            lambda _forge: self.to_make.pop(0),
         )
 
     def ask(self, request: RegistryRequest) -> RegistryAnswer:
@@ -103,6 +111,22 @@ class FakeRegistry:
     def lookup(self) -> Registry:
         """The registry as a new container sees it."""
         return Registry(self.records, self.secrets, self.clock)
+
+
+@dataclass
+class FakeEntrance:
+    """How flows begin: the webhook and `run-flow`, over records in memory."""
+
+    registry: FakeRegistry
+    records: Records[Build] = field(default_factory=fake_records)
+    repositories: Records[Repository] = field(default_factory=fake_records)
+
+    def __post_init__(self) -> None:
+        clock, lookup = self.registry.clock, self.registry.lookup()
+        starting = Starting(self.records, clock)
+        follow = FollowPullRequest(self.registry.pull_requests, starting)
+        self.receive = ReceivePush(starting, follow, self.repositories, lookup, FORGES, clock)
+        self.start = StartFlow(self.records, lookup, starting, follow, clock)
 
 
 def a_registry(**given: Any) -> FakeRegistry:

@@ -8,7 +8,7 @@ from typing import Any
 
 from build_service.adapters.planner_function import PlannerFunction
 from build_service.domain.drafting import PlanRequest
-from build_service.domain.source import SourceRepository, SourceTree
+from build_service.domain.source import MergeRef, SourceRepository, SourceTree
 from build_service.use_cases.draft_plan import DraftPlan
 from penstock_shared.contracts.change import Change
 from penstock_shared.contracts.registry import ReadCredential
@@ -66,10 +66,17 @@ class FakeSourceRepository:
     raises: Exception | None = None
     fetched: list[Change] = field(default_factory=list)
     credentials: list[ReadCredential | None] = field(default_factory=list)
+    merges: list[MergeRef | None] = field(default_factory=list)
 
-    def fetch(self, change: Change, credential: ReadCredential | None = None) -> SourceTree:
+    def fetch(
+        self,
+        change: Change,
+        credential: ReadCredential | None = None,
+        merge: MergeRef | None = None,
+    ) -> SourceTree:
         self.fetched.append(change)
         self.credentials.append(credential)
+        self.merges.append(merge)
         if self.raises:
             raise self.raises
         return self.tree if self.tree.head else replace(self.tree, head=change.sha)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from build_service.adapters.forges import FORGES
 from build_service.domain.allowance import widened
 from build_service.use_cases.registered_planner import RegisteredPlanner
 from penstock_shared.configuration import (
@@ -116,6 +117,6 @@ def test_a_registration_says_how_many_jobs_run_at_once() -> None:
     sources = FakeSourceRepository(a_tree({"penstock.yml": FILE}))
     registry = a_registry(allowance=Allowance(jobs_at_once=3))
 
-    planner = RegisteredPlanner(registry.lookup(), a_planner(sources, a_bucket()))
+    planner = RegisteredPlanner(registry.lookup(), a_planner(sources, a_bucket()), FORGES)
 
     assert planner.draft(FLOW_ID, a_change()).plan.jobs_at_once == 3

@@ -8,16 +8,19 @@ from typing import Any
 
 import pytest
 
+from build_service.adapters.forges import FORGES
 from build_service.domain import build
 from build_service.domain.build import Build, BuildState, overdue
 from build_service.domain.errors import SourceError, SourceUnavailableError
 from build_service.domain.repository import Repository
+from build_service.domain.source import MergeRef
 from build_service.use_cases.keep_order import KeepOrder
 from build_service.use_cases.record_job import RecordBuildJob
 from build_service.use_cases.registered_planner import RegisteredPlanner
 from build_service.use_cases.registry import Registry
 from build_service.use_cases.start_build import StartBuild
 from build_service.use_cases.stop_build import StopBuild
+from penstock_shared.contracts.change import Base, Intent
 from penstock_shared.contracts.events import (
     BuildCompleted,
     BuildRequested,
@@ -32,6 +35,7 @@ from penstock_shared.contracts.plan import Plan
 from penstock_shared.contracts.registration import Allowance
 from penstock_shared.contracts.registry import ReadCredential, RemoveRepository, SetRepository
 from penstock_shared.decisions import Outcome, Result, Write
+from penstock_shared.jobs import checkout_of
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import Plans, load_plan
 from penstock_shared.storage import ObjectStore
@@ -96,7 +100,7 @@ class FakeBuild:
         self.sources = FakeSourceRepository(tree, self.raises)
         start = StartBuild(
             self.records,
-            RegisteredPlanner(self.lookup, a_planner(self.sources, self.objects)),
+            RegisteredPlanner(self.lookup, a_planner(self.sources, self.objects), FORGES),
             self.plans,
             self.artifacts,
             KeepOrder(self.repositories),
@@ -328,7 +332,7 @@ def test_a_small_snapshot_costs_one_call(fake: FakeBuild) -> None:
 def test_the_states_of_a_build_lead_to_an_end() -> None:
     finals = {state for state in BuildState if state not in Build.transitions}
 
-    assert finals == {BuildState.COMPLETED, BuildState.FAILED, BuildState.STOPPED}
+    assert finals == {BuildState.FAILED, BuildState.STOPPED}
     assert build.QUEUE_PATIENCE > build.PLANNING_PATIENCE
 
 
@@ -561,3 +565,53 @@ def test_a_configuration_that_is_a_folder_is_told(fake: FakeBuild) -> None:
     fake.start()
 
     assert "is a folder; it must be a file" in fake.said.only(FlowFailed)[0].reason
+
+
+OF_A_PULL_REQUEST: dict[str, Any] = {
+    "pull_request": 7,
+    "base": Base(ref="refs/heads/main"),
+    "delivery_id": "d-1",
+}
+
+
+def test_a_pull_request_is_planned_from_the_merge_that_its_forge_keeps(fake: FakeBuild) -> None:
+    fake.broken = {"merge": "d" * 40}
+    fake.start(**OF_A_PULL_REQUEST)
+
+    known = fake.records.get(FLOW_ID)
+    assert known
+    assert known.plan
+    plan = fake.plans.load(known.plan)
+    assert plan.merge == "d" * 40
+    assert checkout_of(plan).sha == "d" * 40
+    assert plan.intent is Intent.CHECK
+    assert fake.sources.merges == [MergeRef(ref="refs/pull/7/merge", awaited=True)]
+
+
+def test_a_merge_commit_of_what_is_no_pull_request_is_refused(fake: FakeBuild) -> None:
+    fake.broken = {"merge": "d" * 40}
+    fake.start()
+
+    known = fake.records.get(FLOW_ID)
+    assert known
+    assert "it has a merge commit of no pull request" in known.reason
+
+
+def test_a_pull_request_s_commit_may_ask_for_no_flow(fake: FakeBuild) -> None:
+    """GitHub does not send the message, so it is read where the commit is."""
+    fake.broken = {"message": "Typo [skip ci]"}
+    fake.start(**OF_A_PULL_REQUEST)
+
+    known = fake.records.get(FLOW_ID)
+    assert known
+    assert known.state is BuildState.STOPPED
+    assert known.reason == f"the message of commit {SHA[:12]} says [skip ci]"
+
+
+def test_what_a_person_asks_for_is_not_skipped(fake: FakeBuild) -> None:
+    fake.broken = {"message": "Typo [skip ci]"}
+    fake.start(**OF_A_PULL_REQUEST | {"delivery_id": ""})
+
+    known = fake.records.get(FLOW_ID)
+    assert known
+    assert known.state is BuildState.BUILDING

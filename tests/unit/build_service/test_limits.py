@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from build_service.adapters.forges import FORGES
 from build_service.domain.build import Build
 from build_service.domain.errors import BuildError
 from build_service.domain.limits import JOB_BYTES, check_limits
@@ -89,7 +90,7 @@ def test_the_largest_flow_stays_small_in_every_message_and_record() -> None:
 
     order = KeepOrder(fake_records(clock=clock))
     registry = a_registry(full_name="r" * 200).lookup()
-    planner = RegisteredPlanner(registry, a_planner(sources, objects))
+    planner = RegisteredPlanner(registry, a_planner(sources, objects), FORGES)
     start = StartBuild(records, planner, plans, memo, order, PROOFS, clock)
     start(an_event(BuildRequested(change=change)), a_cause())
     said = records.publisher

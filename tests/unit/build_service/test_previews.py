@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from build_service.adapters.forges import FORGES
 from build_service.domain.build import Build, BuildState
 from build_service.domain.errors import SourceUnavailableError
 from build_service.domain.planning import artifact_memo_key
@@ -59,7 +60,7 @@ class FakePreviews:
 
     def planner(self) -> RegisteredPlanner:
         sources = FakeSourceRepository(a_tree(self.files), self.raises)
-        return RegisteredPlanner(a_registry().lookup(), a_planner(sources, self.objects))
+        return RegisteredPlanner(a_registry().lookup(), a_planner(sources, self.objects), FORGES)
 
     def ask(self, **given: Any) -> PreviewAnswer:
         preview = PreviewPlan(self.records, self.planner(), self.plans, self.memo, self.clock)

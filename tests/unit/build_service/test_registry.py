@@ -96,9 +96,9 @@ def test_a_token_goes_over_https_only() -> None:
         FakeRegistry().add(clone_url="file:///srv/x.git", credential=TOKEN)
 
 
-def test_a_forge_whose_webhooks_cannot_be_read_is_refused() -> None:
-    with pytest.raises(RegistryError, match="webhooks of bitbucket cannot be read yet"):
-        FakeRegistry().add(forge=Forge.BITBUCKET)
+@pytest.mark.parametrize("forge", list(Forge))
+def test_a_repository_of_every_forge_can_be_registered(forge: Forge) -> None:
+    assert FakeRegistry().add(forge=forge).forge is forge
 
 
 def test_what_is_set_changes_and_the_rest_stays() -> None:

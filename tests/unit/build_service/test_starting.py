@@ -17,7 +17,7 @@ from penstock_shared.identifiers import retry_id_for, run_id_for
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.testing.fakes import RecordingPublisher, fake_records
 from tests.support.builders import FLOW_ID, NOW, SHA, a_cause, a_change, an_event
-from tests.unit.build_service.registered import FakeRegistry, a_registry
+from tests.unit.build_service.registered import FakeEntrance, FakeRegistry, a_registry
 
 REF = "refs/heads/main"
 RUN = run_id_for("github", "acme/shop", REF, SHA, "r-1")
@@ -35,7 +35,7 @@ def registry() -> FakeRegistry:
 
 @pytest.fixture
 def start(records: Records[Build], registry: FakeRegistry) -> StartFlow:
-    return StartFlow(records, registry.lookup(), registry.clock)
+    return FakeEntrance(registry, records).start
 
 
 def failed(records: Records[Build], flow_id: str = FLOW_ID, attempt: int = 1) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from build_service.domain.errors import BuildError
-from build_service.domain.trust import refuse_widening, trust_of
+from build_service.domain.trust import intent_of, refuse_widening, trust_of
 from penstock_shared.configuration import InvalidConfigurationError, read_configuration
-from penstock_shared.contracts.change import Trust
+from penstock_shared.contracts.change import Intent, Trust
 from tests.support.builders import a_change
 
 RELEASING = b"""\
@@ -69,6 +69,38 @@ def test_a_release_by_default_that_is_not_protected_is_refused_with_what_to_do()
 @pytest.mark.parametrize("branch", ["main", "hotfix/1"])
 def test_a_file_may_narrow_what_its_trust_allows(branch: str) -> None:
     check(EVERYWHERE, branch)
+
+
+TAGS = RELEASING + b'tags:\n  "v*": release\n'
+
+
+def intent(text: bytes, **given: Any) -> Intent:
+    return intent_of(a_change(**given), read_configuration(text))
+
+
+def test_a_pull_request_is_checked_whatever_its_branch_is_called() -> None:
+    text = EVERYWHERE
+    for fork in ("", "eve/shop"):
+        change = a_change(ref="refs/heads/main", pull_request=7, fork=fork)
+        refuse_widening(change, trust_of(change), read_configuration(text), text)
+        assert intent(text, ref="refs/heads/main", pull_request=7, fork=fork) is Intent.CHECK
+
+
+def test_a_tag_releases_where_the_file_asks_for_it() -> None:
+    assert intent(TAGS, ref="refs/tags/v1") is Intent.RELEASE
+    assert intent(TAGS, ref="refs/tags/nightly") is Intent.CHECK
+    assert intent(RELEASING, ref="refs/tags/v1") is Intent.CHECK
+
+
+def test_a_tag_does_not_release_where_only_the_file_asks_for_it() -> None:
+    change = a_change(ref="refs/tags/v1")
+    refuse_widening(change, trust_of(change, ["refs/tags/v*"]), read_configuration(TAGS), TAGS)
+    with pytest.raises(InvalidConfigurationError) as caught:
+        refuse_widening(change, trust_of(change), read_configuration(TAGS), TAGS)
+
+    assert str(caught.value) == (
+        "penstock.yml:6: tags.v*: 'v1' may not release: it is no protected tag of acme/shop"
+    )
 
 
 WITH_SECRETS = b"""\

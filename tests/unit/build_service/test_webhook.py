@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from build_service import bootstrap
-from build_service.adapters.forges import FORGES
 from build_service.domain import build
 from build_service.domain.build import Build, BuildState
+from build_service.domain.delivery import Ignored
 from build_service.domain.errors import WebhookError
-from build_service.domain.push import Ignored
 from build_service.domain.repository import Repository, plan_flow, repository_key
 from build_service.handlers import webhook
-from build_service.use_cases.receive_push import ReceivedPush, ReceivePush
+from build_service.use_cases.receive_push import Received, ReceivePush
+from build_service.use_cases.starting import ReceivedPush
 from build_service.use_cases.stop_build import StopBuild
 from penstock_shared.contracts.change import Forge
 from penstock_shared.contracts.events import BuildRequested, FlowAborted
@@ -24,9 +24,9 @@ from penstock_shared.github import commit_object, delivery_headers, push_event
 from penstock_shared.identifiers import retry_id_for
 from penstock_shared.observability import Telemetry
 from penstock_shared.persistence.outbox import Records
-from penstock_shared.testing.fakes import FakeClock, RecordingPublisher, fake_records
+from penstock_shared.testing.fakes import RecordingPublisher, fake_records
 from tests.support.builders import BEFORE, SHA, a_cause, a_change, an_event
-from tests.unit.build_service.registered import SECRET, SHOP, a_registry
+from tests.unit.build_service.registered import SECRET, SHOP, FakeEntrance, a_registry
 
 
 def a_push(**given: Any) -> dict[str, Any]:
@@ -52,13 +52,13 @@ def repositories() -> Records[Repository]:
 
 @pytest.fixture
 def receive(records: Records[Build], repositories: Records[Repository]) -> ReceivePush:
-    registry = a_registry()
-    return ReceivePush(records, repositories, registry.lookup(), FORGES, registry.clock)
+    return FakeEntrance(a_registry(), records, repositories).receive
 
 
-def send(receive: ReceivePush, push: Any, **headers: str) -> ReceivedPush | Ignored:
+def send(receive: ReceivePush, push: Any, **headers: str) -> Received:
     body = json.dumps(push).encode()
-    return receive(SHOP, body, headers_for(body, **headers))
+    (received,) = receive(SHOP, body, headers_for(body, **headers))
+    return received
 
 
 def test_a_push_starts_a_flow(receive: ReceivePush, records: Records[Build]) -> None:
@@ -173,9 +173,9 @@ def test_some_pushes_start_nothing_and_say_so(
 
 
 def test_other_events_start_nothing_and_say_so(receive: ReceivePush) -> None:
-    answer = send(receive, {"zen": "x"}, **{"x-github-event": "ping"})
+    answer = send(receive, {"zen": "x"}, **{"x-github-event": "issues"})
 
-    assert answer == Ignored("nothing starts on a 'ping' event")
+    assert answer == Ignored("nothing starts on a 'issues' event")
 
 
 def refused(receive: ReceivePush, body: bytes, headers: dict[str, str]) -> WebhookError:
@@ -230,9 +230,7 @@ def test_json_that_is_no_push_is_422_and_names_the_field(
 def test_a_flow_that_was_aborted_before_its_push_is_seen_and_stays_stopped(
     receive: ReceivePush, records: Records[Build]
 ) -> None:
-    lookup = a_registry().lookup()
-    elsewhere = ReceivePush(fake_records(), fake_records(), lookup, FORGES, FakeClock())
-    expected = send(elsewhere, a_push())
+    expected = send(FakeEntrance(a_registry()).receive, a_push())
     assert isinstance(expected, ReceivedPush)
     flow_id = expected.flow_id
     stopped = an_event(FlowAborted(reason="not today", by="grace"), flow_id)

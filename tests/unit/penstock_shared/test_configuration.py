@@ -370,6 +370,40 @@ def test_a_branch_s_star_stays_in_its_folder() -> None:
     assert configuration.intent_of("v/1/2") is Intent.CHECK
 
 
+def test_a_pattern_with_an_exclamation_mark_matches_all_but_its_rest() -> None:
+    rest = """\
+release: {to: production}
+environments: {production: }
+branches: {"!release/**": check, "release/old/**": check, "**": release}
+tags: {"!v*": check, "**": release}
+"""
+    configuration = read_configuration(SMALL + rest)
+
+    branches = ("main", "release/1", "release/old/1")
+    assert [configuration.intent_of(branch) for branch in branches] == [
+        Intent.CHECK,
+        Intent.RELEASE,
+        Intent.CHECK,
+    ]
+    assert configuration.intent_of_tag("v1") is Intent.RELEASE
+    assert configuration.intent_of_tag("nightly") is Intent.CHECK
+
+
+@pytest.mark.parametrize(
+    ("rules", "mistake"),
+    [
+        ('tags: {"refs/tags/v*": check}', "patterns are of a tag's name alone: write 'v*'"),
+        ('tags: {"!refs/tags/v*": check}', "patterns are of a tag's name alone: write '!v*'"),
+        ('tags: {"v*": release}', "is for `release`, but there is no `release` section"),
+        ('tags: {"**": check, "v*": check}', "is never reached: '**' before it matches every tag"),
+        ('branches: {"!": check}', "branches.!"),
+        ('branches: {"!!x": check}', "branches.!!x"),
+    ],
+)
+def test_rules_that_cannot_be_meant_are_named(rules: str, mistake: str) -> None:
+    assert mistake in "".join(mistakes(f"{SMALL}{rules}\n"))
+
+
 def test_bytes_that_are_no_text_name_their_line() -> None:
     with pytest.raises(InvalidConfigurationError, match=r"^penstock.yml:3: file: is not UTF-8"):
         read_configuration(b"version: 1\ncomponents:\n  \xff: {}\n")

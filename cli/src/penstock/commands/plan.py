@@ -11,7 +11,7 @@ from penstock.commands.options import HomeOption, JsonOption, ProfileOption, Sta
 from penstock.commands.output import console, print_json, say
 from penstock.connection import connect
 from penstock.errors import NotFoundError
-from penstock.remote import Remote, branch_of, embedded_remote, origin_of_here
+from penstock.remote import Remote, embedded_remote, origin_of_here, whole_ref
 from penstock_shared.contracts.preview import PreviewAnswer, PreviewedComponent, PreviewRequest
 
 _CANDIDATES = 20
@@ -44,7 +44,7 @@ def plan(  # each parameter is an option of the command
     """
     connection = connect(stage, profile, home)
     remote = origin_of_here() if stage or profile else embedded_remote(home, repository)
-    full_ref = branch_of(ref)
+    full_ref = whole_ref(ref)
     sha, since = remote.commit_of(full_ref), _proven_by(connection.api, remote, full_ref)
     request = PreviewRequest(
         forge=remote.forge, full_name=remote.name, ref=full_ref, sha=sha, since=since

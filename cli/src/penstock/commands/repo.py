@@ -16,11 +16,11 @@ from penstock.connection import Connection, connect
 from penstock.errors import UsageError
 from penstock.flows import FlowJson
 from penstock.remote import forge_of
-from penstock.rendering import repository_table, repository_view
+from penstock.rendering import repository_table, repository_view, waiting_table
 from penstock_shared.configuration.fields import duration
 from penstock_shared.contracts.change import Forge
 from penstock_shared.contracts.model import Contract
-from penstock_shared.contracts.registration import Allowance, RegisteredRepository
+from penstock_shared.contracts.registration import Allowance, Forks, RegisteredRepository
 from penstock_shared.contracts.registry import (
     AddRepository,
     ListRepositories,
@@ -70,6 +70,13 @@ PrefixOption = Annotated[str | None, typer.Option(help="How names of what it dep
 JobsOption = Annotated[
     int | None, typer.Option(help="The most jobs of one of its flows that wait or run at once.")
 ]
+ForksOption = Annotated[
+    Forks | None,
+    typer.Option(
+        help="What pull requests from other repositories start: nothing, a flow once somebody asks "
+        "for it, or a flow at once."
+    ),
+]
 TokenOption = Annotated[
     bool,
     typer.Option("--token", help="Read a token that may fetch it from the standard input."),
@@ -105,6 +112,7 @@ def add(  # noqa: PLR0913  # each parameter is an option of the command
     environment: EnvironmentOption = None,
     deploy_prefix: PrefixOption = None,
     jobs: JobsOption = None,
+    forks: ForksOption = None,
     token: TokenOption = False,
     user: UserOption = None,
     as_json: JsonOption = False,
@@ -114,7 +122,7 @@ def add(  # noqa: PLR0913  # each parameter is an option of the command
 ) -> None:
     """Register a repository. Prints its webhook's address and, this once, its secret."""
     forge = forge or forge_of(clone_url)
-    allowed = _allowed(protect, least_bake, environment, deploy_prefix, jobs)
+    allowed = _allowed(protect, least_bake, environment, deploy_prefix, jobs, forks)
     request = _made(
         AddRepository,
         forge=forge,
@@ -174,6 +182,7 @@ def set_(  # noqa: PLR0913  # each parameter is an option of the command
     environment: EnvironmentOption = None,
     deploy_prefix: PrefixOption = None,
     jobs: JobsOption = None,
+    forks: ForksOption = None,
     token: TokenOption = False,
     user: UserOption = None,
     no_token: Annotated[bool, typer.Option("--no-token", help="Forget its token.")] = False,
@@ -185,7 +194,7 @@ def set_(  # noqa: PLR0913  # each parameter is an option of the command
     """Change a repository. What is not named stays; a list replaces the one before."""
     if token and no_token:
         raise UsageError("--token and --no-token: give one of them")
-    allowed = _allowed(protect, least_bake, environment, deploy_prefix, jobs)
+    allowed = _allowed(protect, least_bake, environment, deploy_prefix, jobs, forks)
     if not (token or no_token or allowed or clone_url is not None):
         raise UsageError("say what to change; `penstock repo set --help` lists the options")
     connection = connect(stage, profile, home)
@@ -314,15 +323,19 @@ def _tell(connection: Connection, answer: RegistryAnswer, said: str, *, as_json:
     secret = answer.webhook_secret
     if as_json:
         made = {"webhook_secret": secret} if secret else {}
-        print_json(_json(connection, repository) | made)
+        waiting = [one.model_dump(mode="json") for one in answer.pull_requests]
+        print_json(_json(connection, repository) | made | {"waiting": waiting})
         return
     out = console()
     if said:
         out.print(said)
     out.print(_view(connection, repository, secret))
+    if answer.pull_requests:
+        out.print(waiting_table(answer.pull_requests))
+        out.print("penstock run --pull-request NUMBER --at COMMIT starts the flow of one.")
     if secret:
         out.print("The secret is not shown again. Enter both at the forge: content type")
-        out.print("application/json, the push event.")
+        out.print("application/json, the events for pushes, tags and pull requests.")
 
 
 def _view(connection: Connection, repository: RegisteredRepository, secret: str) -> Table:
@@ -365,6 +378,7 @@ def _allowed(
     environment: list[str] | None,
     deploy_prefix: str | None,
     jobs: int | None,
+    forks: Forks | None,
 ) -> dict[str, Any]:
     """What the options say that a repository may do; what is not given is missing."""
     said = {
@@ -373,6 +387,7 @@ def _allowed(
         "environments": environment and tuple(environment),
         "deploy_prefix": deploy_prefix,
         "jobs_at_once": jobs,
+        "forks": forks,
     }
     return {name: value for name, value in said.items() if value is not None}
 

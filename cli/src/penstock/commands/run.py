@@ -1,26 +1,43 @@
 """`penstock run`: start a flow without a push."""
 
 import uuid
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from penstock.commands.options import HomeOption, ProfileOption, StageOption
 from penstock.commands.starting import announce, follow_to_the_end
-from penstock.connection import connect
+from penstock.connection import Connection, connect
+from penstock.errors import RefusedError, UsageError
 from penstock.messages import person, run_message
-from penstock.remote import Remote, branch_of, commit_named, embedded_remote, origin_of_here
+from penstock.remote import commit_named, embedded_remote, origin_of_here, whole_ref
+from penstock_shared.contracts.change import Forge
+from penstock_shared.contracts.registry import KnownPullRequest, ShowPullRequest
 from penstock_shared.identifiers import run_id_for
 
 
-def run(
-    ref: Annotated[str, typer.Argument(metavar="[REF]", help="The branch.")] = "main",
+def run(  # noqa: PLR0913  # each parameter is an option of the command
+    ref: Annotated[
+        str, typer.Argument(metavar="[REF]", help="The branch, or a tag as refs/tags/NAME.")
+    ] = "main",
     *,
+    pull_request: Annotated[
+        int | None,
+        typer.Option("--pull-request", min=1, help="A pull request's newest commit instead."),
+    ] = None,
+    at: Annotated[
+        str,
+        typer.Option(
+            help="The commit of the pull request that you have looked at: it is run if it is the "
+            "newest still."
+        ),
+    ] = "",
     repository: Annotated[
         str | None,
         typer.Option(
             help="A repository of the embedded stack by its name, instead of the one that the "
-            "current folder pushes to."
+            "current folder pushes to. With --pull-request of any stack."
         ),
     ] = None,
     commit: Annotated[
@@ -42,19 +59,72 @@ def run(
     With --stage or --profile the repository is that of `origin` where the command runs.
     """
     connection = connect(stage, profile, home)
-    remote = origin_of_here() if stage or profile else embedded_remote(home, repository)
-    full_ref = branch_of(ref)
-    sha = commit_named(commit) if commit else remote.commit_of(full_ref)
-    flow_id, message = _request(remote, full_ref, sha, although_behind=commit is not None)
-    connection.publish("run-flow", message)
-    announce(connection, flow_id, f"Flow {flow_id} runs {ref} of {remote.name} at {sha[:12]}.")
+    on_aws = bool(stage or profile)
+    if pull_request:
+        name = repository or _name_of(home, on_aws=on_aws)
+        flow_id = _run_pull_request(connection, name, pull_request, at)
+    else:
+        remote = origin_of_here() if on_aws else embedded_remote(home, repository)
+        full_ref = whole_ref(ref)
+        sha = commit_named(commit) if commit else remote.commit_of(full_ref)
+        behind = commit is not None
+        flow_id = _publish(
+            connection, remote.forge, remote.name, full_ref, sha, although_behind=behind
+        )
+        announce(connection, flow_id, f"Flow {flow_id} runs {ref} of {remote.name} at {sha[:12]}.")
     if follow:
         follow_to_the_end(connection, flow_id)
 
 
-def _request(remote: Remote, ref: str, sha: str, *, although_behind: bool) -> tuple[str, str]:
-    """The new flow's id, and the message that starts it."""
-    forge, name, request = remote.forge, remote.name, uuid.uuid4().hex
-    asked = {"forge": forge, "repository": name, "ref": ref, "sha": sha, "request": request}
+def _name_of(home: Path | None, *, on_aws: bool) -> str:
+    return (origin_of_here() if on_aws else embedded_remote(home, None)).name
+
+
+def _run_pull_request(connection: Connection, name: str, number: int, at: str) -> str:
+    """Ask for the flow of a pull request. Raises UsageError, RefusedError."""
+    answer = connection.registry.ask(ShowPullRequest(full_name=name, number=number))
+    (repository,), (known,) = answer.repositories, answer.pull_requests
+    _refuse_another_commit(known, at)
+    forge, sha = repository.forge, known.sha
+    flow_id = _publish(connection, forge, name, known.ref, sha, pull_request=number)
+    whose = f" from {known.fork}" if known.fork else ""
+    said = f"Flow {flow_id} runs pull request {number} of {name}{whose} at {sha[:12]}."
+    announce(connection, flow_id, said)
+    return flow_id
+
+
+def _refuse_another_commit(known: KnownPullRequest, at: str) -> None:
+    """What a stranger wrote is run if somebody has looked at it, and not at an earlier commit."""
+    if known.is_closed:
+        raise RefusedError(f"pull request {known.number} is closed")
+    if known.fork and not at:
+        raise UsageError(
+            f"pull request {known.number} is from {known.fork}. Look at what it changes, and say "
+            f"which commit you have looked at: --at {known.sha[:12]} is the newest"
+        )
+    if at and (len(at) < _LEAST_DIGITS or not known.sha.startswith(at)):
+        raise RefusedError(f"pull request {known.number} is at {known.sha[:12]}, and not at {at}")
+
+
+_LEAST_DIGITS = 7
+"""Of a commit. Git itself writes no fewer."""
+
+
+def _publish(
+    connection: Connection, forge: Forge, name: str, ref: str, sha: str, **more: int
+) -> str:
+    """Publish the command; returns the id of its flow."""
+    request = uuid.uuid4().hex
     flow_id = run_id_for(forge, name, ref, sha, request)
-    return flow_id, run_message(flow_id, **asked, by=person(), although_behind=although_behind)
+    message = run_message(
+        flow_id,
+        forge=forge,
+        repository=name,
+        ref=ref,
+        sha=sha,
+        request=request,
+        by=person(),
+        **more,
+    )
+    connection.publish("run-flow", message)
+    return flow_id

@@ -7,10 +7,13 @@ from build_service.adapters.planner_function import PlannerFunction
 from build_service.adapters.secrets import SecretsManagerSecrets
 from build_service.adapters.write_credentials import SecretsManagerWriteCredentials
 from build_service.domain.build import Build, overdue
+from build_service.domain.pull_request import LISTED_AS as PULL_REQUESTS
+from build_service.domain.pull_request import PullRequest
 from build_service.domain.registration import LISTED_AS, Registration
 from build_service.domain.repository import Repository
 from build_service.settings import BuildSettings, SourceAddresses
 from build_service.use_cases.draft_plan import DraftPlan
+from build_service.use_cases.follow_pull_request import FollowPullRequest
 from build_service.use_cases.keep_order import KeepOrder
 from build_service.use_cases.manage_repositories import ManageRepositories
 from build_service.use_cases.preview_plan import PreviewPlan
@@ -20,6 +23,7 @@ from build_service.use_cases.registered_planner import RegisteredPlanner
 from build_service.use_cases.registry import Registry
 from build_service.use_cases.start_build import StartBuild
 from build_service.use_cases.start_flow import StartFlow
+from build_service.use_cases.starting import Starting
 from build_service.use_cases.stop_build import StopBuild
 from penstock_shared import aws
 from penstock_shared.clock import utc_now
@@ -51,6 +55,24 @@ def registrations() -> Records[Registration]:
 
 
 @cache
+def pull_requests() -> Records[PullRequest]:
+    """The records of pull requests, in the builds' own table."""
+    return SERVICE.records(PullRequest, listed_as=PULL_REQUESTS)
+
+
+@cache
+def starting() -> Starting:
+    """Starts and ends flows."""
+    return Starting(records(), utc_now)
+
+
+@cache
+def follow_pull_request() -> FollowPullRequest:
+    """Keeps one flow for each open pull request."""
+    return FollowPullRequest(pull_requests(), starting())
+
+
+@cache
 def secrets() -> SecretsManagerSecrets:
     """The secrets of repositories."""
     return SecretsManagerSecrets(aws.client("secretsmanager"), SERVICE.settings.repository_secrets)
@@ -72,9 +94,9 @@ def manage_repositories() -> ManageRepositories:
         registrations(),
         secrets(),
         write_credentials,
+        pull_requests(),
         schemes(),
         tuple(SERVICE.settings.api_schemes.split(",")),
-        tuple(FORGES),
         utc_now,
     )
 
@@ -82,7 +104,9 @@ def manage_repositories() -> ManageRepositories:
 @cache
 def receive_push() -> ReceivePush:
     """The use case behind the webhook."""
-    return ReceivePush(records(), repositories(), registry(), FORGES, utc_now)
+    return ReceivePush(
+        starting(), follow_pull_request(), repositories(), registry(), FORGES, utc_now
+    )
 
 
 @cache
@@ -101,7 +125,7 @@ def draft_plan() -> DraftPlan:
 def registered_planner() -> RegisteredPlanner:
     """Has changes planned as the registry says."""
     planner = PlannerFunction(aws.client("lambda"), SERVICE.settings.planner_function)
-    return RegisteredPlanner(registry(), planner)
+    return RegisteredPlanner(registry(), planner, FORGES)
 
 
 @cache
@@ -128,7 +152,7 @@ def preview_plan() -> PreviewPlan:
 @cache
 def start_flow() -> StartFlow:
     """The use case behind `run-flow`."""
-    return StartFlow(records(), registry(), utc_now)
+    return StartFlow(records(), registry(), starting(), follow_pull_request(), utc_now)
 
 
 @cache

@@ -1,5 +1,6 @@
 """The model of `penstock.yml`, version 1."""
 
+from collections.abc import Mapping
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
@@ -50,6 +51,19 @@ def _intent(value: Any) -> Any:
     if value not in _INTENTS:
         raise mistake(f"must be {alternatives(map(repr, _INTENTS))}, not {written(value)}")
     return value
+
+
+NOT = "!"
+"""Begins a pattern that matches every name but those of the rest."""
+Rules = Annotated[
+    dict[
+        Annotated[str, Field(max_length=LONGEST_PATH, pattern=r"^!?[^!]")],
+        Annotated[Intent, BeforeValidator(_intent)],
+    ],
+    Field(max_length=MOST_GATES),
+]
+"""Patterns of names, each with the intent of those that it matches. The first that matches counts.
+"""
 
 
 class BuildSection(Section):
@@ -138,10 +152,8 @@ class Configuration(Section):
     watch: tuple[RelativePath, ...] = Field(default=(), max_length=100)
     history: History = History.COMMIT
     fail_fast: bool = False
-    branches: dict[
-        Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)],
-        Annotated[Intent, BeforeValidator(_intent)],
-    ] = Field(default={"main": Intent.RELEASE, "**": Intent.CHECK}, max_length=MOST_GATES)
+    branches: Rules = Field(default={"main": Intent.RELEASE, "**": Intent.CHECK})
+    tags: Rules = {}
 
     @field_validator("components", "environments", "gates", mode="before")
     @classmethod
@@ -158,8 +170,11 @@ class Configuration(Section):
 
     def rule_for(self, branch: str) -> tuple[str, Intent]:
         """The first pattern that matches the branch, and its intent; without one, a check."""
-        rules = self.branches.items()
-        return next((rule for rule in rules if glob_matcher(rule[0])(branch)), ("", Intent.CHECK))
+        return _first_rule(self.branches, branch)
+
+    def rule_for_tag(self, tag: str) -> tuple[str, Intent]:
+        """The first pattern that matches the tag, and its intent; without one, a check."""
+        return _first_rule(self.tags, tag)
 
     def intent_of(self, branch: str) -> Intent:
         """The intent of a push to this branch, by the first pattern that matches; else a check.
@@ -168,3 +183,20 @@ class Configuration(Section):
         """
         _, intent = self.rule_for(branch)
         return intent if self.release else Intent.CHECK
+
+    def intent_of_tag(self, tag: str) -> Intent:
+        """The intent of a tag, by the first pattern that matches; else, and without a `release`
+        section, a check.
+        """
+        _, intent = self.rule_for_tag(tag)
+        return intent if self.release else Intent.CHECK
+
+
+def _first_rule(rules: Mapping[str, Intent], name: str) -> tuple[str, Intent]:
+    return next((rule for rule in rules.items() if _matches(rule[0], name)), ("", Intent.CHECK))
+
+
+def _matches(pattern: str, name: str) -> bool:
+    """A pattern that begins with `!` matches what the rest of it does not."""
+    wanted = pattern.removeprefix(NOT)
+    return glob_matcher(wanted)(name) is (wanted == pattern)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from penstock_shared.configuration.circles import circle_in, circle_text
 from penstock_shared.configuration.document import Path
 from penstock_shared.configuration.gate_rules import gate_rules
-from penstock_shared.configuration.model import Configuration
+from penstock_shared.configuration.model import NOT, Configuration
 from penstock_shared.configuration.secrets import sections_with_secrets
 from penstock_shared.configuration.wording import did_you_mean, shown
 from penstock_shared.contracts.change import Intent
@@ -24,6 +24,7 @@ def broken_rules(configuration: Configuration) -> Broken:
     yield from _undeployable(configuration)
     yield from _shared_stages(configuration)
     yield from _branches(configuration)
+    yield from _tags(configuration)
     yield from _unknown_environments(configuration)
     yield from _secrets(configuration)
 
@@ -105,15 +106,23 @@ def _shared_stages(configuration: Configuration) -> Broken:
 
 
 def _branches(configuration: Configuration) -> Broken:
+    yield from _rules(configuration, "branches", "branch", says=configuration.says_branches)
+
+
+def _tags(configuration: Configuration) -> Broken:
+    yield from _rules(configuration, "tags", "tag", says=True)
+
+
+def _rules(configuration: Configuration, section: str, what: str, *, says: bool) -> Broken:
     everything = ""
-    for pattern, intent in configuration.branches.items():
-        path = ("branches", pattern)
+    for pattern, intent in getattr(configuration, section).items():
+        path, name = (section, pattern), pattern.removeprefix(NOT)
         if everything:
-            yield path, f"is never reached: {everything!r} before it matches every branch"
-        if pattern.startswith("refs/"):
-            name = shown(pattern.removeprefix("refs/heads/"))
-            yield path, f"patterns are of a branch's name alone: write {name!r}"
-        if intent is Intent.RELEASE and not configuration.release and configuration.says_branches:
+            yield path, f"is never reached: {everything!r} before it matches every {what}"
+        if name.startswith("refs/"):
+            sign, short = pattern[: -len(name)], name.split("/", 2)[-1]
+            yield path, f"patterns are of a {what}'s name alone: write {shown(sign + short)!r}"
+        if intent is Intent.RELEASE and not configuration.release and says:
             yield path, "is for `release`, but there is no `release` section"
         everything = everything or (pattern if pattern == "**" else "")
 

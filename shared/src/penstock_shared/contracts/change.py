@@ -4,7 +4,9 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from penstock_shared.contracts.model import Contract, Moment, Sha, Text
+from penstock_shared.contracts.model import Contract, Moment, Sha, ShaOrNone, Text
+
+TAGS = "refs/tags/"
 
 
 class Forge(StrEnum):
@@ -48,8 +50,19 @@ def readable_by(reader: Trust) -> tuple[Trust, ...]:
     return order[: order.index(reader) + 1]
 
 
+class Base(Contract):
+    """What a pull request would be merged into. The commit is empty where a forge does not say."""
+
+    ref: str = Field(min_length=1, max_length=500, description="the full ref, refs/heads/main")
+    sha: ShaOrNone = ""
+
+
 class Change(Contract):
-    """What was pushed, as its forge reports it."""
+    """What was pushed, as its forge reports it.
+
+    Of a pull request, `ref` and `sha` are its head's, and `ref` is a branch of `fork` if there is
+    one.
+    """
 
     # Documents from before there was a second forge are about GitHub.
     forge: Forge = Forge.GITHUB
@@ -72,8 +85,14 @@ class Change(Contract):
     fork: str = Field(
         default="", max_length=200, description="the other repository that a pull request is from"
     )
+    base: Base | None = None
 
     @property
     def branch(self) -> str:
         """The ref without `refs/heads/`."""
         return self.ref.removeprefix("refs/heads/")
+
+    @property
+    def tag(self) -> str:
+        """The tag, without `refs/tags/`; empty for a branch."""
+        return self.ref.removeprefix(TAGS) if self.ref.startswith(TAGS) else ""

@@ -10,6 +10,8 @@ from penstock_shared.contracts.change import Forge
 from penstock_shared.contracts.model import Contract, FlowId, Sha, Text
 from penstock_shared.errors import RefusedMessageError
 
+_REF = r"^(refs/(heads|tags)/[^\x00-\x20\x7f]+)?$"
+
 
 class FlowCommand(Contract):
     """A request for one flow. Subclasses register themselves by their topic."""
@@ -51,7 +53,8 @@ class PromoteRelease(ReleaseCommand):
 
 
 class RunFlow(FlowCommand):
-    """Run a flow again as its next attempt, or run a branch's commit as a new flow.
+    """Run a flow again as its next attempt, or run a commit as a new flow: of a branch, of a tag,
+    or of a pull request, whose newest commit it must be.
 
     A protected branch runs the commit that it is at. `although_behind` asks for an older one of its
     commits. With `attempt`, `flow_id` is the flow to run again. Without, `flow_id` is the id that
@@ -61,16 +64,17 @@ class RunFlow(FlowCommand):
     topic: ClassVar = "run-flow"
     wanted: ClassVar = (
         '{"flow_id": "<20 hex digits>", "attempt": <2 or more>}, or "flow_id" with "forge", '
-        '"repository", "ref", "sha" and "request", and optional "although_behind"'
+        '"repository", "ref", "sha" and "request", and optional "although_behind" or "pull_request"'
     )
 
     attempt: int | None = Field(default=None, ge=2, le=10_000)
     forge: Forge | None = None
     repository: str = Field(default="", max_length=200)
-    ref: str = Field(default="", max_length=500, pattern=r"^(refs/heads/[^\x00-\x20\x7f]+)?$")
+    ref: str = Field(default="", max_length=500, pattern=_REF)
     sha: Sha | None = None
     although_behind: bool = False
     request: str = Field(default="", max_length=100)
+    pull_request: int | None = Field(default=None, ge=1)
     by: Text = Field(default="", max_length=200)
 
     @model_validator(mode="after")
@@ -78,7 +82,7 @@ class RunFlow(FlowCommand):
         run = (self.forge, self.repository, self.ref, self.sha, self.request)
         if self.attempt is None and not all(run):
             raise ValueError("it says neither which attempt nor which commit to run")
-        if self.attempt is not None and any((*run, self.although_behind)):
+        if self.attempt is not None and any((*run, self.although_behind, self.pull_request)):
             raise ValueError("it says both which attempt and which commit to run")
         return self
 

@@ -40,7 +40,7 @@ class FlowRef(Contract):
 
 
 class BuildRequested(EventData):
-    """A change should flow."""
+    """A change should flow. Changes of version 4 have no `base`."""
 
     type: ClassVar = "build-requested"
     data_version: ClassVar = 5

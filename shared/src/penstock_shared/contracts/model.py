@@ -19,6 +19,8 @@ _NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
 FlowId = Annotated[str, Field(pattern=r"^[0-9a-f]{20}$")]
 Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+ShaOrNone = Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")]
+"""The id of a commit; empty for none."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=_NAME)]
 Proof = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]

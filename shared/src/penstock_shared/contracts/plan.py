@@ -9,7 +9,16 @@ from pydantic import Field, model_validator
 
 from penstock_shared.contracts.change import Change, Intent, Trust
 from penstock_shared.contracts.drivers import Deploy
-from penstock_shared.contracts.model import Contract, Env, FlowId, Moment, Name, Seconds, Text
+from penstock_shared.contracts.model import (
+    Contract,
+    Env,
+    FlowId,
+    Moment,
+    Name,
+    Seconds,
+    ShaOrNone,
+    Text,
+)
 from penstock_shared.contracts.secrets import Secrets
 
 JOBS_AT_ONCE = 64
@@ -170,7 +179,9 @@ class Plan(Contract):
     """What a flow will do, complete once the artifacts are known.
 
     `inputs` has the beginning of the digest of each input of any component, by its pattern; the
-    whole tree is `.`. With `fail_fast` the first gate that fails ends the others.
+    whole tree is `.`. `merge` is the merge commit of a pull request whose files are checked; it is
+    empty where the files are those of the change's own commit. With `fail_fast` the first gate that
+    fails ends the others.
     """
 
     flow_id: FlowId
@@ -181,6 +192,7 @@ class Plan(Contract):
     started_at: Moment
     snapshot: ObjectRef
     tree: str
+    merge: ShaOrNone = ""
     committed_at: Moment | None = None
     history: History = History.COMMIT
     components: tuple[PlannedComponent, ...]

@@ -40,6 +40,15 @@ class CredentialKind(StrEnum):
     """A user name and a token over https."""
 
 
+class Forks(StrEnum):
+    """What a pull request from another repository starts."""
+
+    IGNORE = "ignore"
+    APPROVE = "approve"
+    """A flow of its newest commit, once a person asks for it."""
+    RUN = "run"
+
+
 class Allowance(Contract):
     """What a repository may do. Its `penstock.yml` may narrow this, and never widen it.
 
@@ -53,6 +62,7 @@ class Allowance(Contract):
     environments: Patterns = ("*",)
     deploy_prefix: DeployPrefix = ""
     jobs_at_once: JobsAtOnce = JOBS_AT_ONCE
+    forks: Forks = Forks.APPROVE
 
     def protects(self, ref: str) -> bool:
         """Whether flows of this ref may release."""

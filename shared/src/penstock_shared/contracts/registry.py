@@ -11,10 +11,11 @@ from pydantic import Field, TypeAdapter
 
 from penstock_shared.contracts.answers import LONGEST_ADDRESS
 from penstock_shared.contracts.change import Forge
-from penstock_shared.contracts.model import Contract, Seconds
+from penstock_shared.contracts.model import Contract, Seconds, Sha, Text
 from penstock_shared.contracts.registration import (
     Allowance,
     DeployPrefix,
+    Forks,
     FullName,
     JobsAtOnce,
     Patterns,
@@ -57,6 +58,13 @@ class ShowRepository(NamedRequest):
     ask: Literal["show"] = "show"
 
 
+class ShowPullRequest(NamedRequest):
+    """Show one pull request of a repository."""
+
+    ask: Literal["show-pull-request"] = "show-pull-request"
+    number: int = Field(ge=1)
+
+
 class SetRepository(NamedRequest):
     """Change a repository. What is None stays as it is."""
 
@@ -67,6 +75,7 @@ class SetRepository(NamedRequest):
     environments: Patterns | None = None
     deploy_prefix: DeployPrefix | None = None
     jobs_at_once: JobsAtOnce | None = None
+    forks: Forks | None = None
     credential: ReadCredential | None = None
     forget_credential: bool = False
 
@@ -124,13 +133,35 @@ class RegistryRefusal(Contract):
     reason: str
 
 
+class KnownPullRequest(Contract):
+    """A pull request as the newest delivery told it.
+
+    `ref` and `sha` are its head's. `fork` is the repository that the head is in, empty for its own;
+    `base` the branch that it goes to. `waits` says why it has no flow, and `is_closed` that it
+    needs none; `flow_id` is its flow.
+    """
+
+    number: int = Field(ge=1)
+    title: Text = ""
+    author: Text = ""
+    ref: str
+    sha: Sha
+    fork: str = ""
+    base: str = ""
+    waits: Text = ""
+    is_closed: bool = False
+    flow_id: str = ""
+
+
 class RegistryAnswer(Contract):
     """The registry's answer: the repositories in question, or why the request was refused.
 
-    `webhook_secret` is set when one was made.
+    `webhook_secret` is set when one was made. `pull_requests` is the one that was asked for, or of
+    one repository those that wait.
     """
 
     repositories: tuple[RegisteredRepository, ...] = ()
+    pull_requests: tuple[KnownPullRequest, ...] = ()
     webhook_secret: str = Field(default="", repr=False)
     refusal: RegistryRefusal | None = None
 
@@ -138,6 +169,7 @@ class RegistryAnswer(Contract):
 RegistryRequest = (
     AddRepository
     | ShowRepository
+    | ShowPullRequest
     | SetRepository
     | SetAnswers
     | RotateSecret

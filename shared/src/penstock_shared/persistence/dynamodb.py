@@ -53,8 +53,8 @@ class DynamoRecordStore(Generic[R]):
     objects: ObjectStore | None = None
     """The bucket for what is too large for an item; None if every record is small."""
     listed_as: str = ""
-    """The name under which the index lists all records, for records without deadlines and events;
-    empty if it lists only those that are due."""
+    """The name under which the index lists all records that are to be listed, for records without
+    deadlines and events; empty if it lists only those that are due."""
 
     def get(self, key: str) -> Stored[R] | None:
         """The record under this key, read consistently, or None."""
@@ -185,7 +185,7 @@ class DynamoRecordStore(Generic[R]):
         deadline = self._looked_at_by(stored)
         if deadline and self.swept:
             item |= {"open": {"S": "1"}, "deadline": {"N": _epoch(deadline)}}
-        elif self.listed_as:
+        elif self.listed_as and stored.record.is_listed:
             item |= {"open": {"S": self.listed_as}, "deadline": {"N": "0"}}
         return item
 

@@ -60,8 +60,8 @@ class InMemoryRecordStore(Generic[R]):
         return [key for key, stored in self.items.items() if stored.pending or _past(stored, now)]
 
     def listed(self) -> Sequence[str]:
-        """Keys of all records."""
-        return list(self.items)
+        """Keys of all records that are to be listed."""
+        return [key for key, stored in self.items.items() if stored.record.is_listed]
 
 
 def _past(stored: Stored[R], now: datetime) -> bool:

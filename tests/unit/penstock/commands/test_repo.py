@@ -65,6 +65,7 @@ def test_what_a_repository_may_do_is_given_when_it_is_added(run: Run) -> None:
         "environments": ["eu-*"],
         "deploy_prefix": "shop-",
         "jobs_at_once": 8,
+        "forks": "approve",
     }
 
 
@@ -173,7 +174,6 @@ def test_remove_asks_first(run: Run, stack: FakeStack, added: str) -> None:
         (["add", "a b", ADDRESS], 2, "full name is owner/name"),
         (["add", "x", "git@github.com:acme/x.git"], 2, "is one of ssh"),
         (["add", "x", "https://u:p@github.com/x.git"], 2, "holds a user name or a password"),
-        (["add", "x", "https://gitlab.com/x.git"], 2, "webhooks of gitlab cannot be read yet"),
         (["set", NAME, "--protect", "a b"], 2, "protected is a branch, or a pattern"),
         (["set", NAME, "--least-bake", "soon"], 2, "'soon' is not a duration"),
         (["set", NAME, "--environment", "a b"], 2, "environments is the name of an environment"),

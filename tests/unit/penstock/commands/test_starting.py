@@ -1,12 +1,17 @@
 """retry and run: a flow again, and a branch's commit without a push."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from penstock.remote import origin_of_here
 from penstock_shared.identifiers import retry_id_for, run_id_for
+from tests.support import forges
+from tests.support.forges import Head, sent
+from tests.support.forges.github import GitHubStandIn
 from tests.support.git import WorkTree
+from tests.unit.build_service.registered import SECRET, SHOP, FakeEntrance
 from tests.unit.penstock.commands.conftest import Run
 from tests.unit.penstock.commands.fake_stack import FakeStack, a_flow, stack_at
 
@@ -140,10 +145,12 @@ def test_run_of_a_branch_that_is_not_there_is_told(run: Run, stack: FakeStack) -
 
 
 @pytest.mark.parametrize("command", ["run", "plan"])
-def test_a_tag_starts_no_flow(run: Run, stack: FakeStack, pushed: str, command: str) -> None:
-    said = run(command, "refs/tags/v1", code=2).stderr
+def test_what_is_no_branch_and_no_tag_starts_no_flow(
+    run: Run, stack: FakeStack, pushed: str, command: str
+) -> None:
+    said = run(command, "refs/pull/7/head", code=2).stderr
 
-    assert said == "penstock: refs/tags/v1 is no branch; only branches start a flow\n"
+    assert said == "penstock: refs/pull/7/head is no branch and no tag; only these start a flow\n"
     assert stack.published == []
 
 
@@ -176,3 +183,68 @@ def test_on_aws_the_repository_is_that_of_origin(
 def test_a_stack_that_is_gone_is_told(run: Run, home: Path) -> None:
     stack_at("http://127.0.0.1:9").save(home / "stack.json")
     assert "does not answer" in run("retry", A, code=3).stderr
+
+
+@pytest.fixture
+def proposed(stack: FakeStack) -> FakeStack:
+    """A stack with acme/shop on GitHub, and a pull request of a fork that waits."""
+    stack.registry.add()
+    heard(stack, forges.OPENED, Head(fork="mallory/shop"))
+    return stack
+
+
+def heard(stack: FakeStack, what: str, head: Head) -> None:
+    sender = GitHubStandIn()
+    recorded = sent(sender, SECRET, sender.pull_request(what, 7, head))
+    FakeEntrance(stack.registry).receive(SHOP, recorded.body, recorded.headers)
+
+
+def asked(run: Run, *arguments: str, code: int = 0) -> str:
+    return run(
+        *("run", "--pull-request", "7", "--repository", "acme/shop"), *arguments, code=code
+    ).output
+
+
+def test_repo_show_lists_what_waits(run: Run, proposed: FakeStack) -> None:
+    said = run("repo", "show", "acme/shop").stdout
+
+    assert "mallory/shop" in said
+    assert "it is from a fork" in said
+    assert "penstock run --pull-request NUMBER" in said
+    (waiting,) = json.loads(run("repo", "show", "acme/shop", "--json").stdout)["waiting"]
+    assert (waiting["number"], waiting["sha"]) == (7, "a" * 40)
+
+
+def test_a_fork_s_flow_is_asked_for_with_the_commit_that_was_looked_at(
+    run: Run, proposed: FakeStack
+) -> None:
+    said = asked(run, "--at", "a" * 12)
+
+    ((topic, message),) = proposed.published
+    assert (topic, message["pull_request"], message["sha"]) == ("run-flow", 7, "a" * 40)
+    assert f"Flow {message['flow_id']} runs pull request 7 of acme/shop from mallory/shop" in said
+
+
+def test_a_fork_s_flow_is_not_asked_for_blindly(run: Run, proposed: FakeStack) -> None:
+    said = asked(run, code=2)
+
+    assert "say which commit you have looked at: --at aaaaaaaaaaaa is the newest" in said
+    assert proposed.published == []
+
+
+@pytest.mark.parametrize("at", ["b" * 12, "aaa"])
+def test_another_commit_than_the_newest_is_refused(run: Run, proposed: FakeStack, at: str) -> None:
+    assert f"pull request 7 is at aaaaaaaaaaaa, and not at {at}" in asked(run, "--at", at, code=5)
+    assert proposed.published == []
+
+
+def test_a_closed_pull_request_is_not_run(run: Run, proposed: FakeStack) -> None:
+    heard(proposed, forges.CLOSED, Head(fork="mallory/shop", at="2026-01-02T03:05:00Z"))
+
+    assert "pull request 7 is closed" in asked(run, "--at", "a" * 12, code=5)
+
+
+def test_a_pull_request_that_nobody_told_of_is_named(run: Run, stack: FakeStack) -> None:
+    stack.registry.add()
+
+    assert "there is no pull request 7" in asked(run, code=4)

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from dulwich.client import FetchPackResult, HTTPProxyUnauthorized, HTTPUnauthorized
 from dulwich.errors import GitProtocolError, NotGitRepository
 from dulwich.object_store import BaseObjectStore, iter_tree_contents
-from dulwich.objects import S_ISGITLINK, Blob, Commit, ObjectID
+from dulwich.objects import S_ISGITLINK, Blob, Commit, ObjectID, Tag
 from dulwich.refs import Ref
 from dulwich.repo import MemoryRepo, Repo
 
@@ -31,7 +31,7 @@ from build_service.adapters.git_tree import refuse_bombs
 from build_service.adapters.network import Resolve, public_address
 from build_service.adapters.snapshot import snapshot_of
 from build_service.domain.errors import SourceError, SourceTooLargeError, SourceUnavailableError
-from build_service.domain.source import SourceTree
+from build_service.domain.source import MergeRef, SourceTree
 from penstock_shared.contracts.change import Change
 from penstock_shared.contracts.plan import History
 from penstock_shared.contracts.registry import ReadCredential
@@ -67,24 +67,36 @@ class GitSourceRepository:
     schemes: tuple[str, ...]
     resolve: Resolve = public_address
 
-    def fetch(self, change: Change, credential: ReadCredential | None = None) -> SourceTree:
-        """The tree of the change's commit; its history is fetched when a snapshot needs it.
+    def fetch(
+        self,
+        change: Change,
+        credential: ReadCredential | None = None,
+        merge: MergeRef | None = None,
+    ) -> SourceTree:
+        """The tree of the change's commit, or of its merge commit; its history is fetched when a
+        snapshot needs it.
 
         Raises SourceError when the repository or the commit does not exist or is too large, and
-        SourceUnavailableError when the server does not answer.
+        SourceUnavailableError when the server does not answer, or has no merge commit yet.
         """
         self._check_address(change.clone_url)
-        commit_id = ObjectID(change.sha.encode())
         remote = _Remote(change, self.resolve, credential)
+        own = ObjectID(change.sha.encode())
         with _in_words(change, credential):
-            repository, fetched = remote.fetch(_only(commit_id), depth=1)
-            commit = repository[commit_id]
-            if not isinstance(commit, Commit):
-                raise SourceError(f"{change.sha} of {change.repository} is no commit")
+            repository, fetched = remote.fetch(_of(change, merge), depth=1)
+            head = _commit_at(repository, own, change)
+            commit = _merge_of(repository, fetched.refs, own, merge) or head
+            if commit is head and merge and merge.awaited:
+                raise SourceUnavailableError(_not_merged(change, merge))
             refuse_bombs(repository.object_store, commit.tree)
-            head = fetched.refs.get(Ref(change.ref.encode())) or ObjectID(b"")
-            tree = _Fetched(remote, repository, commit).tree()
-            return replace(tree, head=head.decode(), held=partial(remote.held, commit_id, head))
+            tip = _head_in(repository, fetched.refs, change)
+            return replace(
+                _Fetched(remote, repository, commit).tree(),
+                head=tip.decode(),
+                held=partial(remote.held, head.id, tip),
+                merge="" if commit is head else commit.id.decode(),
+                message=head.message.decode(errors="replace"),
+            )
 
     def _check_address(self, clone_url: str) -> None:
         """dulwich treats an address that it cannot read as an ssh host or a file."""
@@ -214,6 +226,52 @@ def _only(commit: ObjectID) -> Wants:
         return [commit]
 
     return wants
+
+
+def _of(change: Change, merge: MergeRef | None) -> Wants:
+    """The change's commit; its merge commit, and its tag's own object, if there are any."""
+    more = [merge.ref] if merge else []
+    names = [*more, change.ref] if change.tag else more
+
+    def wants(refs: Refs, depth: int | None = None) -> list[ObjectID]:  # dulwich names it
+        found = [refs.get(Ref(name.encode())) for name in names]
+        return list(dict.fromkeys([ObjectID(change.sha.encode()), *filter(None, found)]))
+
+    return wants
+
+
+def _commit_at(repository: MemoryRepo, sha: ObjectID, change: Change) -> Commit:
+    """The commit of this id, or the one that the tag of this id names."""
+    found = repository[sha]
+    while isinstance(found, Tag):
+        found = repository[found.object[1]]
+    if not isinstance(found, Commit):
+        raise SourceError(f"{change.sha} of {change.repository} is no commit")
+    return found
+
+
+def _merge_of(
+    repository: MemoryRepo, refs: Refs, head: ObjectID, merge: MergeRef | None
+) -> Commit | None:
+    """The merge commit, if it is one of this head and not of an earlier one."""
+    sha = refs.get(Ref(merge.ref.encode())) if merge else None
+    found = repository[sha] if sha else None
+    return found if isinstance(found, Commit) and head in found.parents else None
+
+
+def _head_in(repository: MemoryRepo, refs: Refs, change: Change) -> ObjectID:
+    """The commit of the change's ref, also of an annotated tag; empty if the ref is gone."""
+    sha = refs.get(Ref(change.ref.encode())) or ObjectID(b"")
+    return _commit_at(repository, sha, change).id if sha and change.tag else sha
+
+
+def _not_merged(change: Change, merge: MergeRef) -> str:
+    base = change.base.ref.removeprefix("refs/heads/") if change.base else "its base"
+    return (
+        f"{merge.ref} of {change.repository} is no merge of {change.sha[:12]}: does pull request "
+        f"{change.pull_request} have conflicts with {base}? A push that resolves them starts "
+        "another flow"
+    )
 
 
 def _with_tags(commit: ObjectID) -> Wants:

@@ -9,6 +9,7 @@ from penstock_shared.contracts.change import Change
 from penstock_shared.contracts.events import (
     BuildCompleted,
     BuildRequested,
+    FlowAborted,
     FlowFailed,
     FlowRef,
     FlowStopped,
@@ -58,6 +59,8 @@ class Build(Record):
         BuildState.BUILDING: frozenset(
             {BuildState.COMPLETED, BuildState.FAILED, BuildState.STOPPED}
         ),
+        # Its gates may still run.
+        BuildState.COMPLETED: frozenset({BuildState.STOPPED}),
     }
 
     flow_id: str
@@ -190,6 +193,13 @@ def overtake(build: Build, reason: str) -> Write[Build]:
     )
 
 
+def skip(build: Build, reason: str) -> Write[Build]:
+    """The commit asks for no flow: end it."""
+    return Write(
+        build.finished(BuildState.STOPPED, reason), [FlowAborted(phase=Phase.BUILD, reason=reason)]
+    )
+
+
 def jobs_finished(
     build: Build, plan: Plan, results: Iterable[JobResult], proofs: JobProofs, now: datetime
 ) -> Decision[Build]:
@@ -221,6 +231,18 @@ def stop(flow_id: str, build: Build | None, stopped: FlowStopped) -> Decision[Bu
     if build.state not in (BuildState.REQUESTED, BuildState.BUILDING):
         return already_done(f"the build is {build.state}")
     return Write(build.finished(BuildState.STOPPED, stopped.reason))
+
+
+def cancel(flow_id: str, build: Build | None, stopped: FlowStopped) -> Decision[Build]:
+    """End the flow of a pull request, also when it is built. One that does not exist yet is marked,
+    so that it never starts.
+    """
+    if build is None:
+        mark = Build(flow_id=flow_id, state=BuildState.STOPPED_EARLY, reason=stopped.reason)
+        return Write(mark, [stopped])
+    if not build.allows(build.state, BuildState.STOPPED):
+        return already_done(f"the build is {build.state}")
+    return Write(build.finished(BuildState.STOPPED, stopped.reason), [stopped])
 
 
 def overdue(build: Build | None, now: datetime) -> Decision[Build]:

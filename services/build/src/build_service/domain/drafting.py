@@ -12,8 +12,14 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from build_service.domain.errors import BuildError, OvertakenError, SourceUnavailableError
+from build_service.domain.errors import (
+    BuildError,
+    OvertakenError,
+    SkippedError,
+    SourceUnavailableError,
+)
 from build_service.domain.limits import PLAN_BYTES
+from build_service.domain.source import MergeRef
 from penstock_shared.contracts.change import Change, Trust
 from penstock_shared.contracts.model import Contract, FlowId
 from penstock_shared.contracts.plan import Plan, PlannedComponent, PlannedRelease
@@ -36,13 +42,15 @@ class PlanRequest(Contract):
     trust: Trust
     allowance: Allowance
     credential: ReadCredential | None = None
+    merge: MergeRef | None = None
 
 
 class PlanAnswer(Contract):
     """A plan (JSON, compressed by zlib, in base64) or the reason for there being none.
 
     `head` is the commit of the change's ref when it was fetched. `may_pass` says that the same
-    request may succeed later, `overtaken` that the ref has gone on.
+    request may succeed later, `overtaken` that the ref has gone on, `is_skipped` that the commit
+    asks for no flow.
     """
 
     plan: str = ""
@@ -50,6 +58,7 @@ class PlanAnswer(Contract):
     refusal: str = ""
     may_pass: bool = False
     overtaken: bool = False
+    is_skipped: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,11 @@ def refuse(reason: str, *, may_pass: bool = False, overtaken: bool = False) -> P
     return PlanAnswer(refusal=shown, may_pass=may_pass, overtaken=overtaken)
 
 
+def skip(reason: str) -> PlanAnswer:
+    """The answer for a commit that asks for no flow."""
+    return PlanAnswer(refusal=reason, is_skipped=True)
+
+
 def draft_in(answer: PlanAnswer, request: PlanRequest) -> PlanDraft:
     """The draft that an answer carries. Raises what it refuses with, and BuildError for a plan of
     something else than what was asked about.
@@ -108,6 +122,8 @@ def draft_in(answer: PlanAnswer, request: PlanRequest) -> PlanDraft:
 def _refusal(answer: PlanAnswer) -> PenstockError:
     if answer.overtaken:
         return OvertakenError(answer.refusal)
+    if answer.is_skipped:
+        return SkippedError(answer.refusal)
     return (SourceUnavailableError if answer.may_pass else BuildError)(answer.refusal)
 
 
@@ -125,6 +141,7 @@ def _strange(plan: Plan, request: PlanRequest) -> list[str]:
         "another flow": plan.flow_id != request.flow_id,
         "another change": plan.change != request.change,
         "another trust": plan.trust is not request.trust,
+        "a merge commit of no pull request": bool(plan.merge) and request.merge is None,
         "another number of jobs at once": plan.jobs_at_once != allowance.jobs_at_once,
         "another snapshot": not plan.snapshot.key.startswith(
             object_key(ObjectKind.SNAPSHOT, request.trust, "")

@@ -24,6 +24,10 @@ class OvertakenError(PenstockError):
     """The branch has gone on, to another commit."""
 
 
+class SkippedError(PenstockError):
+    """The commit asks for no flow."""
+
+
 class SourceUnavailableError(PenstockError):
     """The source's server did not answer; the same request may succeed later."""
 

@@ -11,6 +11,7 @@ from build_service.domain.errors import BuildError
 from build_service.domain.gates import GatePlanner
 from build_service.domain.inputs import WHOLE, Inputs
 from build_service.domain.source import SourceTree
+from build_service.domain.trust import intent_of
 from penstock_shared.configuration.model import (
     ComponentSection,
     Configuration,
@@ -52,7 +53,7 @@ class Planner:
         Raises BuildError when the file names folders that do not exist.
         """
         self._check_paths()
-        intent = self.configuration.intent_of(self.change.branch)
+        intent = intent_of(self.change, self.configuration)
         components = tuple(
             self._component(flow_id, name, section)
             for name, section in self.configuration.components.items()
@@ -66,6 +67,7 @@ class Planner:
             started_at=started_at,
             snapshot=self.snapshot,
             tree=self.tree.tree_id,
+            merge=self.tree.merge,
             committed_at=self.tree.committed_at,
             history=self.configuration.history,
             components=components,

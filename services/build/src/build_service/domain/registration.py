@@ -77,7 +77,7 @@ def register(
 def reconfigure(known: Registration, request: SetRepository, now: datetime) -> Write[Registration]:
     """Change what the request names."""
     repository = known.repository
-    fields = ("protected", "least_bake", "environments", "deploy_prefix", "jobs_at_once")
+    fields = ("protected", "least_bake", "environments", "deploy_prefix", "jobs_at_once", "forks")
     wanted = {field: getattr(request, field) for field in fields}
     given = {field: value for field, value in wanted.items() if value is not None}
     update = {

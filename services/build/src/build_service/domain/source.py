@@ -9,6 +9,7 @@ from typing import Protocol
 
 from build_service.domain.errors import BuildError
 from penstock_shared.contracts.change import Change
+from penstock_shared.contracts.model import Contract
 from penstock_shared.contracts.plan import History
 from penstock_shared.contracts.registry import ReadCredential
 from penstock_shared.identifiers import digest_of
@@ -26,9 +27,10 @@ class SourceTree:
     (the root is "."). `head` is the commit of the change's ref when it was fetched; empty if the
     ref is gone. `held` says whether the ref was at this commit at that moment or later, by the
     dates of the commits that followed; without a moment, whether the ref's history has it at all.
-    `read` returns a file's bytes. `archive` returns the whole tree with so much of its git history
-    as a tar.gz. Its bytes depend only on commit, ref and history. `held` and `archive` raise the
-    errors of fetching.
+    `merge` is the merge commit whose files these are; empty if they are those of the change's own
+    commit. `message` is the message of that one. `read` returns a file's bytes. `archive` returns
+    the whole tree with so much of its git history as a tar.gz. Its bytes depend only on commit, ref
+    and history. `held` and `archive` raise the errors of fetching.
     """
 
     tree_id: str
@@ -39,6 +41,8 @@ class SourceTree:
     archive: Callable[[History], bytes]
     head: str = ""
     held: Callable[[datetime | None], bool] = lambda _since: False
+    merge: str = ""
+    message: str = ""
     _digests: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
     _compared: Counter[str] = field(default_factory=Counter, compare=False, repr=False)
 
@@ -80,11 +84,28 @@ class SourceTree:
         return PathIndex(self.files)
 
 
+class MergeRef(Contract):
+    """Where the forge keeps the merge commit of a pull request.
+
+    If it is `awaited`, the forge always makes one, and its head alone is not checked.
+    """
+
+    ref: str
+    awaited: bool
+
+
 class SourceRepository(Protocol):
     """The source of trees, for example a git server."""
 
-    def fetch(self, change: Change, credential: ReadCredential | None = None) -> SourceTree:
+    def fetch(
+        self,
+        change: Change,
+        credential: ReadCredential | None = None,
+        merge: MergeRef | None = None,
+    ) -> SourceTree:
         """The tree of the change's commit, fetched with a credential if there is one.
+
+        With `merge`, the tree of the merge commit there, if that is one of the change's commit.
 
         Raises SourceError when it cannot be fetched, SourceUnavailableError when a retry may help.
         """

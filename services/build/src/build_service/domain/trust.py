@@ -33,14 +33,25 @@ def refuse_widening(
     Raises InvalidConfigurationError with the line of the rule, or BuildError if the file has none.
     """
     _refuse_secrets_of_forks(trust, configuration, text)
-    if trust is Trust.RELEASE or configuration.intent_of(change.branch) is not Intent.RELEASE:
+    if trust is Trust.RELEASE or intent_of(change, configuration) is not Intent.RELEASE:
         return
-    reason = f"{change.branch!r} may not release: it is no protected branch of {change.repository}"
+    kind, name = ("tag", change.tag) if change.tag else ("branch", change.branch)
+    reason = f"{name!r} may not release: it is no protected {kind} of {change.repository}"
+    if change.tag:
+        raise problem_at(text, ("tags", configuration.rule_for_tag(name)[0]), reason)
     if not configuration.says_branches:
-        rule = f"branches: {{{change.branch!r}: check}}"
+        rule = f"branches: {{{name!r}: check}}"
         raise BuildError(f"{reason}; protect it, or say `{rule}` in penstock.yml")
-    pattern, _ = configuration.rule_for(change.branch)
-    raise problem_at(text, ("branches", pattern), reason)
+    raise problem_at(text, ("branches", configuration.rule_for(name)[0]), reason)
+
+
+def intent_of(change: Change, configuration: Configuration) -> Intent:
+    """What the file wants of a change. A pull request is checked, whatever its branch's name."""
+    if change.pull_request is not None:
+        return Intent.CHECK
+    if change.tag:
+        return configuration.intent_of_tag(change.tag)
+    return configuration.intent_of(change.branch)
 
 
 def _refuse_secrets_of_forks(trust: Trust, configuration: Configuration, text: bytes) -> None:

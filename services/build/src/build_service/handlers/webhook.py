@@ -2,12 +2,14 @@
 
 import json
 from base64 import b64decode
+from collections.abc import Sequence
 from typing import Any
 
 from build_service import bootstrap
+from build_service.domain.delivery import Ignored
 from build_service.domain.errors import WebhookError
-from build_service.domain.push import Ignored
-from build_service.use_cases.receive_push import ReceivedPush
+from build_service.use_cases.receive_push import Received
+from build_service.use_cases.starting import Cancelled, Held, ReceivedPush
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
@@ -39,9 +41,26 @@ def _body(event: dict[str, Any]) -> bytes:
         raise WebhookError(400, f"the body cannot be decoded: {error}") from error
 
 
-def _accepted(received: ReceivedPush | Ignored) -> dict[str, Any]:
-    if isinstance(received, Ignored):
-        return {"status": "ignored", "reason": received.reason}
+def _accepted(received: Sequence[Received]) -> dict[str, Any]:
+    """The answer to what a delivery says; several things are listed."""
+    answers = [_told(one) for one in received]
+    return answers[0] if len(answers) == 1 else {"changes": answers}
+
+
+def _told(received: Received) -> dict[str, Any]:
+    match received:
+        case Ignored(reason):
+            return {"status": "ignored", "reason": reason}
+        case Held(reason):
+            return {"status": "waiting", "reason": reason}
+        case Cancelled(reason, flow_id):
+            flow = {"flow_id": flow_id} if flow_id else {}
+            return {**flow, "status": "closed", "reason": reason}
+        case ReceivedPush():
+            return _flow(received)
+
+
+def _flow(received: ReceivedPush) -> dict[str, Any]:
     if received.stopped:
         status = "stopped before it began"
         return {"flow_id": received.flow_id, "status": status, "reason": received.stopped}

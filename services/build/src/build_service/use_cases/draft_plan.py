@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from build_service.domain.allowance import widened
-from build_service.domain.drafting import PlanAnswer, PlanRequest, answer_with, refuse
+from build_service.domain.drafting import PlanAnswer, PlanRequest, answer_with, refuse, skip
 from build_service.domain.errors import (
     BuildError,
     OvertakenError,
@@ -16,6 +16,7 @@ from build_service.domain.errors import (
 )
 from build_service.domain.limits import check_limits
 from build_service.domain.planning import Planner
+from build_service.domain.skipping import why_skipped
 from build_service.domain.source import SourceRepository, SourceTree
 from build_service.domain.standing import check_standing
 from build_service.domain.trust import refuse_widening
@@ -45,7 +46,9 @@ class DraftPlan:
     def __call__(self, request: PlanRequest) -> PlanAnswer:
         """The plan, or why there is none. Raises only what AWS raises."""
         try:
-            tree = self.sources.fetch(request.change, request.credential)
+            tree = self.sources.fetch(request.change, request.credential, request.merge)
+            if reason := _why_skipped(request.change, tree):
+                return skip(reason)
             with self._in_words(request.change):
                 check_standing(request.change, request.trust, tree)
                 plan, archive = self._plan(request, tree)
@@ -91,6 +94,15 @@ class DraftPlan:
                 f"could not plan: {type(error).__name__}: {error} (commit {change.sha[:12]} of "
                 f"{change.repository})"
             ) from error
+
+
+def _why_skipped(change: Change, tree: SourceTree) -> str:
+    """Why a pull request's commit wants no flow, if its delivery did not carry the message.
+
+    What a person asked for has no delivery, and is never skipped.
+    """
+    asked_for = not (change.pull_request and change.delivery_id)
+    return "" if asked_for else why_skipped(change.sha, tree.message)
 
 
 def _snapshot_of(archive: bytes, trust: Trust) -> ObjectRef:

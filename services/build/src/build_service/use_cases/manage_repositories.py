@@ -1,13 +1,20 @@
 """Somebody registers, shows, changes or removes repositories."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from secrets import token_urlsafe
+from secrets import token_bytes, token_urlsafe
 
-from build_service.domain import registration
+from build_service.domain import pull_request, registration
 from build_service.domain.answering import api_url_of
 from build_service.domain.errors import RegistryError
+from build_service.domain.pull_request import (
+    PullRequest,
+    pull_request_key,
+    pull_requests_of,
+    summary_of,
+)
 from build_service.domain.registration import Registration, check_clone_url, registration_key
 from build_service.domain.secrets import RepositorySecrets
 from build_service.use_cases.registry import Secrets, WriteCredentials
@@ -31,6 +38,7 @@ from penstock_shared.contracts.registry import (
     RotateSecret,
     SetAnswers,
     SetRepository,
+    ShowPullRequest,
     ShowRepository,
 )
 from penstock_shared.decisions import Cause, Decision, Write, already_done
@@ -38,10 +46,17 @@ from penstock_shared.identifiers import digest_of
 from penstock_shared.persistence.outbox import Records
 
 _SECRET_BYTES = 32
+MOST_WAITING = 50
+"""The most pull requests that are shown of one repository."""
 
 
-def new_secret() -> str:
-    """A webhook secret of letters, digits, `-` and `_`."""
+def new_secret(forge: Forge) -> str:
+    """A webhook secret of letters, digits, `-` and `_`.
+
+    For GitLab one that can be a signing token too, whose form is that of Standard Webhooks.
+    """
+    if forge is Forge.GITLAB:
+        return f"whsec_{b64encode(token_bytes(_SECRET_BYTES)).decode()}"
     return token_urlsafe(_SECRET_BYTES)
 
 
@@ -49,19 +64,19 @@ def new_secret() -> str:
 class ManageRepositories:
     """Carries out what people ask of the registry.
 
-    `schemes` are those of clone addresses, `api_schemes` those of forges' APIs, and `forges` those
-    whose webhooks can be read. A record is written before its secrets: a repository without secrets
-    receives nothing, and one more `rotate-secret` completes it.
+    `schemes` are those of clone addresses, and `api_schemes` those of forges' APIs. A record is
+    written before its secrets: a repository without secrets receives nothing, and one more
+    `rotate-secret` completes it.
     """
 
     records: Records[Registration]
     secrets: Secrets
     write_credentials: WriteCredentials
+    pull_requests: Records[PullRequest]
     schemes: tuple[str, ...]
     api_schemes: tuple[str, ...]
-    forges: tuple[Forge, ...]
     clock: Clock
-    make_secret: Callable[[], str] = new_secret
+    make_secret: Callable[[Forge], str] = new_secret
 
     def __call__(self, request: RegistryRequest) -> RegistryAnswer:  # noqa: PLR0911  # a case each
         """The answer to the request. Raises RegistryError when it is refused."""
@@ -70,8 +85,8 @@ class ManageRepositories:
                 return self._add(request)
             case ListRepositories():
                 return RegistryAnswer(repositories=self._all())
-            case ShowRepository():
-                return RegistryAnswer(repositories=(self._find(request),))
+            case ShowRepository() | ShowPullRequest():
+                return self._show(request)
             case SetRepository():
                 return self._set(request)
             case SetAnswers():
@@ -82,16 +97,35 @@ class ManageRepositories:
                 return self._remove(request)
 
     def _add(self, request: AddRepository) -> RegistryAnswer:
-        if request.forge not in self.forges:
-            known = " and ".join(self.forges)
-            reason = f"webhooks of {request.forge} cannot be read yet; those of {known} can"
-            raise RegistryError(RefusalKind.INVALID, reason)
         check_clone_url(request.clone_url, self.schemes, with_token=bool(request.credential))
         key = repository_id(request.forge, request.full_name)
         added = self._change(key, lambda known: registration.register(known, request, self.clock()))
-        secrets = RepositorySecrets(webhook=self.make_secret(), credential=request.credential)
+        secrets = RepositorySecrets(
+            webhook=self.make_secret(request.forge), credential=request.credential
+        )
         self.secrets.put(key, secrets)
         return RegistryAnswer(repositories=(added,), webhook_secret=secrets.webhook)
+
+    def _show(self, request: ShowRepository | ShowPullRequest) -> RegistryAnswer:
+        found = self._find(request)
+        if isinstance(request, ShowPullRequest):
+            known = [self._pull_request(found, request.number)]
+        else:
+            known = self._waiting(found)
+        summaries = tuple(summary_of(one) for one in known)
+        return RegistryAnswer(repositories=(found,), pull_requests=summaries)
+
+    def _pull_request(self, found: RegisteredRepository, number: int) -> PullRequest:
+        known = self.pull_requests.get(pull_request_key(found.forge, found.full_name, number))
+        if known is None:
+            raise RegistryError(RefusalKind.UNKNOWN, pull_request.unknown(number))
+        return known
+
+    def _waiting(self, found: RegisteredRepository) -> list[PullRequest]:
+        begins = pull_requests_of(found.forge, found.full_name)
+        keys = [key for key in self.pull_requests.listed() if key.startswith(begins)]
+        known = (self.pull_requests.get(key) for key in keys[:MOST_WAITING])
+        return sorted((one for one in known if one), key=lambda one: one.number)
 
     def _set(self, request: SetRepository) -> RegistryAnswer:
         found = self._find(request)
@@ -124,7 +158,8 @@ class ManageRepositories:
         return RegistryAnswer(repositories=(changed,))
 
     def _rotate(self, request: RotateSecret) -> RegistryAnswer:
-        found, secret = self._find(request), self.make_secret()
+        found = self._find(request)
+        secret = self.make_secret(found.forge)
         before, now = self.secrets.get(found.id), self.clock()
         fresh = RepositorySecrets(webhook=secret)
         overlap = timedelta(seconds=request.overlap)
@@ -144,7 +179,7 @@ class ManageRepositories:
         self, repository: RegisteredRepository, credential: ReadCredential | None
     ) -> None:
         known = self.secrets.get(repository.id)
-        secrets = known or RepositorySecrets(webhook=self.make_secret())
+        secrets = known or RepositorySecrets(webhook=self.make_secret(repository.forge))
         self.secrets.put(repository.id, secrets.model_copy(update={"credential": credential}))
 
     def _all(self) -> tuple[RegisteredRepository, ...]:

@@ -1,13 +1,16 @@
 """Has a change planned as its repository's registration says."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from build_service.domain.delivery import ForgeWebhook
 from build_service.domain.drafting import PlanDraft, PlanDrafter, PlanRequest
 from build_service.domain.errors import BuildError, SourceError
+from build_service.domain.source import MergeRef
 from build_service.domain.trust import trust_of
 from build_service.use_cases.registry import FRESH, KEPT, Registry
-from penstock_shared.contracts.change import Change
+from penstock_shared.contracts.change import Change, Forge
 from penstock_shared.contracts.registration import (
     CredentialKind,
     RegisteredRepository,
@@ -22,6 +25,7 @@ class RegisteredPlanner:
 
     registry: Registry
     planner: PlanDrafter
+    forges: Mapping[Forge, ForgeWebhook]
 
     def draft(self, flow_id: str, change: Change) -> PlanDraft:
         """The draft of a change's plan; its clone address counts for nothing.
@@ -50,7 +54,16 @@ class RegisteredPlanner:
                 trust=trust_of(change, registered.allowance.protected),
                 allowance=registered.allowance,
                 credential=self._credential_of(registered, age),
+                merge=self._merge_of(change),
             )
+        )
+
+    def _merge_of(self, change: Change) -> MergeRef | None:
+        merges = self.forges[change.forge].merges
+        if not (change.pull_request and merges.pattern):
+            return None
+        return MergeRef(
+            ref=merges.pattern.format(number=change.pull_request), awaited=merges.always
         )
 
     def _registration_of(self, change: Change, age: timedelta) -> RegisteredRepository:

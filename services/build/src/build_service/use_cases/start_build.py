@@ -6,7 +6,7 @@ from functools import cache
 
 from build_service.domain import build
 from build_service.domain.build import Build, BuildState
-from build_service.domain.errors import BuildError, OvertakenError
+from build_service.domain.errors import BuildError, OvertakenError, SkippedError
 from build_service.domain.planning import artifact_memo_key, with_known_artifacts
 from build_service.use_cases.keep_order import KeepOrder
 from build_service.use_cases.registered_planner import RegisteredPlanner
@@ -58,6 +58,9 @@ class StartBuild:
         except OvertakenError as error:
             overtaken = str(error)
             return lambda known: build.overtake(known, overtaken)
+        except SkippedError as error:
+            asked = str(error)
+            return lambda known: build.skip(known, asked)
         except BuildError as error:
             reason = str(error)
             return lambda known: build.fail(known, reason)

@@ -1,16 +1,20 @@
-"""Somebody requests a flow without a push: of a branch's commit, or of an earlier flow."""
+"""Somebody requests a flow without a push: of a branch, a tag or a pull request, or of an earlier
+flow.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from build_service.domain import build
 from build_service.domain.build import Build
+from build_service.use_cases.follow_pull_request import FollowPullRequest
 from build_service.use_cases.registry import Registry
+from build_service.use_cases.starting import Starting
 from penstock_shared.clock import Clock
 from penstock_shared.contracts.change import Change, Forge
 from penstock_shared.contracts.commands import RunFlow
 from penstock_shared.contracts.registration import repository_id
-from penstock_shared.decisions import Cause, Outcome
+from penstock_shared.decisions import Cause, Outcome, Result
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.identifiers import retry_id_for, run_id_for
 from penstock_shared.persistence.outbox import Records
@@ -26,6 +30,8 @@ class StartFlow:
 
     records: Records[Build]
     registry: Registry
+    starting: Starting
+    follow: FollowPullRequest
     clock: Clock
 
     def __call__(self, command: RunFlow, _cause: Cause | None = None) -> Outcome[Build]:
@@ -44,7 +50,7 @@ class StartFlow:
         change = self._from_its_repository(original.change.model_copy(update=again))
         if not change.clone_url:
             raise RefusedMessageError(_not_registered(change))
-        return self._start(retry_id_for(flow_id, attempt), change, now, attempt)
+        return self.starting.start(retry_id_for(flow_id, attempt), change, attempt)
 
     def _run(self, command: RunFlow, now: datetime) -> Outcome[Build]:
         change = self._change(command, now)
@@ -56,8 +62,23 @@ class StartFlow:
                 f"this run is flow {expected}, and the command calls it {command.flow_id}"
             )
         if not change.clone_url:
-            return self._refuse(expected, change, now)
-        return self._start(expected, change, now)
+            return self._refuse(expected, change, _not_registered(change))
+        if change.pull_request:
+            return self._run_pull_request(expected, change, now)
+        return self.starting.start(expected, change)
+
+    def _run_pull_request(self, flow_id: str, change: Change, now: datetime) -> Outcome[Build]:
+        """Only the commit that somebody looked at is run, and only while it is the newest."""
+        approved = self.follow.approve(change, flow_id, change.author)
+        if approved.record is None or approved.result is Result.STALE:
+            return self._refuse(flow_id, change, approved.reason)
+        update = {
+            "pushed_at": now,
+            "delivery_id": "",
+            "clone_url": change.clone_url,
+            "answered": change.answered,
+        }
+        return self.starting.start(flow_id, approved.record.change.model_copy(update=update))
 
     def _change(self, command: RunFlow, now: datetime) -> Change:
         forge, sha = command.forge or Forge.GIT, command.sha or ""
@@ -71,6 +92,7 @@ class StartFlow:
             clone_url="",
             pushed_at=now,
             although_behind=command.although_behind,
+            pull_request=command.pull_request,
         )
         return self._from_its_repository(change)
 
@@ -82,21 +104,10 @@ class StartFlow:
             return change.model_copy(update={"clone_url": "", "answered": False})
         return change.model_copy(update={"clone_url": known.clone_url, "answered": known.answers})
 
-    def _start(
-        self, flow_id: str, change: Change, now: datetime, attempt: int = 1
-    ) -> Outcome[Build]:
+    def _refuse(self, flow_id: str, change: Change, reason: str) -> Outcome[Build]:
         return self.records.change(
             flow_id,
-            Cause(flow_id, new_traceparent(flow_id, now)),
-            lambda known: build.receive(flow_id, known, change, now, attempt),
-            expect_new=True,
-        )
-
-    def _refuse(self, flow_id: str, change: Change, now: datetime) -> Outcome[Build]:
-        reason = _not_registered(change)
-        return self.records.change(
-            flow_id,
-            Cause(flow_id, new_traceparent(flow_id, now)),
+            Cause(flow_id, new_traceparent(flow_id, self.clock())),
             lambda known: build.refuse(flow_id, known, change, reason),
             expect_new=True,
         )

@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping
 
+from build_service.adapters.forges.bitbucket import Bitbucket
+from build_service.adapters.forges.git import PlainGit
+from build_service.adapters.forges.gitea import Gitea
 from build_service.adapters.forges.github import GitHub
-from build_service.domain.push import ForgeWebhook
+from build_service.adapters.forges.gitlab import GitLab
+from build_service.domain.delivery import ForgeWebhook
 from penstock_shared.contracts.change import Forge
 
 FORGES: Mapping[Forge, ForgeWebhook] = {
     Forge.GITHUB: GitHub(),
-    # Plain git has no webhook of its own: its hooks send GitHub's.
-    Forge.GIT: GitHub(),
+    Forge.GITLAB: GitLab(),
+    Forge.GITEA: Gitea(),
+    Forge.BITBUCKET: Bitbucket(),
+    Forge.GIT: PlainGit(),
 }
