@@ -112,11 +112,10 @@ def test_a_pull_request_is_checked_as_merged_until_it_is_over(
 ) -> None:
     opened = own.tell(forges.OPENED)["flow_id"]
     flow = product.await_state(opened, "succeeded")
-    merge = own.work.git("rev-parse", "feature")
     printed = said_by(product, flow, "check")
     assert "minetheirs" in printed
-    assert merge not in printed
-    assert flow["intent"] == "check"
+    assert f"on {flow['pull_request']['merge']}" in printed
+    assert (flow["intent"], flow["pull_request"]["base"]) == ("check", "refs/heads/main")
 
     own.push(commands(gate="sleep 60"))
     own.merge()

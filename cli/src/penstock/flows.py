@@ -91,6 +91,15 @@ class RollbackJson(TypedDict):
     components: list[VersionJson]
 
 
+class PullRequestJson(TypedDict):
+    """The pull request that a flow checks. What is not there, or not known yet, is empty."""
+
+    number: int
+    fork: str
+    base: str
+    merge: str
+
+
 class FlowJson(TypedDict):
     """One flow. A list leaves out `components` and the `jobs` of phases."""
 
@@ -109,6 +118,7 @@ class FlowJson(TypedDict):
     author: str
     message: str
     attempt: int
+    pull_request: NotRequired[PullRequestJson | None]
     bakes_until: str | None
     stopped_by: str
     undoing: NotRequired[bool]

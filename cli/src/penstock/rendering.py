@@ -14,6 +14,7 @@ from penstock.flows import (
     FlowJson,
     JobJson,
     PhaseJson,
+    PullRequestJson,
     VersionJson,
     branch_of,
     jobs_of,
@@ -80,10 +81,20 @@ def _heading(flow: FlowJson, now: datetime) -> Text:
     about = " ".join(part for part in (flow["intent"], flow["release"]) if part)
     took = lasted(flow["started_at"], flow["finished_at"], now)
     text.append(f"  {about}  {clock_time(flow['started_at'])}, {took}\n", "dim")
+    if proposed := flow.get("pull_request"):
+        text.append(f"{_proposed(proposed)}\n", "dim")
     if flow["bakes_until"]:
         text.append(f"bakes until {clock_time(flow['bakes_until'])}; stop it with ", "yellow")
         text.append(f"penstock abort {flow['flow_id']}\n", "bold yellow")
     return text
+
+
+def _proposed(proposed: PullRequestJson) -> str:
+    whose = f" from {proposed['fork']}" if proposed["fork"] else ""
+    base = proposed["base"].removeprefix("refs/heads/")
+    merge = proposed["merge"][:7]
+    checked = f", checked as the merge commit {merge}" if merge else ""
+    return f"pull request {proposed['number']}{whose} into {base}{checked}"
 
 
 def _phase_table(phases: Sequence[PhaseJson], now: datetime) -> Table:

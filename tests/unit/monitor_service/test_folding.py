@@ -8,9 +8,9 @@ import pytest
 from monitor_service.domain.facts import FLOW, facts_of
 from monitor_service.domain.folding import fold
 from monitor_service.domain.jobs import MOST_TAILS
-from monitor_service.domain.view import FlowState, FlowView, JobView, PhaseState
+from monitor_service.domain.view import FlowState, FlowView, JobView, PhaseState, PullRequestView
 from monitor_service.use_cases.record_event import RecordEvent
-from penstock_shared.contracts.change import Intent
+from penstock_shared.contracts.change import Base, Intent
 from penstock_shared.contracts.event import Event, EventData
 from penstock_shared.contracts.events import (
     EnvironmentRole,
@@ -490,3 +490,15 @@ def test_a_flow_is_undoing_until_each_environment_it_reached_is_told_to_be_back(
     assert not seen(story.rolled_back("staging", there(deployed=False))).undoing
     assert not seen(with_a_failing_gate()).undoing
     assert not seen(to_production()).undoing
+
+
+def test_a_pull_request_is_shown_with_where_it_is_from_and_what_is_checked() -> None:
+    change = {"pull_request": 7, "fork": "eve/shop", "base": Base(ref="refs/heads/main")}
+    story = Story(change=change).requested()
+
+    early, later = seen(story), seen(story, a_plan(merge="d" * 40))
+
+    expected = PullRequestView(number=7, fork="eve/shop", base="refs/heads/main")
+    assert early.pull_request == expected
+    assert later.pull_request == expected.model_copy(update={"merge": "d" * 40})
+    assert seen(Story().requested()).pull_request is None

@@ -67,6 +67,9 @@ class RequestedFact(FactBody):
     author: str = ""
     message: str = ""
     attempt: int = 1
+    pull_request: int | None = None
+    fork: str = ""
+    base: str = ""
 
 
 class AboutFlow(FactBody):

@@ -15,6 +15,7 @@ from monitor_service.domain.view import (
     AbortRequestView,
     FlowState,
     FlowView,
+    PullRequestView,
     RollbackView,
     VersionView,
 )
@@ -62,6 +63,7 @@ def fold(facts: FlowFacts, plan: Plan | None = None) -> FlowView | None:
         author=requested.author if requested else "",
         message=requested.message if requested else "",
         attempt=requested.attempt if requested else 1,
+        pull_request=_pull_request(requested, plan),
         bakes_until=facts.baking.deadline if facts.baking and state is FlowState.BAKING else None,
         stopped_by=ending.by if ending else "",
         promoted_by=facts.promoted.by if facts.promoted else "",
@@ -79,6 +81,17 @@ def _origin_of(facts: FlowFacts) -> _Origin | None:
         return None
     started_at = known.started_at if isinstance(known, AboutFlow) else known.at
     return _Origin(known.repository, known.ref, known.sha, started_at)
+
+
+def _pull_request(requested: RequestedFact | None, plan: Plan | None) -> PullRequestView | None:
+    if requested is None or requested.pull_request is None:
+        return None
+    return PullRequestView(
+        number=requested.pull_request,
+        fork=requested.fork,
+        base=requested.base,
+        merge=plan.merge if plan else "",
+    )
 
 
 def _state_of(facts: FlowFacts, ending: FlowEnding | None) -> FlowState:

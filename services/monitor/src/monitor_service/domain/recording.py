@@ -94,6 +94,9 @@ def _requested(event: Event[Any]) -> Recording:
         author=change.author[:LONGEST_MESSAGE],
         message=change.message[:LONGEST_MESSAGE],
         attempt=event.data.attempt,
+        pull_request=change.pull_request,
+        fork=change.fork,
+        base=change.base.ref if change.base else "",
     )
     return Recording(Fact.of(facts.FLOW, body), Listing(change.repository, event.time))
 

@@ -170,6 +170,18 @@ class AbortRequestView(View):
     reason: str
 
 
+class PullRequestView(View):
+    """The pull request that a flow checks. `fork` is the other repository that it is from, `base`
+    the ref that it goes to, and `merge` the merge commit that is checked; empty while that is not
+    known, and where the head alone is checked.
+    """
+
+    number: int
+    fork: str = ""
+    base: str = ""
+    merge: str = ""
+
+
 class FlowView(View):
     """One flow. `release` is the release's version, `stopped_by` who aborted or promoted.
 
@@ -191,6 +203,7 @@ class FlowView(View):
     author: str = ""
     message: str = ""
     attempt: int = 1
+    pull_request: PullRequestView | None = None
     bakes_until: When | None = None
     stopped_by: str = ""
     promoted_by: str = ""
