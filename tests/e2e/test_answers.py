@@ -56,7 +56,7 @@ class Shop:
 
 @pytest.fixture
 def shop(product: Product, tmp_path: Path, github: StandIn) -> Shop:
-    work = WorkTree.create(tmp_path)
+    work = WorkTree.create(tmp_path / "shop")
     clone_url = work.remote
     added = product.registry.ask(
         AddRepository(forge=Forge.GITHUB, full_name=REPOSITORY, clone_url=clone_url)

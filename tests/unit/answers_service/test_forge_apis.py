@@ -8,7 +8,7 @@ import pytest
 
 from answers_service.adapters import http
 from answers_service.adapters.forges import FORGES
-from answers_service.domain.answer import Comment, State, Status, Target
+from answers_service.domain.answer import AnsweredCommit, Comment, State, Status
 from answers_service.domain.errors import NotToldError, TellLaterError
 from penstock_shared.contracts.answers import WriteCredential
 from penstock_shared.contracts.change import Forge
@@ -55,8 +55,8 @@ def api_of(standing: StandIn, token: str = TOKEN, clock: FakeClock | None = None
     return made
 
 
-def target(standing: StandIn) -> Target:
-    return Target(
+def target(standing: StandIn) -> AnsweredCommit:
+    return AnsweredCommit(
         forge=standing.forge,
         repository="acme/shop",
         sha=SHA,

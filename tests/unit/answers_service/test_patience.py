@@ -16,7 +16,7 @@ from tests.unit.answers_service.world import requested
 
 
 @dataclass
-class FakeQueue:
+class FakeAnswersQueue:
     """The calls of an SQS client that a consumer makes."""
 
     hidden: list[int] = field(default_factory=list)
@@ -29,9 +29,9 @@ class FakeQueue:
         self.dead.append(MessageAttributes["reason"]["StringValue"])
 
 
-def after(error: Exception, delivery: int) -> FakeQueue:
+def after(error: Exception, delivery: int) -> FakeAnswersQueue:
     """The queue after a delivery of a message that ends in this error."""
-    queue = FakeQueue()
+    queue = FakeAnswersQueue()
 
     def tell(_event: object, _cause: object) -> None:
         raise error

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from answers_service.domain.answer import Comment, State, Status, Target
+from answers_service.domain.answer import AnsweredCommit, Comment, State, Status
 from answers_service.domain.flow import AnsweredFlow
-from answers_service.domain.place import Place
+from answers_service.domain.place import AnswerPlace
 from answers_service.domain.ports import ForgeApi
 from answers_service.use_cases.follow_flow import FollowFlow
 from answers_service.use_cases.tell import Tell
@@ -33,13 +33,13 @@ class FakeForge:
     comments: dict[str, str] = field(default_factory=dict)
     before: Callable[[Status | Comment], None] = lambda _saying: None
 
-    def show_status(self, target: Target, status: Status, handle: str) -> str:
+    def show_status(self, target: AnsweredCommit, status: Status, handle: str) -> str:
         """See ForgeApi."""
         self.before(status)
         self.told.append(status)
         return ""
 
-    def show_comment(self, target: Target, comment: Comment, handle: str, mark: str) -> str:
+    def show_comment(self, target: AnsweredCommit, comment: Comment, handle: str, mark: str) -> str:
         """See ForgeApi."""
         self.before(comment)
         self.told.append(comment)
@@ -71,7 +71,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.flows: Records[AnsweredFlow] = fake_records(clock=self.clock)
-        self.places: Records[Place] = fake_records(clock=self.clock)
+        self.places: Records[AnswerPlace] = fake_records(clock=self.clock)
         self.plans = Plans(a_bucket())
 
     def follow(self) -> FollowFlow:
@@ -79,7 +79,7 @@ class World:
         return FollowFlow(self.flows, self.plans, self, self.api, Tell(self.places, self.clock))
 
     def of(self, forge: str, repository: str) -> WriteCredential | None:
-        """See WriteCredentials."""
+        """See KnownCredentials."""
         known = WriteCredential(token=TOKEN, api_url="https://api.invalid", page_url=PAGE)
         return known if self.has_token else None
 

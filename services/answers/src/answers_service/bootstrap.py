@@ -4,7 +4,7 @@ from functools import cache
 
 from answers_service.adapters.credentials import SecretsManagerCredentials
 from answers_service.domain.flow import AnsweredFlow
-from answers_service.domain.place import Place
+from answers_service.domain.place import AnswerPlace
 from answers_service.domain.ports import ForgeApi, Forges
 from answers_service.settings import AnswersSettings
 from answers_service.use_cases.follow_flow import FollowFlow
@@ -26,7 +26,7 @@ def follow_flow() -> FollowFlow:
         aws.client("secretsmanager"), SERVICE.settings.write_credentials
     )
     flows: Records[AnsweredFlow] = SERVICE.records(AnsweredFlow, remembering=True)
-    tell = Tell(SERVICE.records(Place, remembering=True), utc_now)
+    tell = Tell(SERVICE.records(AnswerPlace, remembering=True), utc_now)
     return FollowFlow(flows, Plans(SERVICE.objects), credentials, api_of, tell)
 
 

@@ -49,7 +49,7 @@ class Comment(BaseModel):
         return digest_of(self.body)[:16]
 
 
-class Target(BaseModel):
+class AnsweredCommit(BaseModel):
     """The commit that a flow is about, and its pull request if it is of one."""
 
     model_config = ConfigDict(frozen=True)

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from answers_service.domain.answer import Target
+from answers_service.domain.answer import AnsweredCommit
 from penstock_shared.contracts.answers import CoverageChange, Finding
 from penstock_shared.contracts.change import Change, Intent
 from penstock_shared.contracts.events import (
@@ -37,14 +37,14 @@ MOST_FINDINGS = 50
 MOST_COMPONENTS = 50
 
 
-class FlowState(StrEnum):
+class AnsweredFlowState(StrEnum):
     """Whether the flow's commit is known. Until then nothing can be said."""
 
     UNKNOWN = "unknown"
     KNOWN = "known"
 
 
-class Ending(BaseModel):
+class EarlyEnding(BaseModel):
     """How a flow ended before its goal. `failed` is false if somebody or a newer flow ended it."""
 
     model_config = ConfigDict(frozen=True)
@@ -56,7 +56,7 @@ class Ending(BaseModel):
     phase: str = ""
 
 
-class Check(BaseModel):
+class GateGroup(BaseModel):
     """One or several gates that share a status: their positions in the plan."""
 
     model_config = ConfigDict(frozen=True)
@@ -73,18 +73,18 @@ class AnsweredFlow(Record):
     those that may fail.
     """
 
-    transitions: ClassVar[Mapping[FlowState, frozenset[FlowState]]] = {
-        FlowState.UNKNOWN: frozenset({FlowState.KNOWN}),
-        FlowState.KNOWN: frozenset({FlowState.KNOWN}),
+    transitions: ClassVar[Mapping[AnsweredFlowState, frozenset[AnsweredFlowState]]] = {
+        AnsweredFlowState.UNKNOWN: frozenset({AnsweredFlowState.KNOWN}),
+        AnsweredFlowState.KNOWN: frozenset({AnsweredFlowState.KNOWN}),
     }
 
     flow_id: str
-    state: FlowState = FlowState.UNKNOWN
+    state: AnsweredFlowState = AnsweredFlowState.UNKNOWN
     progress: int = 0
-    target: Target | None = None
+    target: AnsweredCommit | None = None
     order: datetime | None = None
     intent: Intent | None = None
-    checks: tuple[Check, ...] = ()
+    checks: tuple[GateGroup, ...] = ()
     labels: dict[int, str] = {}
     components: tuple[str, ...] = ()
     production: str = ""
@@ -99,7 +99,7 @@ class AnsweredFlow(Record):
     tested: bool = False
     staged: bool = False
     released: bool = False
-    ending: Ending | None = None
+    ending: EarlyEnding | None = None
 
 
 def requested(flow_id: str, known: AnsweredFlow | None, change: Change) -> Decision[AnsweredFlow]:
@@ -160,7 +160,7 @@ def stopped(flow_id: str, known: AnsweredFlow | None, why: FlowStopped) -> Decis
     if known and known.ending:
         return already_done(f"the flow {known.ending.how}")
     how = {FlowFailed: "failed", FlowAborted: "was aborted"}.get(type(why), "was superseded")
-    ending = Ending(
+    ending = EarlyEnding(
         how=how,
         failed=isinstance(why, FlowFailed),
         reason=why.reason,
@@ -179,17 +179,17 @@ def _with(known: AnsweredFlow | None, flow_id: str, **update: object) -> Decisio
 
 
 def _about(change: Change) -> dict[str, object]:
-    target = Target(
+    target = AnsweredCommit(
         forge=change.forge,
         repository=change.repository,
         sha=change.sha,
         ref=change.ref,
         pull_request=change.pull_request,
     )
-    return {"state": FlowState.KNOWN, "target": target, "order": change.pushed_at}
+    return {"state": AnsweredFlowState.KNOWN, "target": target, "order": change.pushed_at}
 
 
-def _checks(gates: Sequence[PlannedGate]) -> tuple[Check, ...]:
+def _checks(gates: Sequence[PlannedGate]) -> tuple[GateGroup, ...]:
     """The statuses of the gates: one for each, or else one for each name, and one for the rest."""
     groups = _grouped(gates, lambda gate: gate.label)
     if len(groups) > MOST_CHECKS:
@@ -197,7 +197,7 @@ def _checks(gates: Sequence[PlannedGate]) -> tuple[Check, ...]:
     if len(groups) > MOST_CHECKS:
         rest = [number for _, group in groups[MOST_CHECKS - 1 :] for number in group]
         groups = [*groups[: MOST_CHECKS - 1], (OTHER_GATES, rest)]
-    return tuple(Check(label=label, gates=Positions.of(group)) for label, group in groups)
+    return tuple(GateGroup(label=label, gates=Positions.of(group)) for label, group in groups)
 
 
 def _grouped(

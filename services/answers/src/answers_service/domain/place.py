@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from answers_service.domain.answer import Comment, Status, Target
+from answers_service.domain.answer import AnsweredCommit, Comment, Status
 from penstock_shared.decisions import Decision, Record, Write, already_done
 from penstock_shared.identifiers import digest_of
 
@@ -31,7 +31,7 @@ class PlaceState(StrEnum):
     TELLING = "telling"
 
 
-class Wanted(BaseModel):
+class WantedSaying(BaseModel):
     """What a place should show under one name.
 
     `order` is when the flow that says so was asked for, and `progress` how much was known of it.
@@ -59,7 +59,7 @@ class Told(BaseModel):
     handle: str = ""
 
 
-class Place(Record):
+class AnswerPlace(Record):
     """One commit, or one pull request. `mark` is hidden in its comment, to find that again."""
 
     transitions: ClassVar[Mapping[PlaceState, frozenset[PlaceState]]] = {
@@ -68,8 +68,8 @@ class Place(Record):
     }
 
     state: PlaceState = PlaceState.QUIET
-    target: Target
-    wanted: dict[str, Wanted] = {}
+    target: AnsweredCommit
+    wanted: dict[str, WantedSaying] = {}
     told: dict[str, Told] = {}
     mark: str = ""
     teller: str = ""
@@ -80,34 +80,34 @@ class Place(Record):
         """The names of what the place does not show yet, in the order in which they are told."""
         return tuple(name for name, wanted in self.wanted.items() if self._differs(name, wanted))
 
-    def _differs(self, name: str, wanted: Wanted) -> bool:
+    def _differs(self, name: str, wanted: WantedSaying) -> bool:
         told = self.told.get(name)
         return told is None or told.digest != wanted.saying.digest
 
 
-def commit_key(target: Target) -> str:
+def commit_key(target: AnsweredCommit) -> str:
     """The key of the place of a commit's statuses."""
     return f"commit#{target.forge}/{target.repository}#{target.sha}"
 
 
-def pull_request_key(target: Target) -> str:
+def pull_request_key(target: AnsweredCommit) -> str:
     """The key of the place of a pull request's comment."""
     return f"pull-request#{target.forge}/{target.repository}#{target.pull_request}"
 
 
 def want(
-    known: Place | None,
-    target: Target,
-    wanted: Mapping[str, Wanted],
+    known: AnswerPlace | None,
+    target: AnsweredCommit,
+    wanted: Mapping[str, WantedSaying],
     teller: str,
     now: datetime,
-) -> Decision[Place]:
+) -> Decision[AnswerPlace]:
     """Let the place show this from now on, and have it told by `teller`.
 
     Nothing replaces what a newer flow, or a later state of the same flow, has said. If another
     teller is at work, the place stays with that one.
     """
-    before = known or Place(target=target, mark=digest_of("mark", teller)[:16])
+    before = known or AnswerPlace(target=target, mark=digest_of("mark", teller)[:16])
     newer = {name: one for name, one in wanted.items() if _replaces(one, before.wanted.get(name))}
     after = before.model_copy(
         update={"wanted": before.wanted | newer, "target": target if newer else before.target}
@@ -121,8 +121,8 @@ def want(
 
 
 def has_told(
-    known: Place | None, teller: str, told: Mapping[str, Told], *, ends: bool
-) -> Decision[Place]:
+    known: AnswerPlace | None, teller: str, told: Mapping[str, Told], *, ends: bool
+) -> Decision[AnswerPlace]:
     """The place shows this now. The teller goes on with what has become wanted meanwhile.
 
     It ends if there is nothing more, or if it cannot go on (`ends`).
@@ -136,17 +136,17 @@ def has_told(
     return Write(after)
 
 
-def _replaces(new: Wanted, old: Wanted | None) -> bool:
+def _replaces(new: WantedSaying, old: WantedSaying | None) -> bool:
     return old is None or new.age >= old.age
 
 
-def is_told_by_another(known: Place, teller: str, now: datetime) -> bool:
+def is_told_by_another(known: AnswerPlace, teller: str, now: datetime) -> bool:
     """Whether another teller has the place, and may still be at work."""
     if known.state is not PlaceState.TELLING or known.teller == teller:
         return False
     return known.until is not None and now < known.until
 
 
-def sayings(wanted: Iterable[Wanted]) -> Mapping[str, Wanted]:
+def sayings(wanted: Iterable[WantedSaying]) -> Mapping[str, WantedSaying]:
     """What is wanted, by its name at the place."""
     return {one.saying.name if isinstance(one.saying, Status) else COMMENT: one for one in wanted}

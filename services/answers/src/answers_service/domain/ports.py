@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from answers_service.domain.answer import Comment, Status, Target
+from answers_service.domain.answer import AnsweredCommit, Comment, Status
 from penstock_shared.contracts.answers import WriteCredential
 
 
@@ -13,14 +13,14 @@ class ForgeApi(Protocol):
     refuses what it is told.
     """
 
-    def show_status(self, target: Target, status: Status, handle: str) -> str:
+    def show_status(self, target: AnsweredCommit, status: Status, handle: str) -> str:
         """Show the status at the commit. `handle` is what showing its name before has returned.
 
         Returns a handle to change it by; empty where the name is enough.
         """
         ...
 
-    def show_comment(self, target: Target, comment: Comment, handle: str, mark: str) -> str:
+    def show_comment(self, target: AnsweredCommit, comment: Comment, handle: str, mark: str) -> str:
         """Show the comment at the pull request, in the place of the one that is there.
 
         Without a handle, a comment that holds `mark` is looked for. Returns the comment's handle.
@@ -36,7 +36,7 @@ class Forges(Protocol):
         ...
 
 
-class WriteCredentials(Protocol):
+class KnownCredentials(Protocol):
     """The credentials that forges are told with."""
 
     def of(self, forge: str, repository: str) -> WriteCredential | None:

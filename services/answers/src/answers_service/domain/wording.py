@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from answers_service.domain.answer import LONGEST_TEXT, Comment, State, Status
-from answers_service.domain.flow import AnsweredFlow, Check
+from answers_service.domain.flow import AnsweredFlow, GateGroup
 from penstock_shared.contracts.answers import Finding
 from penstock_shared.contracts.change import Intent
 from penstock_shared.printable import one_line
@@ -89,7 +89,7 @@ def _progress(flow: AnsweredFlow) -> str:
     return f"{_gates(_count(flow))} to pass" if flow.planned else "is being planned and built"
 
 
-def verdict(flow: AnsweredFlow, check: Check) -> tuple[State, str]:
+def verdict(flow: AnsweredFlow, check: GateGroup) -> tuple[State, str]:
     """How the gates of one status stand, and why."""
     gates = [*check.gates]
     failed = [n for n in gates if n in flow.failed and n not in flow.allowed]

@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from answers_service.domain import flow as flows
-from answers_service.domain.answer import Comment, Status, Target
+from answers_service.domain.answer import AnsweredCommit, Comment, Status
 from answers_service.domain.errors import NotToldError
 from answers_service.domain.flow import AnsweredFlow
 from answers_service.domain.place import (
-    Wanted,
+    WantedSaying,
     commit_key,
     pull_request_key,
     sayings,
 )
-from answers_service.domain.ports import Forges, WriteCredentials
+from answers_service.domain.ports import Forges, KnownCredentials
 from answers_service.domain.wording import comment_of, statuses_of
 from answers_service.use_cases.tell import Tell
 from penstock_shared.contracts.event import Event, EventData
@@ -38,7 +38,7 @@ class FollowFlow:
 
     records: Records[AnsweredFlow]
     plans: Plans
-    credentials: WriteCredentials
+    credentials: KnownCredentials
     forges: Forges
     tell: Tell
 
@@ -74,7 +74,7 @@ class FollowFlow:
                 return lambda known: flows.stopped(flow_id, known, data)
         raise TypeError(f"nothing is answered to {data.type}")
 
-    def _tell_of(self, flow: AnsweredFlow, target: Target, cause: Cause) -> None:
+    def _tell_of(self, flow: AnsweredFlow, target: AnsweredCommit, cause: Cause) -> None:
         """Tell both places, the second also if the forge refuses the first."""
         credential = self.credentials.of(target.forge, target.repository)
         api = self.forges(target.forge, credential) if credential else None
@@ -92,7 +92,7 @@ class FollowFlow:
 
 
 def _places(
-    flow: AnsweredFlow, target: Target, page_url: str
+    flow: AnsweredFlow, target: AnsweredCommit, page_url: str
 ) -> Iterator[tuple[str, list[Status | Comment]]]:
     yield commit_key(target), [*statuses_of(flow, page_url)]
     comment = comment_of(flow, page_url)
@@ -100,8 +100,10 @@ def _places(
         yield pull_request_key(target), [comment]
 
 
-def _wanted(flow: AnsweredFlow, said: list[Status | Comment]) -> Iterator[Wanted]:
+def _wanted(flow: AnsweredFlow, said: list[Status | Comment]) -> Iterator[WantedSaying]:
     if flow.order is None:
         return
     for saying in said:
-        yield Wanted(saying=saying, order=flow.order, flow_id=flow.flow_id, progress=flow.progress)
+        yield WantedSaying(
+            saying=saying, order=flow.order, flow_id=flow.flow_id, progress=flow.progress
+        )

@@ -7,9 +7,9 @@ from functools import partial
 from uuid import uuid4
 
 from answers_service.domain import place
-from answers_service.domain.answer import Status, Target
+from answers_service.domain.answer import AnsweredCommit, Status
 from answers_service.domain.errors import NotToldError, TellLaterError
-from answers_service.domain.place import Place, Told, Wanted
+from answers_service.domain.place import AnswerPlace, Told, WantedSaying
 from answers_service.domain.ports import ForgeApi
 from penstock_shared.clock import Clock
 from penstock_shared.decisions import Cause
@@ -41,12 +41,17 @@ class _Turn:
 class Tell:
     """Lets places show what they should."""
 
-    places: Records[Place]
+    places: Records[AnswerPlace]
     clock: Clock
     make_teller: Callable[[], str] = new_teller
 
     def __call__(
-        self, key: str, target: Target, wanted: Mapping[str, Wanted], api: ForgeApi, cause: Cause
+        self,
+        key: str,
+        target: AnsweredCommit,
+        wanted: Mapping[str, WantedSaying],
+        api: ForgeApi,
+        cause: Cause,
     ) -> None:
         """Return once the place shows this, or something newer.
 
@@ -63,10 +68,10 @@ class Tell:
             raise TellLaterError("another function is telling it", _left(known, now))
         self._tell_all(key, known, api, cause)
 
-    def _tell_all(self, key: str, known: Place, api: ForgeApi, cause: Cause) -> None:
+    def _tell_all(self, key: str, known: AnswerPlace, api: ForgeApi, cause: Cause) -> None:
         """Tell until nothing new is wanted: others add to it meanwhile."""
         teller, end, turn = known.teller, self.clock() + BUDGET, _Turn()
-        current: Place | None = known
+        current: AnswerPlace | None = known
         while current and current.teller == teller:
             before = turn.calls
             self._tell_some(current, api, turn, end)
@@ -78,7 +83,7 @@ class Tell:
         for error in turn.refused.values():
             raise error
 
-    def _tell_some(self, known: Place, api: ForgeApi, turn: _Turn, end: datetime) -> None:
+    def _tell_some(self, known: AnswerPlace, api: ForgeApi, turn: _Turn, end: datetime) -> None:
         for name in known.untold:
             if name in turn.refused:
                 continue
@@ -95,7 +100,7 @@ class Tell:
                 turn.refused[name] = error
 
 
-def _show(api: ForgeApi, known: Place, name: str) -> Told:
+def _show(api: ForgeApi, known: AnswerPlace, name: str) -> Told:
     saying = known.wanted[name].saying
     handle = known.told[name].handle if name in known.told else ""
     if isinstance(saying, Status):
@@ -105,5 +110,5 @@ def _show(api: ForgeApi, known: Place, name: str) -> Told:
     return Told(digest=saying.digest, handle=shown)
 
 
-def _left(known: Place, now: datetime) -> float:
+def _left(known: AnswerPlace, now: datetime) -> float:
     return max(SOON, (known.until - now).total_seconds()) if known.until else SOON

@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Mapping
 
-from answers_service.adapters.forges.bitbucket import Bitbucket
-from answers_service.adapters.forges.gitea import Gitea
-from answers_service.adapters.forges.github import GitHub
-from answers_service.adapters.forges.gitlab import GitLab
+from answers_service.adapters.forges.bitbucket import BitbucketApi
+from answers_service.adapters.forges.gitea import GiteaApi
+from answers_service.adapters.forges.github import GitHubApi
+from answers_service.adapters.forges.gitlab import GitLabApi
 from answers_service.domain.ports import ForgeApi
 from penstock_shared.contracts.answers import WriteCredential
 from penstock_shared.contracts.change import Forge
 
 FORGES: Mapping[str, Callable[[WriteCredential], ForgeApi]] = {
-    Forge.GITHUB: GitHub.of,
-    Forge.GITLAB: GitLab.of,
-    Forge.GITEA: Gitea.of,
-    Forge.BITBUCKET: Bitbucket.of,
+    Forge.GITHUB: GitHubApi.of,
+    Forge.GITLAB: GitLabApi.of,
+    Forge.GITEA: GiteaApi.of,
+    Forge.BITBUCKET: BitbucketApi.of,
     # Plain git has no place for an answer.
 }
 

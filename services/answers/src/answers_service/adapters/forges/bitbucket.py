@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from answers_service.adapters.forges.threads import Thread
 from answers_service.adapters.http import JsonApi
-from answers_service.domain.answer import Comment, State, Status, Target
+from answers_service.domain.answer import AnsweredCommit, Comment, State, Status
 from penstock_shared.contracts.answers import WriteCredential
 from penstock_shared.identifiers import digest_of
 
@@ -23,13 +23,13 @@ STATES = {
 
 
 @dataclass(frozen=True)
-class Bitbucket:
+class BitbucketApi:
     """The API of Bitbucket Cloud."""
 
     api: JsonApi
 
     @classmethod
-    def of(cls, credential: WriteCredential) -> "Bitbucket":
+    def of(cls, credential: WriteCredential) -> "BitbucketApi":
         """The API as a credential has it."""
         headers = {
             "Authorization": f"Bearer {credential.token}",
@@ -38,7 +38,7 @@ class Bitbucket:
         }
         return cls(JsonApi(credential.api_url, headers))
 
-    def show_status(self, target: Target, status: Status, _handle: str) -> str:
+    def show_status(self, target: AnsweredCommit, status: Status, _handle: str) -> str:
         """See ForgeApi. A status of the same key replaces the one before."""
         body = {
             "key": key_of(status.name),
@@ -51,7 +51,7 @@ class Bitbucket:
         self.api.call("POST", path, body)
         return ""
 
-    def show_comment(self, target: Target, comment: Comment, handle: str, mark: str) -> str:
+    def show_comment(self, target: AnsweredCommit, comment: Comment, handle: str, mark: str) -> str:
         """See ForgeApi."""
         requests = f"/repositories/{target.repository}/pullrequests"
         comments = f"{requests}/{target.pull_request}/comments"

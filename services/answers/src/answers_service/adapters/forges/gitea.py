@@ -6,12 +6,12 @@ The token needs the scopes `write:repository` and `write:issue`.
 
 from typing import Self
 
-from answers_service.adapters.forges.github import GitHub
+from answers_service.adapters.forges.github import GitHubApi
 from answers_service.adapters.http import JsonApi
 from penstock_shared.contracts.answers import WriteCredential
 
 
-class Gitea(GitHub):
+class GiteaApi(GitHubApi):
     """The API of Gitea and of Forgejo. Its paths and bodies are those of GitHub's."""
 
     @classmethod

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from answers_service.adapters.forges.threads import Thread
 from answers_service.adapters.http import JsonApi
-from answers_service.domain.answer import Comment, State, Status, Target
+from answers_service.domain.answer import AnsweredCommit, Comment, State, Status
 from penstock_shared.contracts.answers import WriteCredential
 
 VERSION = "2022-11-28"
@@ -23,13 +23,13 @@ STATES = {
 
 
 @dataclass(frozen=True)
-class GitHub:
+class GitHubApi:
     """The API of GitHub, and of GitHub Enterprise Server. Gitea's is made after it."""
 
     api: JsonApi
 
     @classmethod
-    def of(cls, credential: WriteCredential) -> "GitHub":
+    def of(cls, credential: WriteCredential) -> "GitHubApi":
         """The API as a credential has it."""
         headers = {
             "Authorization": f"Bearer {credential.token}",
@@ -39,7 +39,7 @@ class GitHub:
         }
         return cls(JsonApi(credential.api_url, headers))
 
-    def show_status(self, target: Target, status: Status, _handle: str) -> str:
+    def show_status(self, target: AnsweredCommit, status: Status, _handle: str) -> str:
         """See ForgeApi. A status of the same context replaces the one before."""
         body = {
             "state": STATES[status.state],
@@ -50,7 +50,7 @@ class GitHub:
         self.api.call("POST", f"/repos/{target.repository}/statuses/{target.sha}", body)
         return ""
 
-    def show_comment(self, target: Target, comment: Comment, handle: str, mark: str) -> str:
+    def show_comment(self, target: AnsweredCommit, comment: Comment, handle: str, mark: str) -> str:
         """See ForgeApi. To the API a pull request is an issue too."""
         repository = f"/repos/{target.repository}"
         comments = f"{repository}/issues/{target.pull_request}/comments"

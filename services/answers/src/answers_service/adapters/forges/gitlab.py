@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from answers_service.adapters.forges.threads import Thread
 from answers_service.adapters.http import JsonApi
-from answers_service.domain.answer import Comment, State, Status, Target
+from answers_service.domain.answer import AnsweredCommit, Comment, State, Status
 from answers_service.domain.errors import NotToldError
 from penstock_shared.contracts.answers import WriteCredential
 
@@ -23,18 +23,18 @@ STATES = {
 
 
 @dataclass(frozen=True)
-class GitLab:
+class GitLabApi:
     """The API of GitLab.com and of GitLab elsewhere."""
 
     api: JsonApi
 
     @classmethod
-    def of(cls, credential: WriteCredential) -> "GitLab":
+    def of(cls, credential: WriteCredential) -> "GitLabApi":
         """The API as a credential has it."""
         headers = {"PRIVATE-TOKEN": credential.token, "User-Agent": "penstock"}
         return cls(JsonApi(credential.api_url, headers))
 
-    def show_status(self, target: Target, status: Status, _handle: str) -> str:
+    def show_status(self, target: AnsweredCommit, status: Status, _handle: str) -> str:
         """See ForgeApi.
 
         GitLab refuses with 400 to set a status to the state that it has, even with another text:
@@ -54,7 +54,7 @@ class GitLab:
                 raise
         return ""
 
-    def show_comment(self, target: Target, comment: Comment, handle: str, mark: str) -> str:
+    def show_comment(self, target: AnsweredCommit, comment: Comment, handle: str, mark: str) -> str:
         """See ForgeApi."""
         notes = f"{self._project(target)}/merge_requests/{target.pull_request}/notes"
         thread = Thread(
@@ -68,5 +68,5 @@ class GitLab:
         )
         return thread.show(comment.body, handle, mark)
 
-    def _project(self, target: Target) -> str:
+    def _project(self, target: AnsweredCommit) -> str:
         return f"/projects/{quote(target.repository, safe='')}"
