@@ -83,7 +83,8 @@ def test_a_push_is_answered_from_pending_to_final_through_an_outage(
     """
     github.canned += [Canned(502), Canned(403, {"Retry-After": "1"})]
 
-    silent = repository.push({"penstock.yml": CONFIGURATION.replace("exit 3", "true")})
+    passing = CONFIGURATION.replace("exit 3", "true")
+    silent = repository.push({"penstock.yml": passing, "orders/app.py": ""})
     product.await_state(silent, "succeeded")
     flow_id = shop.push({"penstock.yml": CONFIGURATION, "orders/app.py": ""})
     product.await_state(flow_id, "failed")
@@ -96,7 +97,7 @@ def test_a_push_is_answered_from_pending_to_final_through_an_outage(
     for name, end in ends.items():
         assert set(github.history(name)[:-1]) <= {"pending"}, (name, end)
     last = {body["context"]: body for _, body in github.statuses}
-    assert last["penstock/bad"]["description"] == "failed with exit code 3"
+    assert last["penstock/bad"]["description"] == "failed: exit code 3"
     page = product.http.get(last["penstock"]["target_url"])
     assert (page.status_code, flow_id in page.text) == (200, True)
     kept = [*everything_stored(product)]
