@@ -4,7 +4,8 @@ The attacks: a job, of a fork too, leaves a coverage report of 20 MB of empty el
 limit allowed. Parsed it took 503 MB, and the function has 512: Lambda kills it with the whole
 batch, and the results of other flows in it are given up after five such tries. A report of 250 MB
 was read before anybody looked at its size. A runner of trust `check` names another flow's run, and
-a key of its choice, in the result of its own job: the object was fetched for that run.
+a key of its choice, in the result of its own job: the object was fetched for that run. And a report
+was opened without its SHA-256, so that whoever could write to the bucket chose its number.
 """
 
 import tracemalloc
@@ -64,6 +65,17 @@ def test_a_report_that_is_too_large_is_not_even_read(fake: FakeTestRunner) -> No
 
     (failed,) = fake.said.only(FlowFailed)
     assert "the limit is" in failed.reason
+
+
+def test_a_report_that_was_replaced_after_its_job_fails_the_gate(fake: FakeTestRunner) -> None:
+    job = the_job(fake)
+    (upload,) = job.outputs
+    fake.objects.put(upload.key, b'<coverage line-rate="1"/>')
+
+    fake.finish(job, outputs=(an_output(upload.name, upload.key),))
+
+    (failed,) = fake.said.only(FlowFailed)
+    assert f"the object {upload.key} is not the one that was meant" in failed.reason
 
 
 def test_the_result_of_another_job_has_no_report_read_for_this_run(fake: FakeTestRunner) -> None:

@@ -15,6 +15,7 @@ from penstock_runner.sandbox.network import Network, place_of, places_in
 from penstock_runner.sandbox.probe import NO_SANDBOX, Found, Wanted, best_sandbox
 from penstock_runner.sandbox.unconfined import Unconfined
 from penstock_runner.settings import Confinement, RunnerSettings, passed_on
+from penstock_shared.contracts.change import Trust
 from penstock_shared.errors import ConfigurationError
 
 _OWN_PACKAGES = ("penstock_runner", "penstock_shared")
@@ -69,6 +70,7 @@ def _network(settings: RunnerSettings, guard: ProcessGuard) -> Network:
     return Network(
         reaches=[place for place in dict.fromkeys([*reaches, *named]) if place],
         endpoint=_endpoint(os.environ),
+        public_only=settings.penstock_runner_trust is Trust.FORK,
         helpers=guard.helpers,
     )
 

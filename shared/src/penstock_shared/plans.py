@@ -21,8 +21,8 @@ class Objects(Protocol):
         """Write an object."""
         ...
 
-    def get(self, key: str) -> bytes:
-        """Read an object."""
+    def get_verified(self, key: str, sha256: str) -> bytes:
+        """Read an object. Raises OtherContentError if its content has another SHA-256."""
         ...
 
 
@@ -72,9 +72,7 @@ def load_plan(objects: Objects, reference: ObjectRef) -> Plan:
 
     Raises RefusedMessageError when the object is not the one that was meant.
     """
-    body = objects.get(reference.key)
-    if sha256(body).hexdigest() != reference.sha256:
-        raise RefusedMessageError(f"{reference.key} is not the plan that the event was sent with")
+    body = objects.get_verified(reference.key, reference.sha256)
     try:
         return Plan.model_validate_json(body)
     except ValidationError as error:

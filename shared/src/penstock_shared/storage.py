@@ -2,9 +2,15 @@
 
 from base64 import b64encode
 from dataclasses import dataclass
+from hashlib import sha256 as digest
 from typing import Any
 
 from penstock_shared.aws import errors
+from penstock_shared.errors import RefusedMessageError
+
+
+class OtherContentError(RefusedMessageError):
+    """An object has other content than a message or record says. A retry would find the same."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,16 @@ class ObjectStore:
     def get(self, key: str) -> bytes:
         """Read an object. Raises botocore's ClientError when there is none."""
         return bytes(self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+
+    def get_verified(self, key: str, sha256: str) -> bytes:
+        """Read an object, and verify that its content has this SHA-256, in hex.
+
+        Raises OtherContentError when it has not, and ClientError when there is none.
+        """
+        body = self.get(key)
+        if digest(body).hexdigest() != sha256:
+            raise OtherContentError(f"the object {key} is not the one that was meant")
+        return body
 
     def delete(self, key: str) -> None:
         """Delete an object. A missing one counts as deleted."""

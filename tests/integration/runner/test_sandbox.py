@@ -15,6 +15,7 @@ import pytest
 from penstock_runner.sandbox.limits import descendants
 from penstock_runner.sandbox.probe import failure_of
 from penstock_runner.sandbox.unshare import Unshare
+from penstock_shared.contracts.change import Trust
 from penstock_shared.contracts.jobs import JobResult, JobState
 from tests.integration.runner.conftest import StartRunner
 from tests.integration.runner.runner_stage import Runner, RunnerStage, eventually
@@ -180,6 +181,17 @@ def test_a_job_reaches_no_metadata_service(sandboxed: Sandboxed) -> None:
     assert "no job may reach 169.254.169.254:80" in result.tail
     assert "no job may reach fd00:ec2::254:80" in result.tail
     assert asked == []
+
+
+def test_a_job_of_a_fork_reaches_no_private_network(
+    stage: RunnerStage, start_runner: StartRunner
+) -> None:
+    start_runner(stage, PENSTOCK_RUNNER_TRUST=Trust.FORK, **LIMITS)
+    job = stage.job("curl -sS -m 5 http://10.255.255.1/", trust=Trust.FORK)
+
+    stage.request(job)
+
+    assert "no job of a fork may reach 10.255.255.1:80" in stage.result(job).tail
 
 
 def test_a_job_reaches_no_service_of_the_machine(sandboxed: Sandboxed) -> None:

@@ -334,6 +334,6 @@ def test_a_plan_that_is_not_the_one_the_flow_was_sent_with_fails_the_flow() -> N
     world.deliver(flow.event(TestsPassed(flow=ref)))
 
     [failed] = world.publisher.only(FlowFailed)
-    assert "is not the plan" in failed.reason
+    assert "is not the one that was meant" in failed.reason
     world.pass_tests(flow)
     assert world.state(flow) is None, "what has failed is not deployed any more"

@@ -13,6 +13,15 @@ def test_proxies_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -
     assert proxy_for("https://s3.internal") == ""
 
 
+def test_one_proxy_may_be_for_all_schemes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("https_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("all_proxy", "http://proxy:3128")
+
+    assert proxy_for("https://s3.internal") == "http://proxy:3128"
+
+
 def test_a_proxy_is_for_its_own_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)

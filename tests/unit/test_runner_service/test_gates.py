@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -239,7 +240,9 @@ def finish_with_coverage(fake: FakeTestRunner, report: str) -> None:
     job = fake.jobs()[0]
     upload = next(upload for upload in job.outputs if upload.path == "coverage.xml")
     fake.objects.put(upload.key, report.encode())
-    fake.finish(job, outputs=(an_output(upload.name, upload.key),))
+    left = an_output(upload.name, upload.key)
+    digest = sha256(report.encode()).hexdigest()
+    fake.finish(job, outputs=(left.model_copy(update={"sha256": digest}),))
 
 
 def test_enough_coverage_passes(fake: FakeTestRunner) -> None:
@@ -298,7 +301,7 @@ def test_a_plan_that_is_not_the_one_meant_is_refused(fake: FakeTestRunner) -> No
     plan = a_plan()
     fake.objects.put(plan_reference(plan).key, b'{"another": "plan"}')
 
-    with pytest.raises(RefusedMessageError, match="is not the plan"):
+    with pytest.raises(RefusedMessageError, match="is not the one that was meant"):
         fake.start_with(plan)
 
 

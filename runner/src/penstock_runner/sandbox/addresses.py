@@ -1,12 +1,14 @@
 """The addresses that jobs may reach through the gateway: other machines, not the runner's own.
 
 Refused are the machine itself, the local link, and the metadata services of the clouds, which give
-the machine's credentials to anybody who can reach them.
+the machine's credentials to anybody who can reach them. Strangers, whose jobs are those of forks,
+reach public addresses only.
 """
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 
-Address = IPv4Address | IPv6Address
+from penstock_shared.addresses import Address, is_public, meanings_of
+
 _METADATA = tuple(
     ip_network(network)
     for network in (
@@ -18,12 +20,14 @@ _METADATA = tuple(
         "192.0.0.192/32",  # Oracle
     )
 )
-_NAT64 = ip_network("64:ff9b::/96")
 
 
-def is_refused(text: str) -> bool:
-    """Whether jobs may not reach this resolved address. An IPv6 scope is ignored."""
-    address = _plain(ip_address(text.partition("%")[0]))
+def is_refused(text: str, *, public_only: bool = False) -> bool:
+    """Whether jobs may not reach this resolved address, in any of its meanings."""
+    return (public_only and not is_public(text)) or any(map(_is_near, meanings_of(text)))
+
+
+def _is_near(address: Address) -> bool:
     return (
         address.is_loopback
         or address.is_link_local
@@ -31,15 +35,6 @@ def is_refused(text: str) -> bool:
         or address.is_multicast
         or any(address in network for network in _METADATA)
     )
-
-
-def _plain(address: Address) -> Address:
-    """The IPv4 address that an IPv6 address embeds, or the address itself."""
-    if isinstance(address, IPv4Address):
-        return address
-    if address in _NAT64:
-        return IPv4Address(address.packed[-4:])
-    return address.ipv4_mapped or address.sixtofour or address
 
 
 def host_and_port(text: str, default: int | None = None) -> tuple[str, int]:

@@ -1,8 +1,9 @@
-"""The gateway out of the sandboxes' networks: `python -m penstock_runner.sandbox.gateway FD`.
+"""The gateway out of the sandboxes' networks: `gateway FD {any|public} [HOST:PORT ...]`.
 
 A process beside the runner that listens inside each job's network namespace. One port is a forward
 proxy (CONNECT and plain HTTP) that refuses the machine and the metadata services by their resolved
-addresses. Each other port forwards connections to one host and port.
+addresses, and with `public` all addresses that are not public, except the places named. Each other
+port forwards connections to one host and port.
 
 Requests and answers are lines of JSON on the socket FD: `{"enter": PID, "doors": {"PORT":
 "HOST:PORT", or "" for the proxy}}` or `{"leave": PID}`, answered by `{"error": TEXT}`. A second
@@ -17,16 +18,17 @@ import json
 import os
 import socket
 import sys
+import urllib.request  # noqa: F401
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from penstock_runner.sandbox.addresses import host_and_port, is_local, is_refused
 from penstock_runner.sandbox.porter import ask_porter, fork_porter
+from penstock_shared.proxies import proxy_for
 
 _CHUNK = 1 << 16
 _LONGEST_HEAD = 1 << 16
@@ -43,10 +45,13 @@ class ForbiddenAddressError(Exception):
 
 @dataclass
 class Gateway:
-    """All open doors. `allowed` are destinations that are never refused."""
+    """All open doors. `allowed` are destinations that are never refused; `public_only` refuses all
+    others whose address is not public.
+    """
 
     porter: socket.socket
     allowed: Collection[tuple[str, int]] = ()
+    public_only: bool = False
     _doors: dict[int, dict[str, asyncio.Server]] = field(default_factory=dict)
     _places: dict[int, dict[str, str]] = field(default_factory=dict)
 
@@ -78,14 +83,15 @@ class Gateway:
         opened = ask_porter(self.porter, pid, [int(port) for port in missing]) if missing else []
         for port, listening in zip(missing, opened, strict=True):
             servers[port] = await asyncio.start_server(
-                partial(_pass_on, doors[port]) if doors[port] else partial(self._proxy, pid),
+                partial(_pass_on, doors[port]) if doors[port] else partial(self.proxy, pid),
                 sock=listening,
                 limit=_LONGEST_HEAD,
             )
 
-    async def _proxy(
+    async def proxy(
         self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        """Serve one connection of the job with that process to its proxy."""
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             upstream = await self._way(head, self._places.get(pid, {}), writer)
@@ -156,7 +162,7 @@ class Gateway:
         raise last
 
     async def _check(self, host: str, port: int, *, unknown_is_fine: bool = False) -> list[str]:
-        """The addresses of a host. Raises RefusedError if one of them is refused.
+        """The addresses of a host. Raises ForbiddenAddressError if one of them is refused.
 
         Connections use these addresses: a second resolution could return others.
         """
@@ -170,9 +176,10 @@ class Gateway:
         addresses = [str(address[0]) for *_, address in found]
         if (host, port) not in self.allowed:
             for address in addresses:
-                if is_refused(address):
+                if is_refused(address, public_only=self.public_only):
+                    who = "job of a fork" if self.public_only else "job"
                     raise ForbiddenAddressError(
-                        f"no job may reach {host}:{port}, which is {address}"
+                        f"no {who} may reach {host}:{port}, which is {address}"
                     )
         return addresses
 
@@ -195,9 +202,8 @@ def _door(doors: Mapping[str, str], host: str, port: int) -> tuple[str, int] | N
 
 def _upstream_proxy(host: str, scheme: str) -> tuple[str, int, list[str]] | None:
     """The host and port of the machine's own proxy, and headers for it; None without one."""
-    proxies = getproxies()
-    address = proxies.get(scheme) or proxies.get("all")
-    if not address or proxy_bypass(host):
+    address = proxy_for(f"{scheme}://{f'[{host}]' if ':' in host else host}")
+    if not address:
         return None
     url = urlsplit(address if "://" in address else f"http://{address}")
     given = f"{unquote(url.username or '')}:{unquote(url.password or '')}".encode()
@@ -256,8 +262,9 @@ def main() -> None:
         os.setgid(_NOBODY)
         os.setuid(_NOBODY)
     control = socket.socket(fileno=int(sys.argv[1]))
-    allowed = {host_and_port(place) for place in sys.argv[2:]}
-    asyncio.run(Gateway(porter, allowed).serve(control))
+    allowed = {host_and_port(place) for place in sys.argv[3:]}
+    gateway = Gateway(porter, allowed, public_only=sys.argv[2] == "public")
+    asyncio.run(gateway.serve(control))
 
 
 if __name__ == "__main__":

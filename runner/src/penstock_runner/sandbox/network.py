@@ -65,11 +65,12 @@ class Network:
     """Opens doors out of the network namespaces of jobs. One process serves all jobs.
 
     `reaches` are destinations, host:port, that are never refused; `endpoint` is one for
-    deployments only.
+    deployments only. `public_only` refuses all others whose address is not public.
     """
 
     reaches: Sequence[str] = ()
     endpoint: str = ""
+    public_only: bool = False
     helpers: set[int] = field(default_factory=set)
     _process: subprocess.Popen[bytes] | None = None
     _control: socket.socket | None = None
@@ -128,7 +129,7 @@ class Network:
         ours.settimeout(_ANSWER_PATIENCE)
         command = [sys.executable, "-I", "-m", "penstock_runner.sandbox.gateway"]
         self._process = subprocess.Popen(
-            [*command, str(theirs.fileno()), *self.reaches],
+            [*command, str(theirs.fileno()), self._whom, *self.reaches],
             env=_proxy_settings(),
             cwd="/",
             stdin=subprocess.DEVNULL,
@@ -139,6 +140,10 @@ class Network:
         theirs.close()
         self._control = ours
         self.helpers.add(self._process.pid)
+
+    @property
+    def _whom(self) -> str:
+        return "public" if self.public_only else "any"
 
     def end(self) -> None:
         """End the gateway's process."""

@@ -6,7 +6,6 @@ made, and the connection goes to the judged address: a name that changes its mea
 changes nothing.
 """
 
-import ipaddress
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,10 +17,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from build_service.domain.errors import SourceError
+from penstock_shared.addresses import is_public
 from penstock_shared.proxies import proxy_for
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-"""https://www.rfc-editor.org/rfc/rfc6052"""
 Resolve = Callable[[str, int], Sequence[str]]
 """The addresses of a host that may be connected to, in order. Raises SourceError for a forbidden
 one, OSError for a host without any."""
@@ -37,28 +35,12 @@ def public_address(host: str, port: int) -> Sequence[str]:
     """The addresses of a host if all of them are public."""
     addresses = any_address(host, port)
     for address in addresses:
-        if not _is_public(address):
+        if not is_public(address):
             raise SourceError(
                 f"{host} is at {address}, which is no public address: this stack fetches source "
                 "from public servers only"
             )
     return addresses
-
-
-def _is_public(address: str) -> bool:
-    known = ipaddress.ip_address(address.partition("%")[0])
-    meant = [known, *_embedded(known)]
-    return all(each.is_global and not each.is_multicast for each in meant)
-
-
-def _embedded(known: ipaddress.IPv4Address | ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
-    """The addresses of IPv4 that one of IPv6 stands for."""
-    if isinstance(known, ipaddress.IPv4Address):
-        return []
-    found = [known.ipv4_mapped, known.sixtofour, *(known.teredo or ())]
-    if known in _NAT64:
-        found.append(ipaddress.IPv4Address(int(known) & 0xFFFF_FFFF))
-    return [each for each in found if each]
 
 
 class _Judged(HTTPConnection):

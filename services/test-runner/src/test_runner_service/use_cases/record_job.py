@@ -14,7 +14,7 @@ from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import Plans
 from penstock_shared.results import BelievedResults, none_believed
-from penstock_shared.storage import ObjectStore
+from penstock_shared.storage import ObjectStore, OtherContentError
 from test_runner_service.domain import run
 from test_runner_service.domain.coverage import ReportError, refuse_large, shortfall
 from test_runner_service.domain.run import TestRun
@@ -69,7 +69,7 @@ class RecordGateJob:
             return result
         try:
             reason = self._shortfall(result, gate, gate.minimums.coverage)
-        except ReportError as error:
+        except (ReportError, OtherContentError) as error:
             reason = str(error)
         failed = {"state": JobState.FAILED, "reason": reason}
         return result.model_copy(update=failed) if reason else result
@@ -85,5 +85,5 @@ class RecordGateJob:
         for output in result.outputs:
             if output.name == name:
                 refuse_large(output.size, path)
-                return self.objects.get(output.key)
+                return self.objects.get_verified(output.key, output.sha256)
         raise ReportError(f"the gate left no coverage report {path}")
