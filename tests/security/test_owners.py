@@ -154,18 +154,15 @@ def test_who_does_not_say_yes_adopts_nothing(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "repository", "said"),
+    ("function", "said"),
     [
-        ("penstock-build-local-worker", "github/acme/shop", "Penstock's own"),
-        ("Penstock-Anything", "github/acme/shop", "Penstock's own"),
-        ("nowhere", "github/acme/shop", "there is no function nowhere"),
-        ("nowhere", "acme/shop", "names no repository"),
+        ("penstock-build-local-worker", "Penstock's own"),
+        ("Penstock-Anything", "Penstock's own"),
+        ("nowhere", "there is no function nowhere"),
     ],
 )
-def test_what_cannot_be_adopted_is_refused_in_words(
-    cloud: Cloud, function: str, repository: str, said: str
-) -> None:
-    answer = adopt(cloud, "--yes", function=function, repository=repository)
+def test_what_cannot_be_adopted_is_refused_in_words(cloud: Cloud, function: str, said: str) -> None:
+    answer = adopt(cloud, "--yes", function=function)
 
     assert answer.exit_code != 0
     assert said in answer.output
@@ -175,7 +172,7 @@ def adopt(
     cloud: Cloud,
     *options: str,
     function: str = "",
-    repository: str = OWNER.repository,
+    repository: str = OWNER.repository.removeprefix("github/"),
     answer: str = "",
 ) -> Result:
     """Run the command against this emulator."""
@@ -185,7 +182,7 @@ def adopt(
     command = ["env", "adopt", OWNER.environment, OWNER.component, function or cloud.function]
     variables = {"PENSTOCK_HOME": str(home), "COLUMNS": "200"}
     return CliRunner(env=variables).invoke(
-        app, [*command, "--repository", repository, *options], input=answer
+        app, [*command, "--repository", repository, "--forge", "github", *options], input=answer
     )
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.connection import AwsError, Connection
-from penstock.errors import NotFoundError, RefusedError, UsageError
+from penstock.errors import NotFoundError, RefusedError
+from penstock.registry import registered
 from penstock_shared.contracts.change import Forge
 from penstock_shared.ownership import OWN_NAMES, Ownership
 
@@ -56,12 +57,15 @@ def adoption_of(connection: Connection, function: str, owner: Ownership) -> Adop
     )
 
 
-def checked_repository(name: str) -> str:
-    """The name unchanged. Raises UsageError unless it begins with a forge."""
-    forge, _, rest = name.partition("/")
-    if forge not in set(Forge) or not rest:
-        raise UsageError(f"{name!r} names no repository: use FORGE/NAME, such as github/acme/shop")
-    return name
+def owning_repository(connection: Connection, name: str, forge: Forge | None) -> str:
+    """The repository as owners name it, with its forge: `github/acme/shop`.
+
+    It must be registered, unless its forge is given. Raises what the registry refuses with.
+    """
+    if forge is None:
+        found = registered(connection.registry, name)
+        forge, name = found.forge, found.full_name
+    return f"{forge}/{name}"
 
 
 def _asked(call: Any) -> Any:

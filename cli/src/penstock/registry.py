@@ -6,7 +6,13 @@ from typing import Any, ClassVar
 
 from penstock.errors import CommandError, ExitCode
 from penstock.functions import ask_function
-from penstock_shared.contracts.registry import RefusalKind, RegistryAnswer, RegistryRequest
+from penstock_shared.contracts.registration import RegisteredRepository
+from penstock_shared.contracts.registry import (
+    RefusalKind,
+    RegistryAnswer,
+    RegistryRequest,
+    ShowRepository,
+)
 
 
 class RegistryRefusalError(CommandError):
@@ -43,3 +49,9 @@ class RegistryClient:
         if answer.refusal:
             raise RegistryRefusalError(answer.refusal.kind, answer.refusal.reason)
         return answer
+
+
+def registered(registry: RegistryClient, repository: str) -> RegisteredRepository:
+    """The registered repository of this name. Raises RegistryRefusalError for none, and for two."""
+    (found,) = registry.ask(ShowRepository(full_name=repository)).repositories
+    return found

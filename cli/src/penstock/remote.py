@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from penstock.errors import CommandError, NotFoundError, UsageError
 from penstock.project import PROJECT_ROOT
@@ -59,7 +60,8 @@ def embedded_remote(home: Path | None, name: str | None) -> Remote:
         raise UsageError(f"say which repository with --repository; this stack has {there}")
     if name not in known:
         raise NotFoundError(
-            f"no repository {name} in this stack, which has {there}; a push to it makes it"
+            f"no repository {name} is registered in this stack, which has {there}; a push to it "
+            "registers it"
         )
     return Remote(name, known[name]["git_url"], Forge(known[name]["forge"]))
 
@@ -98,6 +100,17 @@ def commit_named(name: str) -> str:
             f"there is no commit {name} in the repository of this folder: give its whole id, of 40 "
             "hex digits"
         ) from error
+
+
+def check_folder(address: str) -> None:
+    """Raises NotFoundError if an address of a folder leads to no git repository."""
+    parts = urlsplit(address)
+    if parts.scheme != "file":
+        return
+    try:
+        _git("--git-dir", unquote(parts.path), "rev-parse", "--git-dir")
+    except NotFoundError as error:
+        raise NotFoundError(f"there is no git repository at {address}") from error
 
 
 def origin_of_here() -> Remote:

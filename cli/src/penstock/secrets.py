@@ -1,13 +1,13 @@
 """Writes secrets to Secrets Manager, with the rights of the person who runs the command."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict
 
 from penstock.errors import CommandError, NotFoundError, UsageError
-from penstock_shared.contracts.change import Trust
+from penstock_shared.contracts.change import Forge, Trust
 from penstock_shared.contracts.secrets import (
     ANY_ENVIRONMENT,
     LONGEST_SECRET,
@@ -22,6 +22,7 @@ class SecretJson(TypedDict):
     """One secret, without its value. `environment` is null for a secret of any."""
 
     name: str
+    forge: str
     repository: str
     environment: str | None
     trust: str
@@ -100,6 +101,11 @@ class SecretsClient:
         for one in sorted(found, key=lambda each: str(each["Name"])):
             yield _as_json(one, prefix)
 
+    def of(self, forge: Forge, repository: str) -> Sequence[SecretJson]:
+        """The secrets of one repository."""
+        whose = (forge, repository)
+        return [one for one in self.list() if (one["forge"], one["repository"]) == whose]
+
     def remove(self, place: SecretPlace, name: str) -> None:
         """Forget a secret at once and for good. Raises NotFoundError."""
         with _in_words(f"could not remove secret {name}"):
@@ -111,7 +117,7 @@ class SecretsClient:
                     f"jobs that deploy to {place.environment}" if place.environment else "any job"
                 )
                 raise NotFoundError(
-                    f"there is no secret {name} of {place.full_name} for {where}; "
+                    f"there is no secret {name} of {place.repository} for {where}; "
                     "`penstock secret list` shows those that there are"
                 ) from error
             self._manager.delete_secret(SecretId=place.id_of(name), ForceDeleteWithoutRecovery=True)
@@ -132,11 +138,13 @@ def _tags(place: SecretPlace, trust: Trust) -> list[dict[str, str]]:
 
 
 def _as_json(found: dict[str, Any], prefix: str) -> SecretJson:
-    repository, environment, name = str(found["Name"]).removeprefix(prefix).rsplit("/", 2)
+    whose, environment, name = str(found["Name"]).removeprefix(prefix).rsplit("/", 2)
+    forge, _, repository = whose.partition("/")
     tags = {tag["Key"]: tag["Value"] for tag in found.get("Tags", ())}
     changed: datetime = found["LastChangedDate"]
     return SecretJson(
         name=name,
+        forge=forge,
         repository=repository,
         environment=None if environment == ANY_ENVIRONMENT else environment,
         trust=tags.get("penstock:trust", ""),

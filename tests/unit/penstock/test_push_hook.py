@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
-from penstock.embedded import EmbeddedError, Report, hook
+from penstock.embedded import EmbeddedError, Report, Stack, hook
 from penstock.embedded.home import Home
 from penstock.embedded.pushes import redeliver_pushes_since
+from penstock.embedded.registrations import refresh_repositories
 from penstock.embedded.repository import ensure_repository, local_repositories
+from penstock_shared.contracts.change import Forge
 from penstock_shared.contracts.registry import ListRepositories
 from penstock_shared.github import NO_COMMIT, signature_of
 from tests.unit.build_service.registered import FakeRegistry
@@ -388,3 +390,34 @@ def test_a_repository_that_stays_unknown_is_told_and_the_push_stands(
     assert "the webhook answered 404" in said
     assert "no repository has this webhook address" in said
     assert registered(listener) == ["shop"]
+
+
+def test_a_push_does_not_take_over_a_name_that_somebody_registered(
+    home: Home, clone: Path, listener: Listener
+) -> None:
+    """The attack: the push replaced the clone address, so that the name ran what was pushed."""
+    address = "https://git.example/shop.git"
+    listener.registry.add(forge=Forge.GIT, full_name="shop", clone_url=address)
+    stack = Stack.load(home.folder)
+    theirs = {**stack.repositories[0], "git_url": address}
+    replace(stack, repositories=[theirs]).save(home.stack_file)
+
+    said = push(clone, "main")
+
+    assert f"shop is registered with another address, {address}: push to another name" in said
+    assert "penstock repo remove shop" in said
+    (kept,) = listener.registry.ask(ListRepositories()).repositories
+    assert kept.clone_url == address
+    assert listener.bodies == []
+
+
+def test_a_repository_of_a_home_that_has_moved_keeps_its_name(
+    home: Home, clone: Path, listener: Listener
+) -> None:
+    before = "file:///srv/an/earlier/home/git/shop.git"
+    listener.registry.add(forge=Forge.GIT, full_name="shop", clone_url=before)
+
+    refresh_repositories(home)
+
+    (kept,) = listener.registry.ask(ListRepositories()).repositories
+    assert kept.clone_url == (home.repositories / "shop.git").as_uri()

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from penstock.adoption import adoption_of, checked_repository
-from penstock.commands.options import HomeOption, ProfileOption, StageOption
+from penstock.adoption import adoption_of, owning_repository
+from penstock.commands.options import HomeOption, ProfileOption, RepositorysForgeOption, StageOption
 from penstock.commands.output import console
 from penstock.connection import connect
 from penstock.errors import RefusedError
@@ -25,9 +25,8 @@ def adopt(  # noqa: PLR0913  # each parameter is an option of the command
     component: Annotated[str, typer.Argument(help="The component that shall own it.")],
     function: Annotated[str, typer.Argument(help="The full name of the Lambda function.")],
     *,
-    repository: Annotated[
-        str, typer.Option(help="The component's repository with its forge: github/acme/shop.")
-    ],
+    repository: Annotated[str, typer.Option(help="The component's repository: owner/name.")],
+    forge: RepositorysForgeOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     stage: StageOption = None,
     profile: ProfileOption = None,
@@ -35,7 +34,8 @@ def adopt(  # noqa: PLR0913  # each parameter is an option of the command
 ) -> None:
     """Let a component deploy a function that exists already: sets its tags, with your rights."""
     connection = connect(stage, profile, home)
-    owner = Ownership(connection.stage, checked_repository(repository), component, environment)
+    whose = owning_repository(connection, repository, forge)
+    owner = Ownership(connection.stage, whose, component, environment)
     adoption = adoption_of(connection, function, owner)
     for line in adoption.lines():
         console().print(line)

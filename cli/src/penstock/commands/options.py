@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from penstock_shared.contracts.change import Forge
+
 HomeOption = Annotated[
     Path | None,
     typer.Option("--home", envvar="PENSTOCK_HOME", help="Where the stack keeps its state."),
@@ -25,5 +27,11 @@ FlowArgument = Annotated[
     str,
     typer.Argument(
         metavar="FLOW", help="A flow's id, the first 4 or more digits of it, or latest."
+    ),
+]
+RepositorysForgeOption = Annotated[
+    Forge | None,
+    typer.Option(
+        "--forge", help="Where it is hosted, if two have its name or it is not registered."
     ),
 ]

@@ -1,6 +1,7 @@
 """`penstock repo`: the repositories that may flow, and what each may do."""
 
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -15,8 +16,9 @@ from penstock.commands.output import console, print_json
 from penstock.connection import Connection, connect
 from penstock.errors import UsageError
 from penstock.flows import FlowJson
-from penstock.remote import forge_of
+from penstock.remote import check_folder, forge_of
 from penstock.rendering import repository_table, repository_view, waiting_table
+from penstock.secrets import SecretJson, SecretsClient
 from penstock_shared.configuration.fields import duration
 from penstock_shared.contracts.change import Forge
 from penstock_shared.contracts.model import Contract
@@ -33,6 +35,7 @@ from penstock_shared.contracts.registry import (
     SetRepository,
     ShowRepository,
 )
+from penstock_shared.contracts.secrets import SecretPlace
 
 C = TypeVar("C", bound=Contract)
 
@@ -132,6 +135,8 @@ def add(  # noqa: PLR0913  # each parameter is an option of the command
         credential=_credential(forge, user) if token else None,
     )
     connection = connect(stage, profile, home)
+    if connection.is_embedded:
+        check_folder(clone_url)
     answer = _ask(connection, request, home)
     _tell(connection, answer, f"Registered {name} of {forge}.", as_json=as_json)
 
@@ -279,6 +284,10 @@ def remove(
     name: NameArgument,
     *,
     forge: WhichForgeOption = None,
+    keep_secrets: Annotated[
+        bool,
+        typer.Option("--keep-secrets", help="Keep what `penstock secret set` stored for its jobs."),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     stage: StageOption = None,
     profile: ProfileOption = None,
@@ -288,18 +297,28 @@ def remove(
     connection = connect(stage, profile, home)
     which = _made(ShowRepository, full_name=name, forge=forge)
     (known,) = connection.registry.ask(which).repositories
+    secrets = SecretsClient(connection.stage, connection.client)
+    stored = [] if keep_secrets else secrets.of(known.forge, name)
     if not yes:
-        typer.confirm(f"Forget {name} of {known.forge}, its webhook and token?", abort=True)
+        typer.confirm(_question(known, stored), abort=True)
+    for one in stored:
+        place = SecretPlace(connection.stage, known.forge, name, one["environment"] or "")
+        secrets.remove(place, one["name"])
     _ask(connection, _made(RemoveRepository, full_name=name, forge=known.forge), home)
     out = console()
     out.print(f"{name} of {known.forge} is forgotten. Its webhook ends within half a minute.")
-    out.print("What `penstock secret set` stored for its jobs stays, also for one registered later")
-    out.print(f"under this name: penstock secret list --repository {known.forge}/{name} lists it,")
-    out.print(
-        f"penstock secret remove SECRET --repository {name} --forge {known.forge} removes it."
-    )
     for flow in _running(connection, name):
         out.print(f"  flow {flow['flow_id']} goes on; penstock abort {flow['flow_id'][:8]} ends it")
+
+
+def _question(repository: RegisteredRepository, stored: Sequence[SecretJson]) -> str:
+    """What is about to be forgotten."""
+    names = [
+        f"{one['name']} ({one['environment']})" if one["environment"] else one["name"]
+        for one in stored
+    ]
+    secrets = f" and the secrets of its jobs: {', '.join(names)}" if names else ""
+    return f"Forget {repository.full_name} of {repository.forge}, its webhook, its token{secrets}?"
 
 
 def _running(connection: Connection, name: str) -> list[FlowJson]:
@@ -333,7 +352,9 @@ def _tell(connection: Connection, answer: RegistryAnswer, said: str, *, as_json:
     if answer.pull_requests:
         out.print(waiting_table(answer.pull_requests))
         out.print("penstock run --pull-request NUMBER --at COMMIT starts the flow of one.")
-    if secret:
+    if secret and repository.clone_url.startswith("file:"):
+        out.print("The repository's own hook uses both: nothing is to be entered anywhere.")
+    elif secret:
         out.print("The secret is not shown again. Enter both at the forge: content type")
         out.print("application/json, the events for pushes, tags and pull requests.")
 

@@ -1,21 +1,28 @@
 """`penstock secret`: the secrets that jobs are given."""
 
 import sys
+from difflib import get_close_matches
 from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from penstock.commands.options import HomeOption, JsonOption, ProfileOption, StageOption
-from penstock.commands.output import console, print_json
+from penstock.commands.options import (
+    HomeOption,
+    JsonOption,
+    ProfileOption,
+    RepositorysForgeOption,
+    StageOption,
+)
+from penstock.commands.output import console, print_json, say
 from penstock.connection import Connection, connect
 from penstock.errors import RefusedError, UsageError
+from penstock.registry import registered
 from penstock.secrets import SecretJson, SecretsClient, checked_value
 from penstock.words import ago, now
 from penstock_shared.contracts.change import Forge, Trust
 from penstock_shared.contracts.model import is_name
-from penstock_shared.contracts.registry import ShowRepository
 from penstock_shared.contracts.secrets import SecretPlace, StoredSecret, is_secret_name
 
 secret = typer.Typer(
@@ -28,10 +35,6 @@ NameArgument = Annotated[
     str, typer.Argument(metavar="NAME", help="Letters, digits and _, as of a variable.")
 ]
 RepositoryOption = Annotated[str, typer.Option(help="Whose jobs: owner/name.")]
-ForgeOption = Annotated[
-    Forge | None,
-    typer.Option(help="Where it is hosted, if two have its name or it is not registered yet."),
-]
 EnvironmentOption = Annotated[
     str,
     typer.Option(help="Only for jobs that deploy to this environment; else for any job."),
@@ -43,7 +46,7 @@ def set_secret(  # noqa: PLR0913  # each parameter is an option of the command
     name: NameArgument,
     *,
     repository: RepositoryOption,
-    forge: ForgeOption = None,
+    forge: RepositorysForgeOption = None,
     environment: EnvironmentOption = "",
     trust: Annotated[
         Trust, typer.Option(help="release: only flows of protected refs. check: others too.")
@@ -64,15 +67,20 @@ def set_secret(  # noqa: PLR0913  # each parameter is an option of the command
     where = f"jobs that deploy to {environment}" if environment else "any job"
     whose = "protected refs only" if trust is Trust.RELEASE else "all of its own refs"
     console().print(
-        f"{'Stored' if new else 'Replaced'} secret {name} of {place.full_name} for {where}, "
+        f"{'Stored' if new else 'Replaced'} secret {name} of {place.repository} for {where}, "
         f"of {whose}."
     )
+    for line in _doubts(connection, place):
+        say(line, "yellow", stderr=True)
 
 
 @secret.command("list")
 def list_secrets(
     *,
-    repository: Annotated[str | None, typer.Option(help="Only this repository's.")] = None,
+    repository: Annotated[
+        str | None, typer.Option(help="Only this repository's: owner/name.")
+    ] = None,
+    forge: Annotated[Forge | None, typer.Option(help="Only this forge's.")] = None,
     as_json: JsonOption = False,
     stage: StageOption = None,
     profile: ProfileOption = None,
@@ -83,7 +91,7 @@ def list_secrets(
     found = [
         one
         for one in _secrets(connection).list()
-        if repository in {None, one["repository"], one["repository"].partition("/")[2]}
+        if repository in {None, one["repository"]} and forge in {None, one["forge"]}
     ]
     if as_json:
         print_json(found)
@@ -98,7 +106,7 @@ def remove_secret(
     name: NameArgument,
     *,
     repository: RepositoryOption,
-    forge: ForgeOption = None,
+    forge: RepositorysForgeOption = None,
     environment: EnvironmentOption = "",
     stage: StageOption = None,
     profile: ProfileOption = None,
@@ -108,7 +116,7 @@ def remove_secret(
     connection = connect(stage, profile, home)
     place = _place(connection, forge, repository, environment)
     _secrets(connection).remove(place, checked_name(name))
-    console().print(f"Removed secret {name} of {place.full_name}.")
+    console().print(f"Removed secret {name} of {place.repository}.")
 
 
 def checked_name(name: str) -> str:
@@ -142,8 +150,7 @@ def _place(
     if environment and not is_name(environment):
         raise UsageError(f"{environment!r} is no name of an environment")
     if forge is None:
-        request = ShowRepository(full_name=repository)
-        (found,) = connection.registry.ask(request).repositories
+        found = registered(connection.registry, repository)
         if environment and not found.allowance.reaches(environment):
             raise RefusedError(
                 f"{repository} may not deploy to {environment}: its environments are "
@@ -153,15 +160,39 @@ def _place(
     return SecretPlace(connection.stage, forge, repository, environment)
 
 
+def _doubts(connection: Connection, place: SecretPlace) -> list[str]:
+    """What a person may want to know about an environment that no flow has deployed to so far."""
+    known = _environments_of(connection, place.repository) if place.environment else []
+    if not known or place.environment in known:
+        return []
+    near = get_close_matches(place.environment, known, n=1, cutoff=0.4)
+    meant = f" Did you mean {near[0]}?" if near else ""
+    there = " and ".join(known)
+    doubt = (
+        f"The newest flow of {place.repository} that succeeded deployed to {there}, and not to "
+        f"{place.environment}.{meant}"
+    )
+    return [doubt]
+
+
+def _environments_of(connection: Connection, repository: str) -> list[str]:
+    """The environments of the repository's newest flow that succeeded; empty if none has."""
+    for newest in connection.api.flows(1, repository, "succeeded"):
+        components = connection.api.flow(newest["flow_id"])["components"]
+        return sorted({place["environment"] for one in components for place in one["deployments"]})
+    return []
+
+
 def _table(found: list[SecretJson]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("NAME", "REPOSITORY", "ENVIRONMENT", "TRUST", "CHANGED"):
+    for heading in ("NAME", "REPOSITORY", "FORGE", "ENVIRONMENT", "TRUST", "CHANGED"):
         table.add_column(heading, overflow="fold", header_style="dim")
     for one in found:
         environment = one["environment"]
         table.add_row(
             Text(one["name"], no_wrap=True),
             Text(one["repository"]),
+            one["forge"],
             environment or Text("any", "dim"),
             one["trust"],
             ago(one["changed_at"], now()),

@@ -138,6 +138,9 @@ def deliver(
 def _entry(stack: dict[str, Any], name: str) -> dict[str, str]:
     for entry in stack["repositories"]:
         if (entry["name"], entry["forge"]) == (name, "git"):
+            if not entry["git_url"].startswith(stack["git_url"]):
+                # Its name may be free by now.
+                raise NotRegisteredError(f"{name} is not this repository")
             return dict(entry)
     raise NotRegisteredError(f"{name} is not registered")
 

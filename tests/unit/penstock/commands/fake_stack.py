@@ -41,6 +41,7 @@ class FakeStack:
     limits: list[str] = field(default_factory=list)
     registry: FakeRegistry = field(default_factory=FakeRegistry)
     functions: dict[str, Json] = field(default_factory=dict)
+    job_secrets: list[str] = field(default_factory=list)
     invoked: list[tuple[str, Json]] = field(default_factory=list)
 
     def answer(self, path: str, query: dict[str, list[str]]) -> tuple[int, Json]:
@@ -105,12 +106,24 @@ class FakeStack:
             status, answer = self.invoke(path.split("/")[-2], json.loads(body))
             return status, json.dumps(answer), "application/json"
         if target.startswith("secretsmanager"):
-            told = self.registry.secret(json.loads(body)["SecretId"])
+            told = self.secretsmanager(target.rpartition(".")[2], json.loads(body))
             return 200, json.dumps(told), "application/x-amz-json-1.1"
         if target.startswith("AmazonSQS"):
             told = self.sqs(target.rpartition(".")[2], json.loads(body), url)
             return 200, json.dumps(told), "application/x-amz-json-1.0"
         return *self.aws(parse_qs(body)), "text/xml"
+
+    def secretsmanager(self, action: str, asked: Json) -> Json:
+        """Secrets Manager's answer to a POST, in its JSON protocol."""
+        if action == "GetSecretValue":
+            return self.registry.secret(asked["SecretId"])
+        if action == "ListSecrets":
+            return {"SecretList": [{"Name": n, "LastChangedDate": 0} for n in self.job_secrets]}
+        if action == "DeleteSecret":
+            self.job_secrets.remove(asked["SecretId"])
+        if action == "CreateSecret":
+            self.job_secrets.append(asked["Name"])
+        return {}
 
     def invoke(self, function: str, payload: Json) -> tuple[int, Json]:
         """Lambda's answer to an invocation."""

@@ -155,10 +155,40 @@ def test_remove_forgets_a_repository_and_says_what_still_runs(
 
     assert "acme/shop of github is forgotten" in said
     assert f"flow {'a' * 20} goes on" in said
-    assert "penstock secret remove SECRET --repository acme/shop --forge github" in said
     assert "b" * 20 not in said
     assert stack.registry.secrets.known == {}
     assert "no repository acme/shop is registered" in run("repo", "show", NAME, code=4).stderr
+
+
+SECRETS = "penstock/local/secrets/"
+OWN = [f"{SECRETS}github/acme/shop/-/API_KEY", f"{SECRETS}github/acme/shop/production/KEY"]
+OTHERS = [f"{SECRETS}git/acme/shop/-/API_KEY", f"{SECRETS}github/acme/other/-/API_KEY"]
+
+
+@pytest.mark.usefixtures("added")
+def test_remove_takes_the_secrets_of_its_jobs_with_it(run: Run, stack: FakeStack) -> None:
+    stack.job_secrets = [*OWN, *OTHERS]
+
+    said = run("repo", "remove", NAME, told="y\n").stdout
+
+    assert "and the secrets of its jobs: API_KEY, KEY (production)?" in said
+    assert stack.job_secrets == OTHERS
+
+
+@pytest.mark.usefixtures("added")
+def test_remove_keeps_the_secrets_of_its_jobs_if_it_is_told_to(run: Run, stack: FakeStack) -> None:
+    stack.job_secrets = [*OWN]
+
+    run("repo", "remove", NAME, "--keep-secrets", "--yes")
+
+    assert stack.job_secrets == OWN
+
+
+def test_a_folder_that_is_no_repository_is_not_registered(run: Run, stack: FakeStack) -> None:
+    said = run("repo", "add", "foo", "file:///etc", code=4).stderr
+
+    assert said == "penstock: there is no git repository at file:///etc\n"
+    assert stack.registry.secrets.known == {}
 
 
 def test_remove_asks_first(run: Run, stack: FakeStack, added: str) -> None:

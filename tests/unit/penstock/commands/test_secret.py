@@ -14,7 +14,7 @@ from penstock.errors import UsageError
 from penstock.secrets import checked_value
 from penstock_shared.contracts.change import Forge
 from penstock_shared.contracts.secrets import SecretPlace
-from tests.unit.penstock.commands.fake_stack import FakeStack
+from tests.unit.penstock.commands.fake_stack import FakeStack, a_flow
 
 ASK = """
 import fcntl, termios
@@ -84,6 +84,31 @@ def test_a_refused_value_is_not_repeated(home: Path, stack: FakeStack) -> None:
     done = secret_set(home, "API_KEY", "--forge", "git", value="abc")
     assert (done.exit_code, stack.asked) == (2, [])
     assert "abc" not in done.output
+
+
+PROMOTED = {
+    "name": "orders",
+    "deployments": [{"environment": "staging"}, {"environment": "production"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("environment", "doubt"),
+    [
+        ("prod", "deployed to production and staging, and not to prod. Did you mean production?"),
+        ("production", ""),
+    ],
+)
+def test_an_environment_that_nothing_was_deployed_to_is_doubted(
+    home: Path, stack: FakeStack, environment: str, doubt: str
+) -> None:
+    stack.flows = {"a" * 20: a_flow("a" * 20, "succeeded", components=[PROMOTED])}
+
+    done = secret_set(home, "API_KEY", "--forge", "git", "--environment", environment)
+
+    assert stack.job_secrets == [f"penstock/local/secrets/git/acme/shop/{environment}/API_KEY"]
+    assert doubt in done.stderr.replace("\n", " ")
+    assert bool(done.stderr) == bool(doubt)
 
 
 def test_a_terminal_does_not_show_a_value_while_it_is_typed() -> None:

@@ -158,7 +158,7 @@ def test_what_is_no_branch_and_no_tag_starts_no_flow(
 def test_run_of_a_repository_that_is_not_there_is_told(run: Run, stack: FakeStack) -> None:
     said = run("run", "--repository", "acme/nope", code=4).stderr
 
-    assert "no repository acme/nope in this stack, which has shop, acme/shop" in said
+    assert "no repository acme/nope is registered in this stack, which has shop, acme/shop" in said
     assert stack.published == []
 
 
