@@ -269,7 +269,7 @@ class Monitor:
         story.says(JobFinished(result=failed))
         story.stopped(FlowFailed, text, phase=Phase.BUILD, job=failed, by=text)
         for event in story.events:
-            RecordEvent(self.facts)(event, Cause.of(event))
+            RecordEvent(self.facts, lambda _event: True)(event, Cause.of(event))
         self.logs.streams[failed.log_stream] = [PrintedLine(NOW, text)]
         return str(failed.job_id)
 

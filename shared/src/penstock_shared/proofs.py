@@ -13,7 +13,7 @@ from pydantic_core import from_json
 
 from penstock_shared.contracts.change import Trust
 from penstock_shared.contracts.event import Event
-from penstock_shared.contracts.events import JobFinished, JobRequested
+from penstock_shared.contracts.events import JobFinished, JobRequested, JobStarted
 from penstock_shared.contracts.jobs import Job
 
 _DIGITS = 32
@@ -38,6 +38,11 @@ class JobProofs:
         """Whether the result comes from a runner that was given its job."""
         result = event.data.result
         return self._is_proof(event.data.proof, event.subject, result.job_id, result.trust)
+
+    def holds_of_start(self, event: Event[JobStarted]) -> bool:
+        """Whether the start comes from a runner that was given its job."""
+        started = event.data
+        return self._is_proof(started.proof, event.subject, started.job_id, started.trust)
 
     def holds_in(self, body: str) -> bool:
         """The same of a message that may be malformed in any way."""

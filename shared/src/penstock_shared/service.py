@@ -93,9 +93,17 @@ class Service(Generic[S]):
     @cached_property
     def job_proofs(self) -> JobProofs:
         """The proofs of this service's jobs. Their secret is read once for each cold start."""
+        return self.proofs_of(self.name)
+
+    def proofs_of(self, service: str) -> JobProofs:
+        """The proofs of the jobs that a service asks for."""
+        return JobProofs.of(self._proof_secret, service)
+
+    @cached_property
+    def _proof_secret(self) -> str:
         secrets = aws.client("secretsmanager")
         found = secrets.get_secret_value(SecretId=self.settings.job_proof_secret_id)
-        return JobProofs.of(str(found["SecretString"]), self.name)
+        return str(found["SecretString"])
 
     @property
     def believed_results(self) -> BelievedResults:

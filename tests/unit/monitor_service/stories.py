@@ -24,6 +24,7 @@ from penstock_shared.contracts.events import (
 )
 from penstock_shared.contracts.jobs import JobState
 from penstock_shared.identifiers import job_id_for
+from penstock_shared.proofs import JobProofs
 from penstock_shared.tracing import new_traceparent
 from tests.support.builders import (
     FLOW_ID,
@@ -40,6 +41,9 @@ VERSION = "2026.01.02-aaaaaaa"
 def at(seconds: float) -> datetime:
     """So many seconds after a story began."""
     return NOW + timedelta(seconds=seconds)
+
+
+PROOF_SECRET = "the secret of proofs"  # of these tests
 
 
 @dataclass
@@ -128,7 +132,10 @@ class Story:
 
     def job(self, owner: str, name: str, component: str | None = "orders", **given: Any) -> "Story":
         """A job that began half a second ago and has ended."""
-        return self.says(JobFinished(result=self.result(owner, name, component, **given)))
+        result = self.result(owner, name, component, **given)
+        proofs = JobProofs.of(PROOF_SECRET, owner)
+        proof = proofs.proof_of(self.flow_id, result.job_id, result.trust)
+        return self.says(JobFinished(result=result, proof=proof))
 
     def job_begins(
         self, owner: str, name: str, component: str = "orders", attempt: int = 1

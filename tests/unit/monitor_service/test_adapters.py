@@ -85,7 +85,7 @@ def store(request: pytest.FixtureRequest) -> FactStore:
 def tell(store: FactStore, *stories: Story) -> None:
     for story in stories:
         for event in story.events:
-            RecordEvent(store)(event, Cause.of(event))
+            RecordEvent(store, lambda _event: True)(event, Cause.of(event))
 
 
 def known(store: FactStore) -> FlowFacts:

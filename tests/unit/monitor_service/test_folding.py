@@ -39,7 +39,7 @@ from tests.unit.monitor_service.stories import (
 def kept(events: Iterable[Event[EventData]]) -> InMemoryFacts:
     store = InMemoryFacts()
     for event in events:
-        RecordEvent(store)(event, Cause.of(event))
+        RecordEvent(store, lambda _event: True)(event, Cause.of(event))
     return store
 
 

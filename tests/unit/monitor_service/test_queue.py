@@ -17,7 +17,7 @@ from penstock_shared.contracts.event import encode
 from penstock_shared.errors import ConfigurationError
 from penstock_shared.testing.fakes import forget
 from tests.support.builders import FLOW_ID
-from tests.unit.monitor_service.stories import Story, to_staging
+from tests.unit.monitor_service.stories import PROOF_SECRET, Story, to_staging
 from tests.unit.monitor_service.test_adapters import TABLE, index, key
 
 ENVIRONMENT = {
@@ -30,6 +30,7 @@ ENVIRONMENT = {
     "TOPIC_ARN_PREFIX": "arn:aws:sns:us-east-1:123456789012:penstock-test-",
     "QUEUE_URL_PREFIX": "https://sqs.us-east-1.amazonaws.com/123456789012/penstock-test-",
     "JOB_LOG_GROUP": "/penstock/test/jobs",
+    "JOB_PROOF_SECRET_ID": "penstock/test/job-proofs",
 }
 CACHED = (
     bootstrap.record_event, bootstrap.record_request, bootstrap.list_flows, bootstrap.show_flow,
@@ -55,6 +56,9 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with mock_aws():
         for queue in ("monitor", "monitor-dlq"):
             boto3.client("sqs").create_queue(QueueName=f"penstock-test-{queue}")
+        boto3.client("secretsmanager").create_secret(
+            Name=ENVIRONMENT["JOB_PROOF_SECRET_ID"], SecretString=PROOF_SECRET
+        )
         names = ("flow_id", "part", "listed", "repository", "started_at")
         boto3.client("dynamodb").create_table(
             TableName=TABLE,

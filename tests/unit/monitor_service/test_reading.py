@@ -26,7 +26,7 @@ def store_of(*stories: Story) -> InMemoryFacts:
     store = InMemoryFacts()
     for story in stories:
         for event in story.events:
-            RecordEvent(store)(event, Cause.of(event))
+            RecordEvent(store, lambda _event: True)(event, Cause.of(event))
     return store
 
 
@@ -42,7 +42,7 @@ def flows(count: int, **change: Any) -> list[Story]:
 
 
 def test_a_second_delivery_is_a_named_outcome() -> None:
-    story, record = Story().requested(), RecordEvent(InMemoryFacts())
+    story, record = Story().requested(), RecordEvent(InMemoryFacts(), lambda _event: True)
     results = [record(story.events[0], Cause.of(story.events[0])).result for _ in range(2)]
     assert results == [Result.APPLIED, Result.ALREADY_DONE]
 
@@ -59,7 +59,7 @@ def test_an_event_that_is_no_fact_is_refused() -> None:
     )
     event = Story().says(PROOFS.request(FLOW_ID, job)).events[0]
     with pytest.raises(RefusedMessageError, match="keeps nothing of job-requested"):
-        RecordEvent(InMemoryFacts())(event, Cause.of(event))
+        RecordEvent(InMemoryFacts(), lambda _event: True)(event, Cause.of(event))
 
 
 def test_an_abort_that_was_asked_for_is_shown_once() -> None:

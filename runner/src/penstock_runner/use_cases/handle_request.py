@@ -192,6 +192,8 @@ def started_event(lease: Lease) -> Event[EventData]:
         attempt=lease.attempt,
         started_at=lease.started_at,
         log_stream=stream_of(lease),
+        trust=job.trust,
+        proof=lease.request.proof,
     )
     cause = lease.cause
     return make_event(

@@ -6,6 +6,7 @@ from monitor_service.adapters.fact_table import FactTable
 from monitor_service.adapters.job_logs import JobLogStreams
 from monitor_service.adapters.plan_objects import PlanObjects
 from monitor_service.settings import MonitorSettings
+from monitor_service.use_cases.believe_runners import BelieveRunners
 from monitor_service.use_cases.list_flows import ListFlows
 from monitor_service.use_cases.read_log import ReadLog
 from monitor_service.use_cases.record_event import RecordEvent, RecordRequest
@@ -19,7 +20,8 @@ SERVICE = Service("monitor", MonitorSettings, ends_flows=False)
 @cache
 def record_event() -> RecordEvent:
     """The use case behind every event."""
-    return RecordEvent(_facts())
+    believed = BelieveRunners(SERVICE.proofs_of, SERVICE.telemetry)
+    return RecordEvent(_facts(), believed)
 
 
 @cache

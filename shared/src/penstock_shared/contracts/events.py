@@ -352,10 +352,13 @@ class JobRequested(EventData):
 
 
 class JobStarted(EventData):
-    """A runner works on this job. Jobs that end within a moment have no such event."""
+    """A runner works on this job. Jobs that end within a moment have no such event.
+
+    `proof` is that of the job's request. A start without it, as of version 2, is not believed.
+    """
 
     type: ClassVar = "job-started"
-    data_version: ClassVar = 2
+    data_version: ClassVar = 3
     channel: ClassVar = Topic("job-finished")
     advances: ClassVar = False
     job_id: str
@@ -367,6 +370,9 @@ class JobStarted(EventData):
     attempt: int = Field(ge=1)
     started_at: Moment
     log_stream: str = ""
+    # Starts of earlier versions do not say theirs, and have no proof.
+    trust: Trust = Trust.FORK
+    proof: Proof | None = None
 
     def identity(self) -> str:
         """There is one start for each attempt."""

@@ -1,5 +1,6 @@
 """Keep what an event tells."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,12 +18,19 @@ RETENTION = timedelta(days=90)
 
 @dataclass(frozen=True)
 class RecordEvent:
-    """Writes one fact an event, with one call; with two for an environment of many components."""
+    """Writes one fact an event, with one call; with two for an environment of many components.
+
+    Whoever may publish for a runner can say anything of any job, so what is said of jobs is kept
+    only if `believed` says that it comes from a runner that was given the job.
+    """
 
     store: FactStore
+    believed: Callable[[Event[EventData]], bool]
 
     def __call__(self, event: Event[EventData], _cause: Cause) -> Outcome[Any]:
         """Keep what an event tells. Raises RefusedMessageError for a type that is not kept."""
+        if not self.believed(event):
+            return Outcome(Result.REFUSED, None, f"{event.type} has not its job's proof")
         return _record(self.store, event.flow_id, recording_of(event), event.time)
 
 
