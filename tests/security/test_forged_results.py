@@ -19,7 +19,7 @@ from penstock_shared.contracts.change import Trust
 from penstock_shared.contracts.event import encode
 from penstock_shared.contracts.events import BuildCompleted, FlowFailed, JobFinished, TestsPassed
 from penstock_shared.contracts.jobs import JobOutput, JobResult
-from penstock_shared.contracts.plan import Report, ReportKind
+from penstock_shared.contracts.plan import GateReport, ReportKind
 from penstock_shared.decisions import Outcome, Result
 from penstock_shared.jobs import report_name
 from penstock_shared.messaging.giving_up import FailFlow
@@ -218,7 +218,7 @@ def test_a_proven_result_cannot_stand_for_another_component() -> None:
 
 def test_a_gate_s_report_is_read_under_the_plan_s_key_only() -> None:
     fake = FakeTestRunner()
-    fake.start(a_gate("unit", reports=(Report(kind=ReportKind.JUNIT, path="junit.xml"),)))
+    fake.start(a_gate("unit", reports=(GateReport(kind=ReportKind.JUNIT, path="junit.xml"),)))
     (job,) = fake.jobs()
 
     fake.finish(job, outputs=outputs_of(report_name(0), CHOSEN))

@@ -9,6 +9,7 @@ from penstock_shared.contracts.events import DeployDone, EnvironmentRole, FlowRe
 from penstock_shared.contracts.jobs import Checkout, JobOutput, JobResult, JobState
 from penstock_shared.contracts.plan import (
     EnvironmentMode,
+    GateReport,
     Minimums,
     ObjectRef,
     Plan,
@@ -16,7 +17,6 @@ from penstock_shared.contracts.plan import (
     PlannedEnvironment,
     PlannedGate,
     PlannedRelease,
-    Report,
     ReportKind,
 )
 from penstock_shared.decisions import Cause
@@ -102,7 +102,7 @@ def a_gate(name: str = "unit", component: str | None = "orders", **given: Any) -
 
 def covered_gate(minimum: float) -> PlannedGate:
     """A gate that leaves a coverage report and fails below the minimum."""
-    report = Report(kind=ReportKind.COBERTURA, path="coverage.xml")
+    report = GateReport(kind=ReportKind.COBERTURA, path="coverage.xml")
     return a_gate("unit", reports=(report,), minimums=Minimums(coverage=minimum))
 
 

@@ -10,10 +10,12 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from penstock.commands.abort import abort
+from penstock.commands.artifacts import artifacts
 from penstock.commands.demo import demo
 from penstock.commands.doctor import doctor
 from penstock.commands.down import down
 from penstock.commands.environments import environments
+from penstock.commands.flaky import flaky
 from penstock.commands.flows import flows
 from penstock.commands.logs import logs
 from penstock.commands.output import survive_any_encoding
@@ -27,6 +29,7 @@ from penstock.commands.secret import secret
 from penstock.commands.show import show
 from penstock.commands.up import up
 from penstock.commands.validate import validate
+from penstock.commands.why import why
 from penstock.errors import CommandError, ExitCode
 from penstock.terminal import Terminal
 
@@ -62,7 +65,10 @@ app.add_typer(repo, rich_help_panel=REPOSITORIES)
 app.command(rich_help_panel=FLOWS)(flows)
 app.command(rich_help_panel=FLOWS)(show)
 app.command(rich_help_panel=FLOWS)(logs)
+app.command(rich_help_panel=FLOWS)(artifacts)
+app.command(rich_help_panel=FLOWS)(flaky)
 app.command(rich_help_panel=FLOWS)(plan)
+app.command(rich_help_panel=FLOWS)(why)
 app.command(rich_help_panel=FLOWS)(run)
 app.command(rich_help_panel=FLOWS)(retry)
 app.command(rich_help_panel=FLOWS)(abort)

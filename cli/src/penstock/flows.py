@@ -39,8 +39,17 @@ class JobJson(TypedDict):
     command: str
     tail: str
     allowed: NotRequired[bool]
+    quarantine: NotRequired[str]
     flaky: NotRequired[bool]
     artifacts: NotRequired[list[ArtifactJson]]
+
+
+class ProvenJson(TypedDict):
+    """Gates that were not run again, and the earlier flow that proved them, if it is named."""
+
+    flow_id: str
+    sha: str
+    gates: list[str]
 
 
 class PhaseJson(TypedDict):
@@ -53,6 +62,7 @@ class PhaseJson(TypedDict):
     finished_at: str | None
     jobs: list[JobJson]
     reused: list[str]
+    proven: NotRequired[list[ProvenJson]]
 
 
 class DeploymentJson(TypedDict):

@@ -28,6 +28,8 @@ from penstock_shared.contracts.registry import KnownPullRequest
 TAIL_LINES = 20
 MOST_JOBS = 40
 """Jobs of a phase that are all shown; of more jobs, only those that run or failed are."""
+MOST_PROVEN = 5
+"""Earlier flows that are named as having proved gates."""
 MOST_COMPONENTS = 20
 """Components that are all shown; of more, only those that the flow changed are."""
 
@@ -112,8 +114,8 @@ def _phase_table(phases: Sequence[PhaseJson], now: datetime) -> Table:
             table.add_row(*_job_row(job, now), style="dim" if not job["started_at"] else "")
         if folded:
             table.add_row(Text("  – more", "bright_black"), "", "", folded)
-        if phase["reused"]:
-            table.add_row(Text("  – known", "bright_black"), "", "", _known(phase["reused"]))
+        for known in _proven(phase):
+            table.add_row(Text("  – known", "bright_black"), "", "", known)
     return table
 
 
@@ -126,6 +128,18 @@ def folded_jobs(jobs: Sequence[JobJson]) -> tuple[list[JobJson], str]:
     counts = Counter(job["state"] for job in jobs)
     counts.subtract(job["state"] for job in shown)
     return shown, ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
+
+
+def _proven(phase: PhaseJson) -> Iterator[str]:
+    """What was known already, and who proved it."""
+    proven = phase.get("proven", [])
+    for one in proven[:MOST_PROVEN]:
+        since = f"unchanged since {one['sha'][:7]}, proved by flow {one['flow_id'][:8]}"
+        yield f"{_known(one['gates'])}: {since if one['flow_id'] else 'unchanged'}"
+    if phase["reused"] and not proven:
+        yield _known(phase["reused"])
+    if len(proven) > MOST_PROVEN:
+        yield f"{sum(len(one['gates']) for one in proven[MOST_PROVEN:]):,} more"
 
 
 def _known(reused: Sequence[str]) -> str:
@@ -146,7 +160,7 @@ def _job_row(job: JobJson, now: datetime) -> tuple[Text, str, str, Text]:
     if job.get("flaky"):
         remarks.append("passed (flaky)")
     if job.get("allowed") and job["state"] in BROKEN:
-        remarks.append("its failure is allowed")
+        remarks.append(job.get("quarantine") or "its failure is allowed")
     if job["attempts"] > 1:
         remarks.append(f"attempt {job['attempts']}")
     return (

@@ -75,18 +75,47 @@ def gate_job(plan: Plan, position: int, tried: int = 1) -> Job:
         job_id=job_id,
         trust=plan.trust,
         owner=TEST_SERVICE,
-        record=plan.flow_id,
+        record=test_run_key(plan.flow_id, gate.after),
         position=position,
         name=gate.name,
         component=gate.component,
+        environment=gate.after,
         run=gate.run,
         workdir=gate.workdir,
         source=_source_of(plan, gate),
         outputs=(*_reports(plan, job_id, gate), *_artifacts(plan, job_id, gate)),
-        variables=gate.env,
+        variables={**environment_variables(plan, gate), **gate.env},
         secrets=gate.secrets,
         timeout=gate.timeout,
     )
+
+
+def test_run_key(flow_id: str, environment: str | None) -> str:
+    """The key of the record of a flow's gates, or of those that follow a deployment."""
+    return f"{flow_id}.{environment}" if environment else flow_id
+
+
+def environment_variables(plan: Plan, gate: PlannedGate) -> dict[str, str]:
+    """What a gate that follows a deployment is told of the environment: its stage, and the outputs
+    of what is deployed there, of its own component and of those that it depends on, or of all.
+    """
+    staging = plan.release.staging if plan.release else None
+    if gate.after is None or staging is None:
+        return {}
+    own = plan.component(gate.component) if gate.component else None
+    names = {own.name, *own.depends_on} if own else None
+    outputs = {
+        output_variable(component.name, output): value
+        for component in plan.components
+        if component.deploy and (names is None or component.name in names)
+        for output, value in component.deploy.outputs(staging.stage).items()
+    }
+    return {"PENSTOCK_STAGE": staging.stage, **outputs}
+
+
+def output_variable(component: str, output: str) -> str:
+    """The variable that tells an output of a component, for example `ORDERS_FUNCTION`."""
+    return f"{component.upper().replace('-', '_')}_{output}"
 
 
 def gate_job_id(plan: Plan, position: int, tried: int) -> str:

@@ -7,7 +7,7 @@ and an aborted flow leaves few messages behind.
 from collections.abc import Callable
 from itertools import islice
 
-from penstock_shared.positions import Positions
+from penstock_shared.contracts.positions import Positions
 
 _A_FEW = 16
 """Jobs are asked for a few at a time: each write with events is followed by a second one."""

@@ -2,18 +2,23 @@
 
 import pytest
 
+from build_service.domain.comparing import gate_differences
+from penstock_shared.contracts.change import Change
 from penstock_shared.contracts.plan import Plan, PlannedGate, ReportKind
 from penstock_shared.gate_presets import GATE_PRESETS
 from penstock_shared.gate_presets.base import PythonTool
 from penstock_shared.jobs import gate_job
+from tests.support.builders import a_change
 from tests.unit.build_service.test_planning import CONFIGURATION, plan
 
 BEGINNING = CONFIGURATION[: CONFIGURATION.index("gates:")]
 END = CONFIGURATION[CONFIGURATION.index("environments:") :]
 
 
-def with_gates(gates: str, changes: dict[str, str] | None = None) -> Plan:
-    return plan(changes, f"{BEGINNING}gates:\n  {gates}\n{END}")
+def with_gates(
+    gates: str, changes: dict[str, str] | None = None, change: Change | None = None
+) -> Plan:
+    return plan(changes, f"{BEGINNING}gates:\n  {gates}\n{END}", change)
 
 
 def gates(planned: Plan) -> dict[str, PlannedGate]:
@@ -124,3 +129,63 @@ def test_a_preset_with_another_version_of_its_tool_proves_anew(
     monkeypatch.setitem(GATE_PRESETS, "ruff", PythonTool("ruff", "99.0", "ruff check ."))
 
     assert with_gates(section).gates[0].key != before
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "differs"),
+    [
+        ("unit: {run: x}", {"libs/common/money.py": "new"}, ["libs/common", "libs/common/**"]),
+        ("unit: {run: y}", {}, ["penstock.yml: gates.unit.run"]),
+        ("unit: {run: x, inputs: ['{path}']}", {}, [
+            "libs/common (is no input any more)", "libs/common/** (is no input any more)",
+        ]),
+        ("unit: {run: x}", {"README.md": "new"}, []),
+    ],
+)  # fmt: skip
+def test_what_made_a_gate_run_is_named(
+    section: str, changes: dict[str, str], differs: list[str]
+) -> None:
+    since, now = with_gates("unit: {run: x}"), with_gates(section, changes)
+    before, gate = gates(since)["unit (orders)"], gates(now)["unit (orders)"]
+
+    assert gate_differences(now, gate, since, before) == differs
+
+
+def test_a_gate_of_the_repository_depends_on_the_whole_tree() -> None:
+    section = "audit: {run: x, scope: repository}"
+    since, now = with_gates(section), with_gates(section, {"README.md": "new"})
+
+    assert gate_differences(now, now.gates[0], since, since.gates[0]) == ["."]
+
+
+def test_gates_that_follow_a_deployment_are_planned_for_releases_only() -> None:
+    section = "system: {run: x, scope: repository, after: deploy}"
+    release, check = with_gates(section), with_gates(section, change=a_change(ref="refs/heads/x"))
+
+    assert [gate.after for gate in release.gates] == ["staging"]
+    assert release.release
+    assert release.release.gates_in_staging
+    assert check.gates == ()
+    job = gate_job(release, 0)
+    assert job.variables == {"PENSTOCK_STAGE": "staging", "ORDERS_FUNCTION": "orders-staging:live"}
+
+
+def test_a_release_without_such_gates_waits_for_none() -> None:
+    release = plan().release
+
+    assert release
+    assert not release.gates_in_staging
+
+
+@pytest.mark.parametrize(
+    ("until", "may_fail"), [("2026-01-01", []), ("2026-01-02", ["unit (orders)"])]
+)
+def test_a_gate_in_quarantine_may_fail_until_its_last_day(until: str, may_fail: list[str]) -> None:
+    quarantine = f"quarantine: {{unit (orders): {{owner: ada, until: {until}, reason: clock}}}}\n"
+    planned = plan(configuration=CONFIGURATION + quarantine)
+
+    found = {gate.label: gate.quarantine for gate in planned.gates if gate.allow_failure}
+    assert list(found) == may_fail
+    assert set(found.values()) <= {"in quarantine until 2026-01-02, by ada: clock"}
+    plain, quarantined = plan().gates[0], planned.gates[0]
+    assert plain.key == quarantined.key

@@ -13,17 +13,30 @@ from monitor_service.use_cases.record_event import RecordEvent
 from penstock_shared.contracts.change import Base, Intent
 from penstock_shared.contracts.event import Event, EventData
 from penstock_shared.contracts.events import (
+    EnvironmentPassed,
     EnvironmentRole,
     FlowAborted,
     FlowFailed,
     FlowSuperseded,
+    GateProofs,
+    GatesProven,
     JobFinished,
     Phase,
 )
 from penstock_shared.contracts.jobs import JobState
 from penstock_shared.contracts.plan import Plan
+from penstock_shared.contracts.positions import Positions
 from penstock_shared.decisions import Cause
-from tests.support.builders import FLOW_ID, a_component, a_gate, a_plan, a_release
+from tests.support.builders import (
+    FLOW_ID,
+    OTHER_FLOW_ID,
+    SHA,
+    a_component,
+    a_gate,
+    a_plan,
+    a_release,
+    an_output,
+)
 from tests.unit.monitor_service.fakes import InMemoryFacts
 from tests.unit.monitor_service.stories import (
     VERSION,
@@ -502,3 +515,60 @@ def test_a_pull_request_is_shown_with_where_it_is_from_and_what_is_checked() -> 
     assert early.pull_request == expected
     assert later.pull_request == expected.model_copy(update={"merge": "d" * 40})
     assert seen(Story().requested()).pull_request is None
+
+
+def test_gates_that_are_proven_are_told_with_their_flow_while_others_run() -> None:
+    plan = a_plan(gates=(a_gate("lint"), a_gate("unit"), a_gate("types")))
+    story = Story().requested().built()
+    proofs = (GateProofs(flow_id=OTHER_FLOW_ID, sha=SHA, gates=Positions.of([0])),)
+    story.says(GatesProven(proofs=proofs, doubted=Positions.of([1])))
+    story.job("test-runner", "unit", position=1)
+
+    phase = seen(story, plan).phase(Phase.TEST)
+
+    assert [(one.flow_id, one.sha, one.gates) for one in phase.proven] == [
+        (OTHER_FLOW_ID, SHA, ("lint (orders)",))
+    ]
+    assert phase.reused == ("lint (orders)",)
+    assert [(job.title, job.state, job.flaky) for job in phase.jobs] == [
+        ("unit (orders)", "succeeded", True),
+        ("types (orders)", "waiting", False),
+    ]
+
+
+def test_gates_of_a_matrix_that_may_fail_and_leave_files_are_shown_as_planned() -> None:
+    gates = [
+        a_gate("unit", variant=version, allow_failure=True, artifacts=("shots.zip",))
+        for version in ("3.12", "3.13")
+    ]
+    story = Story().requested().built()
+    kept = an_output("artifact-0", "reports/release/x/artifact-0")
+    story.job(
+        "test-runner", "unit", position=1, state=JobState.FAILED, exit_code=1, outputs=(kept,)
+    )
+    story.job("test-runner", "unit", position=0, tried=2).tested()
+
+    phase = seen(story, a_plan(gates=tuple(gates))).phase(Phase.TEST)
+
+    assert {job.title: job.state for job in phase.jobs} == {
+        "unit (orders, 3.13)": "failed",
+        "unit (orders, 3.12)": "succeeded",
+    }
+    failed = next(job for job in phase.jobs if job.failed)
+    assert [(one.path, one.key) for one in failed.artifacts] == [("shots.zip", kept.key)]
+    assert phase.reason == "failed, which is allowed: unit (orders, 3.13)"
+
+
+def test_staging_is_not_done_before_the_gates_there() -> None:
+    gates = (a_gate("unit"), a_gate("system", after="staging"))
+    plan = a_plan(gates=gates, release=a_release(gates_in_staging=True))
+    story = Story().requested().built().job("test-runner", "unit").tested()
+    story.deployed("staging", there())
+    story.job("test-runner", "system", environment="staging", position=1)
+
+    staging = seen(story, plan).phase(Phase.STAGING)
+    assert (staging.state, [job.name for job in staging.jobs]) == (PhaseState.RUNNING, ["system"])
+    assert [job.name for job in seen(story, plan).phase(Phase.TEST).jobs] == ["unit"]
+
+    story.says(EnvironmentPassed(environment="staging"))
+    assert seen(story, plan).phase(Phase.STAGING).state is PhaseState.SUCCEEDED

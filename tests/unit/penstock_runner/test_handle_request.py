@@ -410,7 +410,7 @@ def test_a_waiting_deployment_of_a_stopped_flow_is_told_as_cancelled() -> None:
         orders.append(lease.stop.order.why)
         return succeed(lease)
 
-    runner.handle(work, body=a_request(a_job(environment="staging")))
+    runner.handle(work, body=a_request(a_job(environment="staging", token=1)))
 
     assert orders == [StopCause.CANCELLED]
     assert len(runner.results) == 1

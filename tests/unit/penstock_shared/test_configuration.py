@@ -209,10 +209,30 @@ environments: {staging: {}, production: {}}
         ),
         ("gates: {unit: {run: x, preset: ruff}}", "gates.unit: give either `run` or `preset`"),
         ("gates: {unit: {}}", "gates.unit: give either `run` or `preset`"),
+        (
+            "gates: {unit: {run: x, after: deploy}}",
+            ("gates.unit.after: needs a `release` with `from`, the environment that it runs after"),
+        ),
+        (
+            "gates: {unit: {run: x, environment: staging}}",
+            "gates.unit.environment: goes with `after: deploy`",
+        ),
+        (
+            "gates: {unit: {run: x}}\nquarantine: {units: {owner: a, until: 2026-12-31}}",
+            "quarantine.units: no gate is named 'units'; did you mean 'unit'?",
+        ),
+        (
+            "gates: {unit: {run: x}}\nquarantine: {unit: {owner: a, until: soon}}",
+            "quarantine.unit.until: 'soon' is no day; write it as 2026-12-31",
+        ),
+        (
+            "gates: {unit: {run: x}}\nquarantine: {unit (app): {until: 2026-12-31}}",
+            "quarantine.unit (app).owner: is missing",
+        ),
         ("gates: {unit: {run: x, matrix: {A: []}}}", "gates.unit.matrix.A: must not be empty"),
         (
             "gates: {unit: {run: x, environment: {A: c}}}",
-            "gates.unit.environment: is not a known key here; variables are written `env`",
+            "gates.unit.environment: is the name of an environment; variables are written `env`",
         ),
         (
             "environments: {staging: {stage: live}, production: {stage: live}}",

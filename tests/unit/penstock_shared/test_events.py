@@ -11,6 +11,7 @@ from penstock_shared.contracts.drivers.function import LambdaDeploy
 from penstock_shared.contracts.event import EventData, Queue, decode, encode, make_event
 from penstock_shared.contracts.events import (
     BuildRequested,
+    EnvironmentRole,
     FlowFailed,
     FlowRef,
     JobFinished,
@@ -26,8 +27,10 @@ from tests.support.builders import (
     SHA,
     a_cause,
     a_change,
+    a_deploy_done,
     a_flow_ref,
     a_plan,
+    a_release,
     a_result,
 )
 
@@ -193,3 +196,12 @@ def test_a_job_of_the_version_before_is_refused_since_no_result_of_it_is_believe
 
     with pytest.raises(RefusedMessageError, match="older version of Penstock"):
         decode(json.dumps(raw))
+
+
+def test_a_deployment_that_gates_follow_says_so_to_those_who_select_by_it() -> None:
+    followed = a_release(gates_in_staging=True)
+
+    assert a_deploy_done(release=followed).attributes() == {"gates": "follow"}
+    assert a_deploy_done(release=a_release()).attributes() == {}
+    assert a_deploy_done(release=followed, nothing_to_deploy=True).attributes() == {}
+    assert a_deploy_done(release=followed, role=EnvironmentRole.PRODUCTION).attributes() == {}

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock_shared.positions import Positions
+from penstock_shared.contracts.positions import Positions
 
 NUMBERS = st.frozensets(st.integers(0, 2000))
 

@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock_shared.positions import Positions
+from penstock_shared.contracts.positions import Positions
 from penstock_shared.turns import next_turns
 
 

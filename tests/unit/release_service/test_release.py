@@ -13,6 +13,7 @@ from penstock_shared.contracts.commands import AbortRelease, PromoteRelease
 from penstock_shared.contracts.events import (
     BakeStarted,
     DeployDone,
+    EnvironmentPassed,
     EnvironmentRole,
     FlowAborted,
     FlowFailed,
@@ -32,6 +33,7 @@ from release_service.domain.seat import Seat
 from release_service.use_cases.begin_bake import BeginBake
 from release_service.use_cases.end_bake import EndBake
 from release_service.use_cases.follow_deployment import FinishRelease, FollowDeployment
+from release_service.use_cases.follow_gates import FollowGates
 from release_service.use_cases.judge_command import JudgeCommand
 from release_service.use_cases.stop_release import StopRelease
 from release_service.use_cases.sweep_releases import SweepReleases
@@ -358,3 +360,67 @@ def test_a_release_that_deploys_nothing_leaves_the_one_that_bakes_alone(fake: Fa
 def test_a_deployment_that_does_not_say_its_release_is_refused(fake: FakeRelease) -> None:
     with pytest.raises(RefusedMessageError, match="run the flow again"):
         fake.begin(FLOW_ID, a_deploy_done(release=None))
+
+
+def verify(fake: FakeRelease, flow_id: str = FLOW_ID) -> Outcome[Release]:
+    follow = FollowGates(fake.releases, fake.bakes, fake.clock)
+    return follow(an_event(EnvironmentPassed(environment="staging"), flow_id), a_cause(flow_id))
+
+
+def test_a_release_bakes_once_its_gates_in_staging_have_passed(fake: FakeRelease) -> None:
+    fake.staged(bake=60, gates_in_staging=True)
+    assert fake.state() is ReleaseState.VERIFYING
+    assert fake.said.types() == []
+    assert fake.bakes.waits == {}
+
+    verify(fake)
+
+    started = fake.said.only(BakeStarted)[0]
+    assert fake.state() is ReleaseState.BAKING
+    assert fake.bakes.waits == {FLOW_ID: started.deadline}
+    assert verify(fake).result is Result.ALREADY_DONE
+
+
+def test_without_a_bake_the_gates_in_staging_promote_it(fake: FakeRelease) -> None:
+    fake.staged(bake=0, gates_in_staging=True)
+    assert fake.said.types() == []
+
+    verify(fake)
+
+    assert fake.said.types() == ["release-promoted"]
+
+
+def test_nobody_promotes_a_release_past_its_gates(fake: FakeRelease) -> None:
+    fake.staged(bake=60, gates_in_staging=True)
+
+    outcome = fake.command(PromoteRelease)
+
+    assert (outcome.result, outcome.reason) == (
+        Result.STALE,
+        "its gates in staging have not passed yet",
+    )
+
+
+def test_an_abort_while_the_gates_run_wins(fake: FakeRelease) -> None:
+    fake.staged(bake=60, gates_in_staging=True)
+    fake.command(AbortRelease)
+
+    assert fake.said.only(FlowAborted)[0].phase is Phase.STAGING
+    assert verify(fake).result is Result.ALREADY_DONE
+    assert fake.state() is ReleaseState.ABORTED
+
+
+def test_a_newer_release_supersedes_one_whose_gates_run(fake: FakeRelease) -> None:
+    fake.staged(FLOW_ID, token=1, gates_in_staging=True)
+    fake.staged(OTHER_FLOW_ID, token=2, gates_in_staging=True)
+
+    assert fake.state(FLOW_ID) is ReleaseState.STOPPED
+    assert fake.state(OTHER_FLOW_ID) is ReleaseState.VERIFYING
+
+
+def test_gates_that_never_answer_fail_the_flow(fake: FakeRelease) -> None:
+    fake.staged(bake=60, gates_in_staging=True)
+    fake.clock.advance(hours=25)
+    fake.sweep()
+
+    assert fake.said.only(FlowFailed)[0].phase is Phase.STAGING

@@ -10,13 +10,18 @@ import pytest
 from penstock_shared.contracts.change import Trust
 from penstock_shared.contracts.events import (
     BuildCompleted,
+    EnvironmentPassed,
     FlowAborted,
     FlowFailed,
+    GateProofs,
+    GatesProven,
     JobRequested,
+    Phase,
     TestsPassed,
 )
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.contracts.plan import Plan
+from penstock_shared.contracts.positions import Positions
 from penstock_shared.decisions import Outcome, Result, Write
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.persistence.outbox import Records
@@ -25,6 +30,7 @@ from penstock_shared.storage import ObjectStore
 from penstock_shared.testing.fakes import FakeClock, InMemoryMemo, RecordingPublisher, fake_records
 from test_runner_service.domain.run import RunState, TestRun, overdue
 from test_runner_service.use_cases.record_job import RecordGateJob
+from test_runner_service.use_cases.start_environment_run import StartEnvironmentRun
 from test_runner_service.use_cases.start_run import StartRun
 from test_runner_service.use_cases.stop_run import StopRun
 from tests.support.builders import (
@@ -32,7 +38,10 @@ from tests.support.builders import (
     FLOW_ID,
     OTHER_FLOW_ID,
     PROOFS,
+    SHA,
     a_cause,
+    a_change,
+    a_deploy_done,
     a_flow_ref,
     a_gate,
     a_plan,
@@ -76,8 +85,9 @@ class FakeTestRunner:
         record = RecordGateJob(
             self.records, self.objects, self.plans, self.verdicts, BELIEVED, self.clock
         )
-        events = [an_event(finished(result, result.record), result.record) for result in results]
-        return record(events, a_cause(results[0].record))
+        flow_id = results[0].record.partition(".")[0]
+        events = [an_event(finished(result, flow_id), flow_id) for result in results]
+        return record(events, a_cause(flow_id))
 
     def jobs(self) -> list[Job]:
         return [request.job for request in self.said.only(JobRequested)]
@@ -193,6 +203,55 @@ def test_a_gate_that_passed_on_the_same_inputs_is_not_run_again(fake: FakeTestRu
     assert list(record.reused) == [0]
 
 
+def test_known_gates_are_answered_before_the_others_have_run(fake: FakeTestRunner) -> None:
+    fake.start(LINT, UNIT)
+    fake.finish(*fake.jobs())
+    assert fake.said.only(GatesProven) == []
+
+    fake.start(LINT, a_gate("unit", key="other inputs"), flow_id=OTHER_FLOW_ID)
+
+    (proven,) = fake.said.only(GatesProven)
+    assert proven.proofs == (GateProofs(flow_id=FLOW_ID, sha=SHA, gates=Positions.of([0])),)
+    assert len(fake.said.only(TestsPassed)) == 1
+
+
+def test_of_many_flows_that_proved_gates_some_are_named(fake: FakeTestRunner) -> None:
+    gates = [a_gate(f"gate-{number}") for number in range(1_500)]
+    for number, gate in enumerate(gates):
+        proof = {f"verdict:{gate.key}": {"flow_id": f"{number % 100:020x}", "sha": SHA}}
+        fake.verdicts.remember(Trust.RELEASE, proof)
+
+    fake.start(*gates)
+
+    (proven,) = fake.said.only(GatesProven)
+    assert len(proven.proofs) == 21
+    assert proven.proofs[-1].flow_id == ""
+    assert sorted(n for proof in proven.proofs for n in proof.gates) == list(range(1_500))
+    assert len(proven.model_dump_json()) < 12_000
+
+
+def test_a_fresh_flow_uses_no_verdict(fake: FakeTestRunner) -> None:
+    fake.start(UNIT)
+    fake.finish(*fake.jobs())
+
+    plan = a_plan(OTHER_FLOW_ID, gates=(UNIT,), change=a_change(fresh=True))
+    store_plan(fake.objects, plan)
+    fake.start_with(plan)
+
+    assert len(fake.jobs()) == 2
+
+
+def test_a_gate_that_failed_on_the_same_inputs_runs_and_is_doubted(fake: FakeTestRunner) -> None:
+    fake.start(UNIT)
+    fake.finish(*fake.jobs(), state=JobState.FAILED, exit_code=1)
+
+    fake.start(UNIT, flow_id=OTHER_FLOW_ID)
+
+    (proven,) = fake.said.only(GatesProven)
+    assert (proven.proofs, list(proven.doubted)) == ((), [0])
+    assert len(fake.jobs()) == 2
+
+
 def test_a_failure_is_never_remembered(fake: FakeTestRunner) -> None:
     fake.start(UNIT)
     fake.finish(fake.jobs()[0], state=JobState.FAILED, exit_code=1)
@@ -272,7 +331,7 @@ def test_too_little_coverage_or_a_report_that_is_none_fails_the_gate(
     finish_with_coverage(fake, report)
 
     assert reason in fake.said.only(FlowFailed)[0].reason
-    assert fake.verdicts.answers == {}
+    assert [answer.get("failed") for answer in fake.verdicts.answers.values()] == [True]
 
 
 def test_a_coverage_report_that_was_not_left_fails_the_gate(fake: FakeTestRunner) -> None:
@@ -385,7 +444,10 @@ def test_a_gate_that_may_fail_stops_nothing(fake: FakeTestRunner) -> None:
     fake.finish(audit, state=JobState.FAILED, exit_code=1)
 
     assert len(fake.said.only(TestsPassed)) == 1
-    assert list(fake.verdicts.answers) == [(Trust.RELEASE, f"verdict:{UNIT.key}")]
+    answers = fake.verdicts.answers
+    assert [key for (_, key), answer in answers.items() if "failed" not in answer] == [
+        f"verdict:{UNIT.key}"
+    ]
 
 
 def test_a_gate_waits_for_those_that_it_needs(fake: FakeTestRunner) -> None:
@@ -483,3 +545,76 @@ def test_what_has_passed_is_remembered_also_of_a_run_that_ends_early(fake: FakeT
     stop(an_event(FlowAborted(reason="no")), a_cause())
 
     assert list(fake.verdicts.answers) == [(Trust.RELEASE, f"verdict:{LINT.key}")]
+
+
+SYSTEM = a_gate("system", after="staging", retries=1)
+
+
+def after_deployment(fake: FakeTestRunner, *gates: Any) -> list[Job]:
+    """The jobs of the gates that follow, once the others have passed and staging is deployed."""
+    fake.start(*gates)
+    for job in fake.jobs():
+        fake.finish(job)
+    before = len(fake.jobs())
+    deployed(fake)
+    return fake.jobs()[before:]
+
+
+def deployed(fake: FakeTestRunner) -> Outcome[TestRun]:
+    known = fake.records.get(FLOW_ID)
+    assert known
+    assert known.flow
+    done = a_deploy_done(flow=known.flow, environment="staging")
+    start = StartEnvironmentRun(fake.records, fake.plans, PROOFS, fake.clock)
+    return start(an_event(done), a_cause())
+
+
+def test_gates_that_follow_a_deployment_wait_for_it(fake: FakeTestRunner) -> None:
+    (system,) = after_deployment(fake, UNIT, SYSTEM)
+
+    assert len(fake.said.only(TestsPassed)) == 1
+    assert fake.said.only(EnvironmentPassed) == []
+    assert (system.environment, system.record) == ("staging", f"{FLOW_ID}.staging")
+    assert system.variables["PENSTOCK_STAGE"] == "staging"
+    fake.finish(system)
+    assert [passed.environment for passed in fake.said.only(EnvironmentPassed)] == ["staging"]
+    assert len(fake.said.only(TestsPassed)) == 1
+
+
+def test_a_gate_that_follows_a_deployment_fails_the_flow_in_staging(fake: FakeTestRunner) -> None:
+    (system,) = after_deployment(fake, SYSTEM)
+
+    fake.finish(system, state=JobState.FAILED, exit_code=1)
+    again = fake.jobs()[-1]
+    assert again.job_id != system.job_id
+    fake.finish(again, state=JobState.FAILED, exit_code=1)
+
+    (failed,) = fake.said.only(FlowFailed)
+    assert (failed.phase, failed.reason) == (
+        Phase.STAGING,
+        "gate system (orders) failed with exit code 1",
+    )
+
+
+def test_what_passed_in_an_environment_is_not_remembered(fake: FakeTestRunner) -> None:
+    (system,) = after_deployment(fake, UNIT, SYSTEM)
+    fake.finish(system)
+
+    assert list(fake.verdicts.answers) == [(Trust.RELEASE, f"verdict:{UNIT.key}")]
+
+
+def test_a_second_delivery_of_a_deployment_asks_for_nothing_more(fake: FakeTestRunner) -> None:
+    (system,) = after_deployment(fake, SYSTEM)
+
+    assert deployed(fake).result is Result.ALREADY_DONE
+    assert fake.jobs() == [system]
+
+
+def test_a_flow_that_was_stopped_runs_no_gates_in_its_environment(fake: FakeTestRunner) -> None:
+    fake.start(UNIT, SYSTEM)
+    fake.finish(*fake.jobs())
+    stop = StopRun(fake.records, fake.plans, fake.verdicts)
+    stop(an_event(FlowAborted(reason="no")), a_cause())
+
+    assert deployed(fake).result is Result.ALREADY_DONE
+    assert [job.name for job in fake.jobs()] == ["unit"]

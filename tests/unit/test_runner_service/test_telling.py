@@ -8,9 +8,9 @@ from penstock_shared.contracts.plan import Plan
 from penstock_shared.decisions import Write
 from penstock_shared.jobs import gate_job_id
 from test_runner_service.domain import run
-from test_runner_service.domain.run import TestRun
+from test_runner_service.domain.run import Proof, Recalled, TestRun
 from test_runner_service.domain.telling import BLOCKED, with_known_verdicts, with_verdicts
-from tests.support.builders import FLOW_ID, NOW, PROOFS, a_flow_ref, a_gate, a_plan, a_result
+from tests.support.builders import FLOW_ID, NOW, PROOFS, SHA, a_flow_ref, a_gate, a_plan, a_result
 
 
 def plan() -> Plan:
@@ -26,7 +26,8 @@ def plan() -> Plan:
 
 def begun(*reused: int, answered: bool = True) -> Write[TestRun]:
     ref = a_flow_ref(answered=answered)
-    return with_known_verdicts(run.begin(ref, plan(), reused, PROOFS, NOW))
+    recalled = Recalled(dict.fromkeys(reused, Proof(FLOW_ID, SHA)))
+    return with_known_verdicts(run.begin(ref, plan(), recalled, PROOFS, NOW))
 
 
 def ended(position: int, state: JobState) -> JobResult:

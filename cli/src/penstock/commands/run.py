@@ -47,6 +47,10 @@ def run(  # noqa: PLR0913  # each parameter is an option of the command
             help="An older commit of the branch, instead of the one that it is at.",
         ),
     ] = None,
+    no_cache: Annotated[
+        bool,
+        typer.Option("--no-cache", help="Build and test all of it, whatever is known already."),
+    ] = False,
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on until it has ended; exit 1 if it failed.")
     ] = False,
@@ -62,15 +66,14 @@ def run(  # noqa: PLR0913  # each parameter is an option of the command
     on_aws = bool(stage or profile)
     if pull_request:
         name = repository or _name_of(home, on_aws=on_aws)
-        flow_id = _run_pull_request(connection, name, pull_request, at)
+        flow_id = _run_pull_request(connection, name, pull_request, at, fresh=no_cache)
     else:
         remote = origin_of_here() if on_aws else embedded_remote(home, repository)
         full_ref = whole_ref(ref)
         sha = commit_named(commit) if commit else remote.commit_of(full_ref)
         behind = commit is not None
-        flow_id = _publish(
-            connection, remote.forge, remote.name, full_ref, sha, although_behind=behind
-        )
+        wishes = {"although_behind": behind, "fresh": no_cache}
+        flow_id = _publish(connection, remote.forge, remote.name, full_ref, sha, **wishes)
         announce(connection, flow_id, f"Flow {flow_id} runs {ref} of {remote.name} at {sha[:12]}.")
     if follow:
         follow_to_the_end(connection, flow_id)
@@ -80,13 +83,15 @@ def _name_of(home: Path | None, *, on_aws: bool) -> str:
     return (origin_of_here() if on_aws else embedded_remote(home, None)).name
 
 
-def _run_pull_request(connection: Connection, name: str, number: int, at: str) -> str:
+def _run_pull_request(
+    connection: Connection, name: str, number: int, at: str, *, fresh: bool
+) -> str:
     """Ask for the flow of a pull request. Raises UsageError, RefusedError."""
     answer = connection.registry.ask(ShowPullRequest(full_name=name, number=number))
     (repository,), (known,) = answer.repositories, answer.pull_requests
     _refuse_another_commit(known, at)
     forge, sha = repository.forge, known.sha
-    flow_id = _publish(connection, forge, name, known.ref, sha, pull_request=number)
+    flow_id = _publish(connection, forge, name, known.ref, sha, pull_request=number, fresh=fresh)
     whose = f" from {known.fork}" if known.fork else ""
     said = f"Flow {flow_id} runs pull request {number} of {name}{whose} at {sha[:12]}."
     announce(connection, flow_id, said)

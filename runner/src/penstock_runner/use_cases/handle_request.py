@@ -109,7 +109,8 @@ class HandleRequest:
         that of its jobs before it rolls back.
         """
         job = lease.job
-        if job.despite_stop or job.environment or not self.stopped_because(lease.cause.flow_id):
+        deploys = job.token is not None
+        if job.despite_stop or deploys or not self.stopped_because(lease.cause.flow_id):
             return False
         self.queue.delete(message)
         return True

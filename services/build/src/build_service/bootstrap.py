@@ -13,6 +13,7 @@ from build_service.domain.registration import LISTED_AS, Registration
 from build_service.domain.repository import Repository
 from build_service.settings import BuildSettings, SourceAddresses
 from build_service.use_cases.draft_plan import DraftPlan
+from build_service.use_cases.explain_gate import ExplainGate
 from build_service.use_cases.follow_pull_request import FollowPullRequest
 from build_service.use_cases.keep_order import KeepOrder
 from build_service.use_cases.manage_repositories import ManageRepositories
@@ -147,6 +148,12 @@ def start_build() -> StartBuild:
 def preview_plan() -> PreviewPlan:
     """The use case behind the function `preview`."""
     return PreviewPlan(records(), registered_planner(), plans(), SERVICE.memo, utc_now)
+
+
+@cache
+def explain_gate() -> ExplainGate:
+    """The use case behind questions about gates to the function `preview`."""
+    return ExplainGate(records(), plans())
 
 
 @cache

@@ -15,6 +15,7 @@ from release_service.settings import ReleaseSettings
 from release_service.use_cases.begin_bake import BeginBake
 from release_service.use_cases.end_bake import EndBake
 from release_service.use_cases.follow_deployment import FinishRelease, FollowDeployment
+from release_service.use_cases.follow_gates import FollowGates
 from release_service.use_cases.judge_command import JudgeCommand
 from release_service.use_cases.stop_release import StopRelease
 from release_service.use_cases.sweep_releases import SweepReleases
@@ -32,6 +33,12 @@ def releases() -> Records[Release]:
 def follow_deployment() -> FollowDeployment:
     """The use case behind `deploy-done`."""
     return FollowDeployment(_begin_bake, FinishRelease(releases()))
+
+
+@cache
+def follow_gates() -> FollowGates:
+    """The use case behind `environment-passed`."""
+    return FollowGates(releases(), _bakes(), utc_now)
 
 
 @cache

@@ -11,6 +11,7 @@ from penstock_shared.service import Service
 from penstock_shared.settings import Settings
 from test_runner_service.domain.run import TestRun, overdue
 from test_runner_service.use_cases.record_job import RecordGateJob
+from test_runner_service.use_cases.start_environment_run import StartEnvironmentRun
 from test_runner_service.use_cases.start_run import StartRun
 from test_runner_service.use_cases.stop_run import StopRun
 
@@ -27,6 +28,12 @@ def records() -> Records[TestRun]:
 def start_run() -> StartRun:
     """The use case behind `build-completed`."""
     return StartRun(records(), plans(), SERVICE.memo, SERVICE.job_proofs, utc_now)
+
+
+@cache
+def start_environment_run() -> StartEnvironmentRun:
+    """The use case behind `deploy-done`."""
+    return StartEnvironmentRun(records(), plans(), SERVICE.job_proofs, utc_now)
 
 
 @cache

@@ -23,7 +23,9 @@ def gate_rules(configuration: Configuration) -> Broken:
         yield from _components(configuration, name, gate)
         yield from _needs(configuration, name, gate)
         yield from _matrix(name, gate)
+        yield from _after(configuration, name, gate)
     yield from _circles(configuration)
+    yield from _quarantine(configuration)
     yield from _too_many(configuration)
 
 
@@ -44,6 +46,29 @@ def _needs(configuration: Configuration, name: str, gate: GateSection) -> Broken
         if needed not in configuration.gates:
             hint = did_you_mean(needed, configuration.gates)
             yield ("gates", name, "needs", place), f"no gate is named {needed!r}{hint}"
+        elif configuration.gates[needed].after and not gate.after:
+            yield (
+                ("gates", name, "needs", place),
+                f"{needed!r} runs after the deployment, and this gate before it",
+            )
+
+
+def _after(configuration: Configuration, name: str, gate: GateSection) -> Broken:
+    path = ("gates", name)
+    if gate.after is None:
+        if gate.environment is not None:
+            yield (*path, "environment"), "goes with `after: deploy`"
+        return
+    staging = configuration.release.from_ if configuration.release else None
+    if staging is None:
+        yield (*path, "after"), "needs a `release` with `from`, the environment that it runs after"
+    elif gate.environment not in {None, staging}:
+        yield (
+            (*path, "environment"),
+            f"must be {staging!r}, where releases wait for such gates before they go on",
+        )
+    if gate.paths:
+        yield (*path, "paths"), "decides nothing here: a gate of an environment is always run"
 
 
 def _circles(configuration: Configuration) -> Broken:
@@ -67,6 +92,21 @@ def _matrix(name: str, gate: GateSection) -> Broken:
             ("gates", name, "matrix"),
             f"has {combinations:,} combinations; the limit is {MOST_VARIANTS}",
         )
+
+
+def _quarantine(configuration: Configuration) -> Broken:
+    if not configuration.quarantine or any(_too_many(configuration)):
+        return
+    gates = configuration.gates
+    labels = {
+        label
+        for name, gate in gates.items()
+        for label in gate.labels(name, configuration.components)
+    }
+    for name in configuration.quarantine:
+        if name not in gates and name not in labels:
+            hint = did_you_mean(name, [*gates, *labels])
+            yield ("quarantine", name), f"no gate is named {quoted(name)}{hint}"
 
 
 def _too_many(configuration: Configuration) -> Broken:

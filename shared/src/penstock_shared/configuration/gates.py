@@ -1,6 +1,7 @@
 """`gates` in `penstock.yml`: the checks that a change must pass."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from enum import StrEnum
 from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
@@ -16,9 +17,11 @@ from penstock_shared.configuration.fields import (
     SecretVariables,
     Section,
     Variables,
+    mistake,
+    written,
 )
 from penstock_shared.contracts.model import Name
-from penstock_shared.contracts.plan import Report, ReportKind
+from penstock_shared.contracts.plan import GateReport, ReportKind, gate_label
 from penstock_shared.contracts.secrets import VariableName
 from penstock_shared.gate_presets import GATE_PRESETS
 from penstock_shared.globs import glob_matcher
@@ -67,6 +70,39 @@ Matrix = Annotated[
 Patterns = Annotated[tuple[RelativePath, ...], Field(max_length=_MOST_PATTERNS)]
 
 
+def _environment(value: Any) -> Any:
+    if isinstance(value, dict):
+        raise mistake("is the name of an environment; variables are written `env`")
+    return value
+
+
+EnvironmentName = Annotated[Name, BeforeValidator(_environment)]
+
+
+def _day(value: Any) -> Any:
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise mistake(f"{written(value)} is no day; write it as 2026-12-31") from error
+
+
+class QuarantineSection(Section):
+    """Until when, and by whom, a gate is allowed to fail; the last day still counts."""
+
+    owner: str = Field(min_length=1, max_length=200)
+    until: Annotated[date, BeforeValidator(_day)]
+    reason: str = Field(default="", max_length=500)
+
+    def holds_on(self, day: date) -> bool:
+        """Whether the gate may fail on that day."""
+        return day <= self.until
+
+    def words(self) -> str:
+        """What people are told of it."""
+        why = f": {self.reason}" if self.reason else ""
+        return f"in quarantine until {self.until}, by {self.owner}{why}"
+
+
 class GateSection(Section):
     """A check that must pass."""
 
@@ -84,6 +120,8 @@ class GateSection(Section):
     paths: Patterns = ()
     inputs: Patterns | None = Field(default=None, min_length=1)
     artifacts: tuple[OutputPath, ...] = Field(default=(), max_length=MOST_ARTIFACTS)
+    after: Literal["deploy"] | None = None
+    environment: EnvironmentName | None = None
     env: Variables = {}
     secrets: SecretVariables = {}
     junit: OutputPath = ""
@@ -99,14 +137,14 @@ class GateSection(Section):
         """What a runner executes."""
         return GATE_PRESETS[self.preset].command() if self.preset else self.run
 
-    def reports(self) -> Iterator[Report]:
+    def reports(self) -> Iterator[GateReport]:
         """The reports that its command leaves: those of its preset, and those that it names."""
         if self.preset:
             yield from GATE_PRESETS[self.preset].reports
         if self.junit:
-            yield Report(kind=ReportKind.JUNIT, path=self.junit)
+            yield GateReport(kind=ReportKind.JUNIT, path=self.junit)
         if self.coverage:
-            yield Report(kind=ReportKind.COBERTURA, path=self.coverage.report)
+            yield GateReport(kind=ReportKind.COBERTURA, path=self.coverage.report)
 
     def components_among(self, known: Iterable[str]) -> list[str]:
         """The components, of those that are known, that the gate runs for; none if it runs for the
@@ -127,6 +165,16 @@ class GateSection(Section):
     def variants(self) -> list[Mapping[str, str]]:
         """The variables of each combination of the matrix; one without any if there is none."""
         return [dict(zip(self.matrix, values, strict=True)) for values in self._combinations()]
+
+    def places(self, known: Iterable[str]) -> Sequence[str | None]:
+        """The components that it runs for; one None for a gate of the repository."""
+        return self.components_among(known) or [None]
+
+    def labels(self, name: str, known: Iterable[str]) -> Iterator[str]:
+        """What people call its jobs."""
+        for component in self.places(known):
+            for variant in self.variants():
+                yield gate_label(name, component, ", ".join(variant.values()))
 
     def count(self, known: Iterable[str]) -> int:
         """The number of its jobs in a flow: one for each component and combination."""

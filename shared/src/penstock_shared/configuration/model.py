@@ -22,7 +22,7 @@ from penstock_shared.configuration.fields import (
     mistake,
     written,
 )
-from penstock_shared.configuration.gates import GateSection
+from penstock_shared.configuration.gates import GateSection, QuarantineSection
 from penstock_shared.configuration.wording import alternatives
 from penstock_shared.contracts.change import Intent
 from penstock_shared.contracts.drivers.base import DeployRecipe
@@ -147,6 +147,7 @@ class Configuration(Section):
     version: Literal[1]
     components: dict[Name, ComponentSection] = Field(min_length=1, max_length=MOST_COMPONENTS)
     gates: dict[Name, GateSection] = Field(default={}, max_length=MOST_GATES)
+    quarantine: dict[str, QuarantineSection] = Field(default={}, max_length=MOST_GATES)
     environments: dict[Name, EnvironmentSection] = Field(default={}, max_length=MOST_ENVIRONMENTS)
     release: ReleaseSection | None = None
     watch: tuple[RelativePath, ...] = Field(default=(), max_length=100)

@@ -44,4 +44,7 @@ def _sections(configuration: Configuration) -> Iterator[tuple[Path, SecretsSecti
                 SecretsSection(deploy.secrets_of_jobs(), deploy.env, releases=True),
             )
     for name, gate in configuration.gates.items():
-        yield ("gates", name), SecretsSection(gate.secrets, gate.env)
+        yield (
+            ("gates", name),
+            SecretsSection(gate.secrets, gate.env, releases=gate.after is not None),
+        )

@@ -87,6 +87,8 @@ class Change(Contract):
     )
     base: Base | None = None
 
+    fresh: bool = Field(default=False, description="a person asked that nothing remembered be used")
+
     @property
     def branch(self) -> str:
         """The ref without `refs/heads/`."""

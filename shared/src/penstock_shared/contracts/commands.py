@@ -57,14 +57,16 @@ class RunFlow(FlowCommand):
     or of a pull request, whose newest commit it must be.
 
     A protected branch runs the commit that it is at. `although_behind` asks for an older one of its
-    commits. With `attempt`, `flow_id` is the flow to run again. Without, `flow_id` is the id that
-    `run_id_for` makes from the other fields, so that the sender knows the new flow's id at once.
+    commits, `fresh` for one that uses nothing that earlier flows have built or proved. With
+    `attempt`, `flow_id` is the flow to run again. Without, `flow_id` is the id that `run_id_for`
+    makes from the other fields, so that the sender knows the new flow's id at once.
     """
 
     topic: ClassVar = "run-flow"
     wanted: ClassVar = (
         '{"flow_id": "<20 hex digits>", "attempt": <2 or more>}, or "flow_id" with "forge", '
-        '"repository", "ref", "sha" and "request", and optional "although_behind" or "pull_request"'
+        '"repository", "ref", "sha" and "request", and optional "although_behind", "fresh" or '
+        '"pull_request"'
     )
 
     attempt: int | None = Field(default=None, ge=2, le=10_000)
@@ -73,6 +75,7 @@ class RunFlow(FlowCommand):
     ref: str = Field(default="", max_length=500, pattern=_REF)
     sha: Sha | None = None
     although_behind: bool = False
+    fresh: bool = False
     request: str = Field(default="", max_length=100)
     pull_request: int | None = Field(default=None, ge=1)
     by: Text = Field(default="", max_length=200)
@@ -82,7 +85,8 @@ class RunFlow(FlowCommand):
         run = (self.forge, self.repository, self.ref, self.sha, self.request)
         if self.attempt is None and not all(run):
             raise ValueError("it says neither which attempt nor which commit to run")
-        if self.attempt is not None and any((*run, self.although_behind, self.pull_request)):
+        optional = (self.although_behind, self.fresh, self.pull_request)
+        if self.attempt is not None and any((*run, *optional)):
             raise ValueError("it says both which attempt and which commit to run")
         return self
 

@@ -12,6 +12,7 @@ from penstock_shared.contracts.event import EventData, Queue, Topic
 from penstock_shared.contracts.jobs import Job, JobResult
 from penstock_shared.contracts.model import Contract, Moment, Name, Proof, Text
 from penstock_shared.contracts.plan import ObjectRef, PlannedRelease
+from penstock_shared.contracts.positions import Positions
 from penstock_shared.errors import RefusedMessageError
 
 ANSWERED = {"answered": "yes"}
@@ -114,6 +115,36 @@ class GatesJudged(EventData):
     def attributes(self) -> dict[str, str]:
         """See ANSWERED."""
         return self.flow.attributes()
+
+
+class GateProofs(Contract):
+    """Gates, by their positions in the plan, that passed on the same inputs in one earlier flow."""
+
+    flow_id: str = ""
+    sha: str = ""
+    gates: Positions
+
+
+class GatesProven(EventData):
+    """Some gates need not run: earlier flows have proved them. Said when the others are asked for.
+
+    Of more than a few earlier flows, the last group has the gates of the rest and names no flow.
+    `doubted` are gates that run, and that failed before on the same inputs.
+    """
+
+    type: ClassVar = "gates-proven"
+    channel: ClassVar = Topic("tests-passed")
+    advances: ClassVar = False
+    proofs: tuple[GateProofs, ...] = ()
+    doubted: Positions = Positions()
+
+
+class EnvironmentPassed(EventData):
+    """Every gate that follows the deployment to an environment has passed there."""
+
+    type: ClassVar = "environment-passed"
+    channel: ClassVar = Topic("tests-passed")
+    environment: Name
 
 
 class EnvironmentRole(StrEnum):
@@ -231,8 +262,10 @@ class DeployDone(DeploymentEvent):
         return flow_id if self.role is EnvironmentRole.STAGING else None
 
     def attributes(self) -> dict[str, str]:
-        """See ANSWERED."""
-        return self.flow.attributes()
+        """See ANSWERED; and whether gates follow, for which the test-runner listens."""
+        known = self.release is not None and self.release.gates_in_staging
+        waits = self.role is EnvironmentRole.STAGING and not self.nothing_to_deploy
+        return {**self.flow.attributes(), **({"gates": "follow"} if known and waits else {})}
 
 
 class BakeStarted(EventData):

@@ -81,7 +81,7 @@ class ReportKind(StrEnum):
     COBERTURA = "cobertura"
 
 
-class Report(Contract):
+class GateReport(Contract):
     """A file that a gate leaves in its folder, and the format of it."""
 
     kind: ReportKind
@@ -102,7 +102,8 @@ class PlannedGate(Contract):
     `paths_key`, if there is one, is such a hash over the gate's own `paths` instead of its inputs:
     a verdict under it counts too. `variant` names the values of its matrix, which are in `env`.
     `needs` are the positions of gates that must have passed before. `inputs` are patterns of the
-    files that its job sees, if they are not those of its component, or of the repository.
+    files that its job sees, if they are not those of its component, or of the repository. `after`
+    is the environment whose deployment it follows. `quarantine` says until when it may fail.
     """
 
     name: Name
@@ -119,9 +120,11 @@ class PlannedGate(Contract):
     env: Env = {}
     secrets: Secrets = {}
     inputs: tuple[str, ...] | None = None
-    reports: tuple[Report, ...] = ()
+    reports: tuple[GateReport, ...] = ()
     minimums: Minimums = Minimums()
     artifacts: tuple[str, ...] = ()
+    quarantine: Text = ""
+    after: Name | None = None
 
     @property
     def label(self) -> str:
@@ -167,12 +170,16 @@ class PlannedEnvironment(Contract):
 
 
 class PlannedRelease(Contract):
-    """Staging, the bake, production. Without `staging` the release goes straight to production."""
+    """Staging, the bake, production. Without `staging` the release goes straight to production.
+
+    `gates_in_staging` says that gates follow the deployment there, before the bake.
+    """
 
     version: str
     staging: PlannedEnvironment | None = None
     production: PlannedEnvironment
     bake: Seconds
+    gates_in_staging: bool = False
 
 
 class Plan(Contract):

@@ -40,6 +40,24 @@ class PreviewedGate(Contract):
     runs: bool
 
 
+class GateQuestion(Contract):
+    """Why did a gate of flow `flow_id` run, though it passed in `since`? `gate` is its label."""
+
+    flow_id: FlowId
+    since: FlowId
+    gate: str
+
+
+class GateAnswer(Contract):
+    """What of a gate differs between two flows: patterns of inputs, and fields of `penstock.yml`.
+
+    Empty if nothing does. Otherwise `refusal` says why there is no answer.
+    """
+
+    refusal: Text = ""
+    differs: tuple[str, ...] = ()
+
+
 class PreviewAnswer(Contract):
     """What a flow would do, or the reason for there being none."""
 

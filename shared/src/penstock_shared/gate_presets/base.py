@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from shlex import quote
 from typing import Protocol
 
-from penstock_shared.contracts.plan import Report, ReportKind
+from penstock_shared.contracts.plan import GateReport, ReportKind
 
 _MODULE = "penstock_runner.presets.gates"
 JUNIT_REPORT = ".penstock-junit.xml"
@@ -14,7 +14,7 @@ class GatePreset(Protocol):
     """A predefined check, which a gate of a `penstock.yml` chooses by name."""
 
     @property
-    def reports(self) -> tuple[Report, ...]:
+    def reports(self) -> tuple[GateReport, ...]:
         """The reports that the command leaves in the gate's folder."""
         ...
 
@@ -40,7 +40,7 @@ class PythonTool:
         junit: str = "",
     ) -> None:
         self._call = _call("python", name, version, ["--project"] if with_project else [], runs)
-        self.reports = (Report(kind=ReportKind.JUNIT, path=junit),) if junit else ()
+        self.reports = (GateReport(kind=ReportKind.JUNIT, path=junit),) if junit else ()
 
     def command(self) -> str:
         """The command line of the runner's module."""
@@ -52,7 +52,7 @@ class NodeTool:
     command `runs` with the locked packages alone.
     """
 
-    reports: tuple[Report, ...] = ()
+    reports: tuple[GateReport, ...] = ()
 
     def __init__(self, name: str, version: str, runs: str) -> None:
         self._call = _call("node", name, version, [], runs)

@@ -1,6 +1,6 @@
 """Preset `e2e`: end-to-end tests, usually with `after: deploy`."""
 
-from penstock_shared.contracts.plan import Report
+from penstock_shared.contracts.plan import GateReport
 from penstock_shared.gate_presets.base import PythonTool
 
 _FIND = """\
@@ -15,7 +15,7 @@ exit 1
 class EndToEnd:
     """Runs the script `e2e` of package.json, or else the tests in tests/e2e or e2e with pytest."""
 
-    reports: tuple[Report, ...] = ()
+    reports: tuple[GateReport, ...] = ()
 
     def command(self) -> str:
         """The command line of the runner's module."""

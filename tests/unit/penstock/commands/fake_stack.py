@@ -43,6 +43,7 @@ class FakeStack:
     functions: dict[str, Json] = field(default_factory=dict)
     job_secrets: list[str] = field(default_factory=list)
     invoked: list[tuple[str, Json]] = field(default_factory=list)
+    objects: dict[str, bytes] = field(default_factory=dict)
 
     def answer(self, path: str, query: dict[str, list[str]]) -> tuple[int, Json]:
         """The API's answer to a GET."""
@@ -161,6 +162,10 @@ def serving(fake: FakeStack, home: Path) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # http.server's name
             asked = urlsplit(self.path)
+            key = asked.path.partition("-artifacts-000000000000/")[2]
+            if key:
+                self._send_bytes(200, fake.objects[key], "application/octet-stream")
+                return
             status, body = fake.answer(asked.path, parse_qs(asked.query))
             self._send(status, json.dumps(body), "application/json")
 
@@ -170,13 +175,16 @@ def serving(fake: FakeStack, home: Path) -> Iterator[str]:
             self._send(*fake.post(self.path, target, body, url))
 
         def _send(self, status: int, body: str, kind: str) -> None:
+            self._send_bytes(status, body.encode(), kind)
+
+        def _send_bytes(self, status: int, body: bytes, kind: str) -> None:
             self.send_response(status)
             self.send_header("Content-Type", kind)
             if status == 404 and self.command == "POST":
                 self.send_header("x-amzn-ErrorType", NO_FUNCTION)
-            self.send_header("Content-Length", str(len(body.encode())))
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body.encode())
+            self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""

@@ -23,8 +23,8 @@ from penstock_shared.contracts.events import (
     GatesJudged,
 )
 from penstock_shared.contracts.plan import Plan, PlannedGate
+from penstock_shared.contracts.positions import Positions
 from penstock_shared.decisions import Decision, Record, Write, already_done
-from penstock_shared.positions import Positions
 
 MOST_CHECKS = 30
 """The most statuses of gates of one commit. GitHub allows 1,000 in all, and a person reads few."""

@@ -18,9 +18,9 @@ from penstock_shared.contracts.events import (
 )
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.contracts.plan import ObjectRef, Plan
+from penstock_shared.contracts.positions import Positions
 from penstock_shared.decisions import Decision, Record, Refusal, Write, already_done, stale
 from penstock_shared.jobs import build_job, build_job_id
-from penstock_shared.positions import Positions
 from penstock_shared.proofs import JobProofs
 from penstock_shared.turns import next_turns
 

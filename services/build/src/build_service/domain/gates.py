@@ -3,8 +3,9 @@
 import glob
 import posixpath
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from build_service.domain.inputs import WHOLE, Inputs
 from penstock_shared.configuration.gates import GateSection
@@ -15,9 +16,9 @@ from penstock_shared.identifiers import digest_of
 
 PATH = "{path}"
 """In `inputs` and `paths`, the folder of the component that the gate runs for."""
-_VERDICT = {
+VERDICT_FIELDS = (
     "run", "workdir", "timeout", "env", "secrets", "reports", "minimums", "artifacts",
-}  # fmt: skip
+)  # fmt: skip
 """The fields of a gate that its verdict depends on, in addition to the files it sees."""
 
 
@@ -26,7 +27,8 @@ class GatePlanner:
     """Plans the gates of one tree.
 
     `component_inputs` are the patterns of what the jobs of each component see. `key_of` makes a key
-    of the digest of files. `whole` says that all jobs see the whole tree, whatever the file says.
+    of the digest of files. `whole` says that all jobs see the whole tree, whatever the file says,
+    and `releases` that the flow deploys, which some gates follow. `day` is that of the push.
     """
 
     configuration: Configuration
@@ -34,6 +36,8 @@ class GatePlanner:
     component_inputs: Mapping[str, tuple[str, ...]]
     key_of: Callable[[str], str]
     whole: bool
+    releases: bool
+    day: date
     _source_keys: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def gates(self) -> tuple[PlannedGate, ...]:
@@ -41,7 +45,8 @@ class GatePlanner:
         planned = [
             self._gate(name, section, component, variant)
             for name, section in self.configuration.gates.items()
-            for component in self._places(section)
+            if section.after is None or self.releases
+            for component in section.places(self.configuration.components)
             for variant in section.variants()
         ]
         needs = Needs(planned)
@@ -51,10 +56,6 @@ class GatePlanner:
             else gate
             for gate in planned
         )
-
-    def _places(self, section: GateSection) -> Sequence[str | None]:
-        components = section.components_among(self.configuration.components)
-        return components or [None]
 
     def _gate(
         self, name: str, section: GateSection, component: str | None, variant: Mapping[str, str]
@@ -76,8 +77,22 @@ class GatePlanner:
             reports=tuple(section.reports()),
             minimums=Minimums(coverage=section.coverage.minimum if section.coverage else None),
             artifacts=section.artifacts,
+            after=self._environment_of(section),
         )
-        return gate.model_copy(update=self._keys(gate, section))
+        changes = {**self._keys(gate, section), **self._quarantine(gate)}
+        return gate.model_copy(update=changes)
+
+    def _quarantine(self, gate: PlannedGate) -> dict[str, object]:
+        """A gate in quarantine, under its own label or its name, may fail."""
+        known = self.configuration.quarantine
+        section = known.get(gate.label) or known.get(gate.name)
+        if section is None or not section.holds_on(self.day):
+            return {}
+        return {"allow_failure": True, "quarantine": section.words()}
+
+    def _environment_of(self, section: GateSection) -> str | None:
+        release = self.configuration.release
+        return release.from_ if section.after and release else None
 
     def _own_inputs(self, section: GateSection, workdir: str) -> tuple[str, ...] | None:
         if section.inputs is None or self.whole:
@@ -85,7 +100,7 @@ class GatePlanner:
         return _filled(section.inputs, workdir)
 
     def _keys(self, gate: PlannedGate, section: GateSection) -> dict[str, str]:
-        recipe = gate.model_dump_json(include=_VERDICT)
+        recipe = gate.model_dump_json(include={*VERDICT_FIELDS})
         keys = {"key": digest_of("gate", self._source_key(self._seen_by(gate)), recipe)}
         if section.paths:
             paths = self._source_key(_filled(section.paths, gate.workdir))

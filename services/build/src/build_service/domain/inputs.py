@@ -53,6 +53,11 @@ def patterns_of(component: PlannedComponent) -> tuple[str, ...]:
     return component.inputs or (_ROOT,)
 
 
+def patterns_of_all() -> tuple[str, ...]:
+    """The patterns of whoever sees the whole tree."""
+    return (_ROOT,)
+
+
 @dataclass(frozen=True)
 class Inputs:
     """The inputs of the components of one tree."""
@@ -89,7 +94,9 @@ class Inputs:
         the gates has of its own, by its pattern.
         """
         patterns = {each for component in components for each in patterns_of(component)}
-        patterns |= {each for gate in gates if gate.inputs for each in gate.inputs}
+        for gate in gates:
+            if gate.inputs is not None or gate.component is None:
+                patterns.update(gate.inputs or patterns_of_all())
         return {each: self.tree.digest(each)[:_SHOWN] for each in sorted(patterns)}
 
     def _files_in(self, folder: str) -> list[str]:

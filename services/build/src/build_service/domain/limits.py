@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from build_service.domain.errors import BuildError
 from penstock_shared.contracts.plan import Plan, PlannedComponent
+from penstock_shared.jobs import environment_variables
 
 JOB_BYTES = 48_000
 """The most bytes of the section that a job is made of. With source and names, the request for the
@@ -61,6 +62,7 @@ def _jobs(plan: Plan) -> Iterator[tuple[str, str, int]]:
         where = f"its job for {gate.component}" if gate.component else "its job"
         # Inputs of its own are part of the gate.
         seen = inputs[gate.component] if gate.component and gate.inputs is None else 0
+        seen += _weight_of(environment_variables(plan, gate))
         yield f"gates.{gate.name}", where, len(gate.model_dump_json().encode()) + seen
 
 

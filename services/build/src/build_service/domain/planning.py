@@ -1,7 +1,7 @@
 """Plans a change: what to build, which gates to run, where to deploy."""
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -26,6 +26,7 @@ from penstock_shared.contracts.plan import (
     Plan,
     PlannedComponent,
     PlannedEnvironment,
+    PlannedGate,
     PlannedRelease,
 )
 from penstock_shared.identifiers import digest_of
@@ -58,7 +59,7 @@ class Planner:
             self._component(flow_id, name, section)
             for name, section in self.configuration.components.items()
         )
-        gates = self._gates.gates()
+        gates = self._gates(releases=intent is Intent.RELEASE).gates()
         return Plan(
             flow_id=flow_id,
             change=self.change,
@@ -73,7 +74,7 @@ class Planner:
             components=components,
             gates=gates,
             inputs=self._tree_inputs.each_digest(components, gates),
-            release=self._release() if intent is Intent.RELEASE else None,
+            release=self._release(gates) if intent is Intent.RELEASE else None,
             jobs_at_once=jobs_at_once,
             fail_fast=self.configuration.fail_fast,
         )
@@ -141,17 +142,18 @@ class Planner:
         path = f"{name}/{recipe.key[:16]}-{flow_id}{suffix}"
         return ObjectRef(key=object_key(ObjectKind.ARTIFACT, self.trust, path))
 
-    @property
-    def _gates(self) -> GatePlanner:
+    def _gates(self, *, releases: bool) -> GatePlanner:
         return GatePlanner(
             self.configuration,
             self._tree_inputs,
             self._inputs,
             self._key_of,
             whole=bool(self._past),
+            releases=releases,
+            day=self.change.pushed_at.date(),
         )
 
-    def _release(self) -> PlannedRelease | None:
+    def _release(self, gates: Sequence[PlannedGate]) -> PlannedRelease | None:
         release = self.configuration.release
         if release is None:
             return None
@@ -161,6 +163,7 @@ class Planner:
             staging=self._environment(release.from_) if release.from_ else None,
             production=self._environment(release.to),
             bake=release.bake if release.from_ else 0,
+            gates_in_staging=any(gate.after for gate in gates),
         )
 
     def _environment(self, name: str) -> PlannedEnvironment:

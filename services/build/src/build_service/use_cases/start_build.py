@@ -72,6 +72,8 @@ class StartBuild:
         return self._with_known(self.keep_order(draft.plan, draft.head, cause))
 
     def _with_known(self, plan: Plan) -> Plan:
-        """The plan with what earlier flows have built."""
+        """The plan with what earlier flows have built, unless a fresh one was asked for."""
+        if plan.change.fresh:
+            return with_known_artifacts(plan, {})
         keys = [artifact_memo_key(component) for component in plan.components if component.build]
         return with_known_artifacts(plan, self.artifacts.recall(plan.trust, keys))

@@ -93,6 +93,7 @@ class StartFlow:
             pushed_at=now,
             although_behind=command.although_behind,
             pull_request=command.pull_request,
+            fresh=command.fresh,
         )
         return self._from_its_repository(change)
 

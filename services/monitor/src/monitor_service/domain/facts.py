@@ -14,10 +14,11 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict, PlainSerializer, model_validator
 
 from penstock_shared.contracts.change import Forge, Intent
-from penstock_shared.contracts.events import DeploymentOutcome, EnvironmentRole, Phase
+from penstock_shared.contracts.events import DeploymentOutcome, EnvironmentRole, GateProofs, Phase
 from penstock_shared.contracts.jobs import JobState
 from penstock_shared.contracts.model import Moment
 from penstock_shared.contracts.plan import ObjectRef
+from penstock_shared.contracts.positions import Positions
 
 FLOW = "flow"
 """The part that holds what is known of the flow as a whole."""
@@ -95,6 +96,23 @@ class TestedFact(AboutFlow):
 
     kind: ClassVar = "tested"
     reused_gates: tuple[int, ...] = ()
+
+
+class ProvenFact(FactBody):
+    """Gates that need not run, by the earlier flow that proved them, and gates that failed before
+    on the same inputs.
+    """
+
+    kind: ClassVar = "proven"
+    proofs: tuple[GateProofs, ...] = ()
+    doubted: Positions = Positions()
+
+
+class EnvironmentPassedFact(FactBody):
+    """The gates that follow the deployment to an environment have passed."""
+
+    kind: ClassVar = "environment-passed"
+    environment: str
 
 
 class ComponentThere(BaseModel):
@@ -341,6 +359,8 @@ class FlowFacts:
     requested: RequestedFact | None = None
     planned: PlannedFact | None = None
     tested: TestedFact | None = None
+    proven: ProvenFact | None = None
+    verified: EnvironmentPassedFact | None = None
     deployed: tuple[DeployedFact, ...] = ()
     baking: BakingFact | None = None
     promoted: PromotedFact | None = None
@@ -376,6 +396,8 @@ def facts_of(flow_id: str, stored: Iterable[Fact]) -> FlowFacts:
         requested=_first(bodies, RequestedFact),
         planned=_first(bodies, PlannedFact),
         tested=_first(bodies, TestedFact),
+        proven=_first(bodies, ProvenFact),
+        verified=_first(bodies, EnvironmentPassedFact),
         deployed=_all(bodies, DeployedFact),
         baking=_first(bodies, BakingFact),
         promoted=_first(bodies, PromotedFact),

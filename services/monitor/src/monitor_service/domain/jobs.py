@@ -41,7 +41,7 @@ def jobs_by_phase(
     told = _Told(facts, plan, ending)
     found: dict[Phase, list[JobView]] = {phase: [] for phase in Phase}
     for job in _known(facts):
-        view = _as_planned(_view_of(job), job.newest, plan)
+        view = _as_planned(_view_of(job), job.newest, told)
         found[_phase_of(job, told)].append(_settled(view, job, told))
     if plan and not facts.tested and (ending is None or told.stopped):
         found[Phase.TEST].extend(_not_begun(plan, found[Phase.TEST], told))
@@ -49,14 +49,23 @@ def jobs_by_phase(
     return {phase: _few_tails(sorted(jobs, key=_order)) for phase, jobs in found.items()}
 
 
-def _as_planned(view: JobView, newest: JobBegan | JobEnded, plan: Plan | None) -> JobView:
+def proven_gates(facts: FlowFacts) -> set[int]:
+    """The positions of the gates that need not run."""
+    proofs = facts.proven.proofs if facts.proven else ()
+    return {number for proof in proofs for number in proof.gates}
+
+
+def _as_planned(view: JobView, newest: JobBegan | JobEnded, told: _Told) -> JobView:
     """The view of a gate's job with what only the plan has."""
-    gate = _gate_of(newest, plan)
+    gate, proven = _gate_of(newest, told.plan), told.facts.proven
     if gate is None:
         return view
+    doubted = proven is not None and (newest.position or 0) in proven.doubted
     changes = {
+        "flaky": doubted and view.state == JobState.SUCCEEDED,
         "variant": gate.variant,
         "allowed": gate.allow_failure,
+        "quarantine": gate.quarantine,
         "artifacts": tuple(_artifacts(newest, gate)),
     }
     return view.model_copy(update=changes)
@@ -105,7 +114,7 @@ def _ended(job: StoppingJob) -> JobEnded:
 
 def _phase_of(job: JobFacts, told: _Told) -> Phase:
     newest = job.newest
-    if newest.owner in STAGES_BY_OWNER:
+    if newest.owner in STAGES_BY_OWNER and newest.environment is None:
         return STAGES_BY_OWNER[newest.owner]
     in_production = newest.environment in _production_of(told)
     return Phase.PRODUCTION if in_production else Phase.STAGING
@@ -175,8 +184,10 @@ def _result_of(end: JobEnded) -> dict[str, object]:
 def _not_begun(plan: Plan, begun: list[JobView], told: _Told) -> Iterator[JobView]:
     known = {(job.name, job.component, job.variant) for job in begun}
     state = NOT_RUN if told.stopped else JobState.WAITING.value
-    for gate in plan.gates:
-        if (gate.name, gate.component, gate.variant) not in known:
+    not_here = proven_gates(told.facts)
+    not_here |= {number for number, gate in enumerate(plan.gates) if gate.after}
+    for number, gate in enumerate(plan.gates):
+        if (gate.name, gate.component, gate.variant) not in known and number not in not_here:
             yield JobView(
                 job_id=None,
                 name=gate.name,
@@ -201,7 +212,7 @@ def _tries(jobs: Iterable[JobView], plan: Plan | None) -> list[JobView]:
         changes = {
             "tried": so_far[gate],
             "tries": max(most.get(gate, 1), counted[gate]),
-            "flaky": so_far[gate] > 1 and job.state == JobState.SUCCEEDED,
+            "flaky": job.flaky or (so_far[gate] > 1 and job.state == JobState.SUCCEEDED),
         }
         numbered.append(job.model_copy(update=changes) if counted[gate] > 1 else job)
     return numbered

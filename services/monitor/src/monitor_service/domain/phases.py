@@ -6,8 +6,8 @@ from datetime import datetime
 
 from monitor_service.domain.endings import FlowEnding
 from monitor_service.domain.facts import DeployedFact, FactBody, FlowFacts, RolledBackFact
-from monitor_service.domain.jobs import jobs_by_phase
-from monitor_service.domain.view import FlowState, JobView, PhaseState, PhaseView
+from monitor_service.domain.jobs import jobs_by_phase, proven_gates
+from monitor_service.domain.view import FlowState, JobView, PhaseState, PhaseView, ProvenView
 from penstock_shared.contracts.change import Intent
 from penstock_shared.contracts.events import EnvironmentRole, Phase
 from penstock_shared.contracts.plan import Plan
@@ -51,6 +51,7 @@ def phases_of(
             finished_at=course.done,
             jobs=jobs[course.phase],
             reused=_reused(facts, plan) if course.phase is Phase.TEST else (),
+            proven=_proven(facts, plan) if course.phase is Phase.TEST else (),
             deadline=facts.baking.deadline if facts.baking and course.phase is Phase.BAKE else None,
         )
         for course in (_roll_back(course, facts) for course in courses)
@@ -79,10 +80,25 @@ def _course_of(phase: Phase, facts: FlowFacts, plan: Plan | None) -> _Course:
 
 def _reused(facts: FlowFacts, plan: Plan | None) -> tuple[str, ...]:
     """The gates whose verdict was known already, as people name them."""
-    if facts.tested is None or plan is None:
+    if plan is None:
         return ()
-    reused = set(facts.tested.reused_gates)
+    reused = set(facts.tested.reused_gates if facts.tested else ())
+    reused.update(proven_gates(facts))
     return tuple(gate.label for number, gate in enumerate(plan.gates) if number in reused)
+
+
+def _proven(facts: FlowFacts, plan: Plan | None) -> tuple[ProvenView, ...]:
+    if facts.proven is None or plan is None:
+        return ()
+    labels = [gate.label for gate in plan.gates]
+    return tuple(
+        ProvenView(
+            flow_id=proof.flow_id,
+            sha=proof.sha,
+            gates=tuple(labels[number] for number in proof.gates if number < len(labels)),
+        )
+        for proof in facts.proven.proofs
+    )
 
 
 _Span = tuple[datetime | None, datetime | None]
@@ -97,9 +113,14 @@ def _test(facts: FlowFacts, _plan: Plan | None) -> _Span:
     return _at(facts.planned), _at(facts.tested)
 
 
-def _staging(facts: FlowFacts, _plan: Plan | None) -> _Span:
+def _staging(facts: FlowFacts, plan: Plan | None) -> _Span:
     deployed = _deployed(Phase.STAGING, facts)
-    return (deployed.begun_at if deployed else _at(facts.tested)), _at(deployed)
+    began = deployed.begun_at if deployed else _at(facts.tested)
+    gated = plan is not None and plan.release is not None and plan.release.gates_in_staging
+    # A release with nothing to deploy is promoted without its gates.
+    if gated and facts.verified is None and facts.promoted is None:
+        return began, None
+    return began, _at(facts.verified) or _at(deployed)
 
 
 def _bake(facts: FlowFacts, _plan: Plan | None) -> _Span:

@@ -14,11 +14,13 @@ from penstock_shared.contracts.events import (
     BuildRequested,
     DeployDone,
     DeploymentEvent,
+    EnvironmentPassed,
     FlowAborted,
     FlowFailed,
     FlowRef,
     FlowStopped,
     FlowSuperseded,
+    GatesProven,
     JobFinished,
     JobStarted,
     ReleasePromoted,
@@ -110,6 +112,19 @@ def _planned(event: Event[Any]) -> Recording:
 def _tested(event: Event[Any]) -> Recording:
     return _about_flow(
         facts.TestedFact(at=event.time, **_of(event.data.flow), reused_gates=event.data.reused)
+    )
+
+
+@keeps(GatesProven)
+def _proven(event: Event[Any]) -> Recording:
+    data = event.data
+    return _about_flow(facts.ProvenFact(at=event.time, proofs=data.proofs, doubted=data.doubted))
+
+
+@keeps(EnvironmentPassed)
+def _verified(event: Event[Any]) -> Recording:
+    return _about_flow(
+        facts.EnvironmentPassedFact(at=event.time, environment=event.data.environment)
     )
 
 

@@ -72,7 +72,8 @@ class JobView(View):
     `state` is one of waiting, running, succeeded, failed, timed-out, cancelled, lost, not-run.
     `attempts` counts the runners that took it; a gate's job is the `tried`th of at most `tries`.
     `variant` names the values of its gate's matrix. `allowed` says that its failure stops nothing,
-    and `flaky` that it passed where an earlier try with the same inputs had failed.
+    `quarantine` until when and by whom that is so, and `flaky` that it passed where an earlier try
+    with the same inputs had failed.
     """
 
     job_id: str | None
@@ -92,6 +93,7 @@ class JobView(View):
     tail: str = ""
     log_stream: str = ""
     allowed: bool = False
+    quarantine: str = ""
     flaky: bool = False
     artifacts: tuple[ArtifactView, ...] = ()
 
@@ -111,8 +113,18 @@ class JobView(View):
         return gate_label(self.name, self.component, self.variant)
 
 
+class ProvenView(View):
+    """Gates that were not run again, and the earlier flow that proved them, if it is named."""
+
+    flow_id: str
+    sha: str
+    gates: tuple[str, ...]
+
+
 class PhaseView(View):
-    """One phase. `reused` names the gates whose verdict was known already."""
+    """One phase. `reused` names the gates whose verdict was known already, and `proven` says from
+    which flows.
+    """
 
     phase: Phase
     state: PhaseState
@@ -121,6 +133,7 @@ class PhaseView(View):
     finished_at: When | None = None
     jobs: tuple[JobView, ...] = ()
     reused: tuple[str, ...] = ()
+    proven: tuple[ProvenView, ...] = ()
     deadline: When | None = None
 
 

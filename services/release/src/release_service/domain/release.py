@@ -30,9 +30,15 @@ CLOCK_TOLERANCE = timedelta(seconds=1)
 """A bake may end this much too early by our clock, because two clocks always differ."""
 
 
+GATES_PATIENCE = timedelta(hours=24)
+"""How long a release may wait for the gates in staging. Their own deadline is earlier."""
+
+
 class ReleaseState(StrEnum):
     """Where a release stands."""
 
+    VERIFYING = "verifying"
+    """by the gates that follow its deployment to staging"""
     BAKING = "baking"
     PROMOTING = "promoting"
     RELEASED = "released"
@@ -44,6 +50,14 @@ class Release(Record):
     """The release of one flow. `flow` is None if it was stopped before it began to bake."""
 
     transitions: ClassVar[Mapping[ReleaseState, frozenset[ReleaseState]]] = {
+        ReleaseState.VERIFYING: frozenset(
+            {
+                ReleaseState.BAKING,
+                ReleaseState.PROMOTING,
+                ReleaseState.ABORTED,
+                ReleaseState.STOPPED,
+            }
+        ),
         ReleaseState.BAKING: frozenset(
             {ReleaseState.PROMOTING, ReleaseState.ABORTED, ReleaseState.STOPPED}
         ),
@@ -55,6 +69,7 @@ class Release(Record):
     flow_id: str
     state: ReleaseState
     version: str = ""
+    bake: int = 0
     flow: FlowRef | None = None
     traceparent: str = ""
     reason: str = ""
@@ -70,32 +85,47 @@ class Release(Record):
 def begin(
     flow_id: str, planned: PlannedRelease, done: DeployDone, traceparent: str, now: datetime
 ) -> Write[Release]:
-    """Staging runs the release: bake it, or promote it at once if it has no bake, or if there is
-    nothing to deploy.
+    """Staging runs the release: wait for the gates there, or bake it, or promote it at once if it
+    has neither, or if there is nothing to deploy.
     """
-    baking = Release(
+    begun = Release(
         flow_id=flow_id,
-        state=ReleaseState.BAKING,
+        state=ReleaseState.VERIFYING,
         version=planned.version,
+        bake=planned.bake,
         flow=done.flow,
         traceparent=traceparent,
-        deadline=now + timedelta(seconds=planned.bake),
+        deadline=now + GATES_PATIENCE,
     )
     if done.nothing_to_deploy:
         reason = "nothing to deploy: staging and production run all of it"
-        return _promote(baking, now, reason=reason)
-    if planned.bake == 0:
-        return _promote(baking, now)
-    return Write(
-        baking, [BakeStarted(version=planned.version, deadline=now + _seconds(planned.bake))]
-    )
+        return _promote(begun, now, reason=reason)
+    return Write(begun) if planned.gates_in_staging else _bake(begun, now)
+
+
+def verified(release: Release | None, now: datetime) -> Decision[Release]:
+    """The gates in staging have passed: bake the release, or promote it if it has no bake."""
+    if release is None:
+        return stale("there is no such release")
+    if release.state is not ReleaseState.VERIFYING:
+        return already_done(f"the release is {release.state}")
+    return _bake(release, now)
+
+
+def _bake(release: Release, now: datetime) -> Write[Release]:
+    if release.bake == 0:
+        return _promote(release, now)
+    deadline = now + timedelta(seconds=release.bake)
+    baking = {"state": ReleaseState.BAKING, "deadline": deadline}
+    started = BakeStarted(version=release.version, deadline=deadline)
+    return Write(release.model_copy(update=baking), [started])
 
 
 def bakes_alone(planned: PlannedRelease, done: DeployDone) -> bool:
-    """Whether the release supersedes another one that bakes in its staging environment."""
+    """Whether the release supersedes another one that waits in its staging environment."""
     mode = planned.staging.mode if planned.staging else EnvironmentMode.PARALLEL
-    bakes = planned.bake > 0 and not done.nothing_to_deploy
-    return bakes and mode is EnvironmentMode.SUPERSEDE
+    waits = (planned.bake > 0 or planned.gates_in_staging) and not done.nothing_to_deploy
+    return waits and mode is EnvironmentMode.SUPERSEDE
 
 
 def end_bake(release: Release | None, now: datetime) -> Decision[Release]:
@@ -113,6 +143,8 @@ def promote(release: Release | None, command: ReleaseCommand, now: datetime) -> 
     """Somebody promotes the release before its bake is over."""
     if release is None:
         return stale("nothing bakes in this flow yet")
+    if release.state is ReleaseState.VERIFYING:
+        return stale("its gates in staging have not passed yet")
     if release.state is not ReleaseState.BAKING:
         return already_done(f"the release is {release.state}")
     return _promote(release, now, command.by)
@@ -142,8 +174,8 @@ def stop(flow_id: str, release: Release | None, stopped: FlowStopped) -> Decisio
 
 def supersede(release: Release | None, newer: str) -> Decision[Release]:
     """A newer release has taken the seat in staging: end this one."""
-    if release is None or release.state is not ReleaseState.BAKING:
-        return already_done("it does not bake")
+    if release is None or release.state not in {ReleaseState.VERIFYING, ReleaseState.BAKING}:
+        return already_done("it does not wait in staging")
     reason = f"flow {newer} reached staging while this release baked there"
     return Write(
         release.finished(ReleaseState.STOPPED, reason),
@@ -177,11 +209,15 @@ def overdue(release: Release | None, now: datetime) -> Decision[Release]:
         return already_done("not overdue")
     if release.state is ReleaseState.BAKING:
         return end_bake(release, now)
+    if release.state is ReleaseState.VERIFYING:
+        return _fail(release, Phase.STAGING, f"no verdict of its gates within {GATES_PATIENCE}")
     reason = f"production did not answer within {PRODUCTION_PATIENCE}"
-    return Write(
-        release.finished(ReleaseState.STOPPED, reason),
-        [FlowFailed(phase=Phase.PRODUCTION, reason=reason)],
-    )
+    return _fail(release, Phase.PRODUCTION, reason)
+
+
+def _fail(release: Release, phase: Phase, reason: str) -> Write[Release]:
+    failed = FlowFailed(phase=phase, reason=reason)
+    return Write(release.finished(ReleaseState.STOPPED, reason), [failed])
 
 
 def _promote(release: Release, now: datetime, by: str = "", reason: str = "") -> Write[Release]:
@@ -197,8 +233,7 @@ def _promote(release: Release, now: datetime, by: str = "", reason: str = "") ->
 def _phase_of(release: Release | None) -> Phase | None:
     if release is None:
         return None
-    return Phase.BAKE if release.state is ReleaseState.BAKING else Phase.PRODUCTION
+    return _PHASES.get(release.state, Phase.PRODUCTION)
 
 
-def _seconds(count: int) -> timedelta:
-    return timedelta(seconds=count)
+_PHASES = {ReleaseState.VERIFYING: Phase.STAGING, ReleaseState.BAKING: Phase.BAKE}

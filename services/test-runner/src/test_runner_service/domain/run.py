@@ -1,22 +1,26 @@
 """A test run: the gates of one flow, run as parallel jobs, and one verdict."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from penstock_shared.contracts.event import EventData
 from penstock_shared.contracts.events import (
+    EnvironmentPassed,
     FlowFailed,
     FlowRef,
+    GateProofs,
+    GatesProven,
     Phase,
     TestsPassed,
 )
 from penstock_shared.contracts.jobs import Job, JobResult, JobState
 from penstock_shared.contracts.plan import ObjectRef, Plan
+from penstock_shared.contracts.positions import Positions
 from penstock_shared.decisions import Decision, Record, Refusal, Write, already_done, stale
 from penstock_shared.jobs import gate_job
-from penstock_shared.positions import Positions
 from penstock_shared.proofs import JobProofs
 from penstock_shared.turns import next_turns
 
@@ -29,6 +33,17 @@ LONGEST_ENDING = 200
 """Characters of how one gate ended, in a reason that names several."""
 
 
+MOST_PROOFS = 20
+"""The most earlier flows that a run names as having proved its gates."""
+
+
+class Proof(NamedTuple):
+    """The earlier flow in which a gate passed, and its commit."""
+
+    flow_id: str
+    sha: str
+
+
 class RunState(StrEnum):
     """Where a test run stands."""
 
@@ -38,15 +53,27 @@ class RunState(StrEnum):
     STOPPED = "stopped"
 
 
+@dataclass(frozen=True)
+class Recalled:
+    """What earlier flows say of the gates of a plan, by position: those that are proven, and those
+    that failed on the same inputs.
+    """
+
+    proven: Mapping[int, Proof] = field(default_factory=dict)
+    doubted: frozenset[int] = frozenset()
+
+
 class TestRun(Record):
-    """The test run of one flow. `flow` is None if it was stopped before its request came.
+    """The test run of one flow: of its gates, or of those that follow its deployment to
+    `environment`. `flow` is None if it was stopped before its request came.
 
     Gates are named by their positions in the plan that `flow` points at. `asked` holds those whose
     turn has come, `passed` and `failed` those of them that have ended, and `reused` those that
     passed in an earlier flow. `blocked` holds those that never run, because a gate that they need
     has failed. `tries` holds the number of the current try of each gate that is beyond its first.
-    `endings` says how the first gates that failed have ended, and `first_failure` is the job of the
-    first one that may not fail.
+    `elsewhere` holds the gates of the plan that are another run's, and `environments` those that
+    gates of other runs follow. `endings` says how the first gates that failed have ended, and
+    `first_failure` is the job of the first one that may not fail.
     """
 
     __test__: ClassVar = False  # pytest would take it for a test class by its name
@@ -62,6 +89,9 @@ class TestRun(Record):
     passed: Positions = Positions()
     failed: Positions = Positions()
     blocked: Positions = Positions()
+    elsewhere: Positions = Positions()
+    environment: str | None = None
+    environments: tuple[str, ...] = ()
     reused: Positions = Positions()
     tries: dict[int, int] = {}
     endings: dict[int, str] = {}
@@ -75,11 +105,20 @@ class TestRun(Record):
     @property
     def ended(self) -> Positions:
         """The gates that are over: nothing more is asked for them."""
-        return self.passed.with_these((*self.failed, *self.blocked))
+        return self.passed.with_these((*self.failed, *self.blocked, *self.elsewhere))
+
+    @property
+    def phase(self) -> Phase:
+        """The phase of the flow that this is."""
+        return Phase.STAGING if self.environment else Phase.TEST
 
     @property
     def proven(self) -> list[int]:
-        """The gates that have passed in this run on their first try."""
+        """The gates that have passed in this run on their first try. What passed in an environment
+        proves nothing: another content of the environment is another result.
+        """
+        if self.environment:
+            return []
         return [n for n in self.passed if n not in self.reused and self.tried(n) == 1]
 
     def finished(self, state: RunState, reason: str = "") -> "TestRun":
@@ -88,10 +127,22 @@ class TestRun(Record):
 
 
 def begin(
-    flow: FlowRef, plan: Plan, reused: Iterable[int], proofs: JobProofs, now: datetime
+    flow: FlowRef,
+    plan: Plan,
+    recalled: Recalled,
+    proofs: JobProofs,
+    now: datetime,
+    environment: str | None = None,
 ) -> Write[TestRun]:
-    """Run the gates that did not pass in an earlier flow. Pass at once if there are none."""
-    known = Positions.of(reused)
+    """Run the gates that did not pass in an earlier flow, or those that follow the deployment to an
+    environment. Pass at once if there are none.
+    """
+    others = [number for number, gate in enumerate(plan.gates) if gate.after != environment]
+    known = Positions.of(recalled.proven)
+    says: list[EventData] = []
+    if recalled.proven or recalled.doubted:
+        doubted = Positions.of(recalled.doubted)
+        says = [GatesProven(proofs=_by_flow(recalled.proven), doubted=doubted)]
     run = TestRun(
         flow_id=plan.flow_id,
         state=RunState.RUNNING,
@@ -100,10 +151,31 @@ def begin(
         asked=known,
         passed=known,
         reused=known,
+        elsewhere=Positions.of(others),
+        environment=environment,
+        environments=() if environment else _environments(plan),
     )
-    if len(known) == len(plan.gates):
-        return _pass(run, [])
-    return _ask(run, plan, [], proofs, now)
+    if len(run.ended) == run.gates:
+        return _pass(run, says)
+    return _ask(run, plan, says, proofs, now)
+
+
+def _environments(plan: Plan) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(gate.after for gate in plan.gates if gate.after))
+
+
+def _by_flow(proven: Mapping[int, Proof]) -> tuple[GateProofs, ...]:
+    """The gates by the flow that proved them, those of the flow with most gates first."""
+    groups: dict[Proof, list[int]] = {}
+    for number, proof in proven.items():
+        groups.setdefault(proof, []).append(number)
+    ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+    named = [
+        GateProofs(flow_id=proof.flow_id, sha=proof.sha, gates=Positions.of(numbers))
+        for proof, numbers in ordered[:MOST_PROOFS]
+    ]
+    rest = [number for _, numbers in ordered[MOST_PROOFS:] for number in numbers]
+    return (*named, GateProofs(gates=Positions.of(rest))) if rest else tuple(named)
 
 
 def jobs_finished(
@@ -147,7 +219,7 @@ def overdue(
     waited_for = _names(run, plan_at(run.flow.plan))
     reason = f"gave up waiting for {waited_for} at {now:%Y-%m-%d %H:%M:%S} UTC"
     return Write(
-        run.finished(RunState.FAILED, reason), [FlowFailed(phase=Phase.TEST, reason=reason)]
+        run.finished(RunState.FAILED, reason), [FlowFailed(phase=run.phase, reason=reason)]
     )
 
 
@@ -183,10 +255,10 @@ def _ask(
     run: TestRun, plan: Plan, says: list[EventData], proofs: JobProofs, now: datetime
 ) -> Write[TestRun]:
     """Ask for the jobs of the gates whose turn it is, in addition to what is said."""
-    over = {*run.passed, *run.failed}
+    over = {*run.passed, *run.failed, *run.elsewhere}
     turns = next_turns(
         run.gates,
-        run.asked.with_these(run.blocked),
+        run.asked.with_these((*run.blocked, *run.elsewhere)),
         run.ended,
         plan.jobs_at_once,
         lambda number: over.issuperset(_needs(plan, number)),
@@ -257,7 +329,7 @@ def _failed(run: TestRun, plan: Plan, result: JobResult) -> Write[TestRun]:
 def _fail(run: TestRun, plan: Plan, first: JobResult) -> Write[TestRun]:
     reason = _reason(run, plan, first)
     failed = run.finished(RunState.FAILED, reason)
-    return Write(failed, [FlowFailed(phase=Phase.TEST, reason=reason, job=first)])
+    return Write(failed, [FlowFailed(phase=run.phase, reason=reason, job=first)])
 
 
 def _reason(run: TestRun, plan: Plan, first: JobResult) -> str:
@@ -272,6 +344,9 @@ def _reason(run: TestRun, plan: Plan, first: JobResult) -> str:
 def _pass(run: TestRun, says: list[EventData]) -> Write[TestRun]:
     if run.flow is None:
         raise ValueError(f"test run {run.flow_id} has no flow")
+    if run.environment:
+        says = [*says, EnvironmentPassed(environment=run.environment)]
+        return Write(run.finished(RunState.PASSED), says)
     passed = TestsPassed(flow=run.flow, reused=tuple(run.reused))
     return Write(run.finished(RunState.PASSED), [*says, passed])
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from penstock_shared.contracts.events import FlowRef, GatesJudged
 from penstock_shared.contracts.jobs import JobResult
 from penstock_shared.contracts.plan import Plan
+from penstock_shared.contracts.positions import Positions
 from penstock_shared.decisions import Decision, Write
-from penstock_shared.positions import Positions
 from test_runner_service.domain.run import RunState, TestRun
 
 LONGEST_REASON = 200

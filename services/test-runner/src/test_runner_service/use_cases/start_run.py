@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
 
 from penstock_shared.clock import Clock
 from penstock_shared.contracts.event import Event
@@ -15,7 +14,7 @@ from penstock_shared.proofs import JobProofs
 from test_runner_service.domain import run
 from test_runner_service.domain.run import TestRun
 from test_runner_service.domain.telling import with_known_verdicts
-from test_runner_service.use_cases.verdicts import verdict_keys
+from test_runner_service.use_cases.verdicts import recall_verdicts
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,6 @@ class StartRun:
 
     def _prepare(self, completed: BuildCompleted) -> Write[TestRun]:
         plan = self.plans.load(completed.flow.plan)
-        keys = [verdict_keys(gate) for gate in plan.gates]
-        known = self.verdicts.recall(plan.trust, chain.from_iterable(keys))
-        reused = [number for number, own in enumerate(keys) if not known.keys().isdisjoint(own)]
-        begun = run.begin(completed.flow, plan, reused, self.proofs, self.clock())
+        recalled = recall_verdicts(self.verdicts, plan)
+        begun = run.begin(completed.flow, plan, recalled, self.proofs, self.clock())
         return with_known_verdicts(begun)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from penstock_shared.contracts.event import Event
 from penstock_shared.contracts.events import FlowStopped
 from penstock_shared.decisions import Cause, Outcome
+from penstock_shared.jobs import test_run_key
 from penstock_shared.persistence.memo import Memo
 from penstock_shared.persistence.outbox import Records
 from penstock_shared.plans import Plans
@@ -22,9 +23,14 @@ class StopRun:
     verdicts: Memo
 
     def __call__(self, event: Event[FlowStopped], cause: Cause) -> Outcome[TestRun]:
-        """Stop the run, once."""
-        outcome = self.records.change(
-            event.subject, cause, lambda known: run.stop(event.subject, known, event.data.reason)
-        )
+        """Stop the run, once, and those of the environments that it knows of."""
+        outcome = self._stop(event, event.subject, cause)
         remember_verdicts(self.plans, self.verdicts, outcome)
+        for environment in outcome.record.environments if outcome.record else ():
+            self._stop(event, test_run_key(event.subject, environment), cause)
         return outcome
+
+    def _stop(self, event: Event[FlowStopped], key: str, cause: Cause) -> Outcome[TestRun]:
+        return self.records.change(
+            key, cause, lambda known: run.stop(event.subject, known, event.data.reason)
+        )

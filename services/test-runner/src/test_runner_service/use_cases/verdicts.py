@@ -1,19 +1,56 @@
-"""Remembers the verdicts of gates."""
+"""Remembers the verdicts of gates.
 
-from penstock_shared.contracts.plan import PlannedGate
+A failure is remembered too, though never as a verdict: a gate that passes later on the same inputs
+is flaky.
+"""
+
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any
+
+from penstock_shared.contracts.plan import Plan, PlannedGate
 from penstock_shared.decisions import Outcome
 from penstock_shared.persistence.memo import Memo
 from penstock_shared.plans import Plans
-from test_runner_service.domain.run import RunState, TestRun
+from test_runner_service.domain.run import Proof, Recalled, RunState, TestRun
+
+_FAILED = "failed"
 
 
 def verdict_keys(gate: PlannedGate) -> list[str]:
-    """The keys in the memo of a gate's verdict, any of which proves it."""
-    return [f"verdict:{key}" for key in (gate.key, gate.paths_key) if key]
+    """The keys in the memo of a gate's verdict, any of which proves it; none of a gate that follows
+    a deployment.
+    """
+    keys = () if gate.after else (gate.key, gate.paths_key)
+    return [f"verdict:{key}" for key in keys if key]
+
+
+def recall_verdicts(verdicts: Memo, plan: Plan) -> Recalled:
+    """What earlier flows say of a plan's gates; nothing where the change asks for a fresh run."""
+    if plan.change.fresh:
+        return Recalled()
+    keys = [verdict_keys(gate) for gate in plan.gates]
+    known = verdicts.recall(plan.trust, chain.from_iterable(keys))
+    if not known:
+        return Recalled()
+    proofs = ((number, _proof_in(known, own)) for number, own in enumerate(keys))
+    return Recalled(
+        {number: proof for number, proof in proofs if proof},
+        frozenset(
+            number for number, own in enumerate(keys) if own and _FAILED in known.get(own[0], {})
+        ),
+    )
+
+
+def _proof_in(known: Mapping[str, Mapping[str, Any]], keys: list[str]) -> Proof | None:
+    answers = (known[key] for key in keys if key in known)
+    found = next((answer for answer in answers if _FAILED not in answer), None)
+    return Proof(str(found["flow_id"]), str(found.get("sha", ""))) if found else None
 
 
 def remember_verdicts(plans: Plans, verdicts: Memo, outcome: Outcome[TestRun]) -> None:
-    """If a run has just ended, in any state, remember its gates that passed on their first try.
+    """If a run has just ended, in any state, remember its gates that passed on their first try, and
+    those that failed.
 
     One call writes the verdicts of 25 gates.
     """
@@ -21,7 +58,12 @@ def remember_verdicts(plans: Plans, verdicts: Memo, outcome: Outcome[TestRun]) -
     if not outcome.applied or run is None or run.flow is None or run.state is RunState.RUNNING:
         return
     plan = plans.load(run.flow.plan)
-    answer = {"flow_id": run.flow_id, "sha": run.flow.sha}
-    proven = {key: answer for number in run.proven for key in verdict_keys(plan.gates[number])}
-    if proven:
-        verdicts.remember(plan.trust, proven)
+    answer: dict[str, Any] = {"flow_id": run.flow_id, "sha": run.flow.sha}
+    answers = {key: answer for number in run.proven for key in verdict_keys(plan.gates[number])}
+    failed = {
+        key: answer | {_FAILED: True}
+        for number in run.failed
+        for key in verdict_keys(plan.gates[number])[:1]
+    }
+    if answers or failed:
+        verdicts.remember(plan.trust, answers | failed)

@@ -13,6 +13,7 @@ from penstock_shared.contracts.jobs import Checkout
 from penstock_shared.contracts.model import Moment
 from penstock_shared.contracts.plan import EnvironmentMode, PlannedEnvironment, PlannedRelease
 from penstock_shared.decisions import Cause, Record
+from penstock_shared.jobs import output_variable
 
 VERSION_DIGITS = 12
 """How much of a sha people are shown."""
@@ -204,7 +205,7 @@ class Deployment(Record):
     def variables(self, step: Step) -> dict[str, str]:
         """The outputs of what a component depends on, as environment variables for its step."""
         return {
-            f"{_variable(name)}_{output}": value
+            output_variable(name, output): value
             for name in step.component.depends_on
             for output, value in _outputs(self.step(name)).items()
         }
@@ -217,7 +218,3 @@ def deployment_id(flow_id: str, environment: str) -> str:
 
 def _outputs(step: Step) -> dict[str, str]:
     return step.after.outputs if step.after else {}
-
-
-def _variable(component: str) -> str:
-    return component.upper().replace("-", "_")
