@@ -1,19 +1,42 @@
 """Registers the forges that webhooks come from: one module and one line here for each."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
 
-from build_service.adapters.forges.bitbucket import Bitbucket
-from build_service.adapters.forges.git import PlainGit
-from build_service.adapters.forges.gitea import Gitea
-from build_service.adapters.forges.github import GitHub
-from build_service.adapters.forges.gitlab import GitLab
 from build_service.domain.delivery import ForgeWebhook
 from penstock_shared.contracts.change import Forge
 
-FORGES: Mapping[Forge, ForgeWebhook] = {
-    Forge.GITHUB: GitHub(),
-    Forge.GITLAB: GitLab(),
-    Forge.GITEA: Gitea(),
-    Forge.BITBUCKET: Bitbucket(),
-    Forge.GIT: PlainGit(),
+_WEBHOOKS: Mapping[Forge, str] = {
+    Forge.GITHUB: "github.GitHubWebhook",
+    Forge.GITLAB: "gitlab.GitLabWebhook",
+    Forge.GITEA: "gitea.GiteaWebhook",
+    Forge.BITBUCKET: "bitbucket.BitbucketWebhook",
+    Forge.GIT: "git.PlainGitWebhook",
 }
+"""The class of each forge, in a module of this package."""
+
+
+class _Forges(Mapping[Forge, ForgeWebhook]):
+    """The forges' webhooks. Each is imported when it is first needed: a cold start waits for its
+    own forge only.
+    """
+
+    def __getitem__(self, forge: Forge) -> ForgeWebhook:
+        return _webhook_of(forge)
+
+    def __iter__(self) -> Iterator[Forge]:
+        return iter(_WEBHOOKS)
+
+    def __len__(self) -> int:
+        return len(_WEBHOOKS)
+
+
+@cache
+def _webhook_of(forge: Forge) -> ForgeWebhook:
+    module, _, name = _WEBHOOKS[forge].partition(".")
+    webhook: ForgeWebhook = getattr(import_module(f"{__name__}.{module}"), name)()
+    return webhook
+
+
+FORGES: Mapping[Forge, ForgeWebhook] = _Forges()

@@ -58,7 +58,7 @@ _NEWS = {
 _WHOLE = 40
 
 
-class Bitbucket:
+class BitbucketWebhook:
     """The webhook of repositories on Bitbucket Cloud."""
 
     event_header: ClassVar[str] = "x-event-key"
@@ -183,30 +183,18 @@ class _PullRequestEvent(Payload):
 
 
 def _pull_requested(event: _PullRequestEvent, news: PullRequestNews, delivery_id: str) -> Said:
-    known, repository = event.pullrequest, event.repository.full_name
-    source = known.source.repository.full_name if known.source.repository else "a deleted fork"
-    if source != repository:
-        return Ignored(
-            f"pull request {known.id} is from {source}: Bitbucket keeps the commits of a fork in "
-            "the fork, and source is fetched from the registered repository only"
-        )
-    branch, sha = known.source.branch.name, known.source.commit.hash if known.source.commit else ""
-    if len(sha) != _WHOLE:
-        return Ignored(
-            f"pull request {known.id} names its commit by the first digits only; the push of its "
-            f"branch {branch} is what is checked"
-        )
+    known = event.pullrequest
+    if reason := _why_unchecked(known, event.repository.full_name):
+        return Ignored(reason)
     is_draft = known.draft and not news.is_over
-    base = known.destination.commit.hash if known.destination.commit else ""
     return PullRequested(
-        repository=repository,
+        repository=event.repository.full_name,
         number=known.id,
         news=PullRequestNews.DRAFT if is_draft else news,
-        ref=f"{BRANCHES}{branch}",
-        sha=sha,
+        ref=f"{BRANCHES}{known.source.branch.name}",
+        sha=_whole_commit(known.source),
         base=Base(
-            ref=f"{BRANCHES}{known.destination.branch.name}",
-            sha=base if len(base) == _WHOLE else "",
+            ref=f"{BRANCHES}{known.destination.branch.name}", sha=_whole_commit(known.destination)
         ),
         fork="",
         title=known.title,
@@ -216,3 +204,24 @@ def _pull_requested(event: _PullRequestEvent, news: PullRequestNews, delivery_id
         moment=known.updated_on,
         delivery_id=delivery_id,
     )
+
+
+def _why_unchecked(known: _PullRequest, repository: str) -> str:
+    """Why a pull request starts nothing; empty if its commit can be fetched."""
+    source = known.source.repository.full_name if known.source.repository else "a deleted fork"
+    if source != repository:
+        return (
+            f"pull request {known.id} is from {source}: Bitbucket keeps the commits of a fork in "
+            "the fork, and source is fetched from the registered repository only"
+        )
+    if not _whole_commit(known.source):
+        return (
+            f"pull request {known.id} names its commit by the first digits only; the push of its "
+            f"branch {known.source.branch.name} is what is checked"
+        )
+    return ""
+
+
+def _whole_commit(side: _Side) -> str:
+    """The commit, if all of its digits are given; else empty."""
+    return side.commit.hash if side.commit and len(side.commit.hash) == _WHOLE else ""

@@ -6,11 +6,11 @@ merge commit of a pull request where GitHub does, and need not.
 
 from typing import ClassVar
 
-from build_service.adapters.forges.github import GitHub
+from build_service.adapters.forges.github import GitHubWebhook
 from build_service.domain.delivery import MergeRefs
 
 
-class PlainGit(GitHub):
+class PlainGitWebhook(GitHubWebhook):
     """The webhook of repositories that are on no known forge."""
 
     merges: ClassVar[MergeRefs] = MergeRefs("refs/pull/{number}/merge")

@@ -35,7 +35,7 @@ ACTIONS = ("opened", "synchronized", "reopened", "closed")
 `edited` one may have another base, or have become ready: its title says what is a draft."""
 
 
-class Gitea:
+class GiteaWebhook:
     """The webhook of repositories on Gitea or Forgejo. Forgejo sends Gitea's headers too."""
 
     event_header: ClassVar[str] = "x-gitea-event"

@@ -51,7 +51,7 @@ ACTIONS = (
 `edited` one counts too if its base is another."""
 
 
-class GitHub:
+class GitHubWebhook:
     """The webhook of repositories on GitHub, which the hooks of plain repositories send too."""
 
     event_header: ClassVar[str] = github.EVENT_HEADER.lower()

@@ -63,7 +63,7 @@ _MERGE_REQUEST = "Merge Request Hook"
 _NEWS = {"merged": PullRequestNews.MERGED, "closed": PullRequestNews.CLOSED}
 
 
-class GitLab:
+class GitLabWebhook:
     """The webhook of projects on GitLab."""
 
     event_header: ClassVar[str] = "x-gitlab-event"
