@@ -25,16 +25,21 @@ class SecretsManagerCredentials:
     client: Any
     prefix: str
     clock: Clock = utc_now
-    _kept: dict[str, tuple[datetime, WriteCredential | None]] = field(default_factory=dict)
+    _kept: dict[str, tuple[datetime, WriteCredential]] = field(default_factory=dict)
 
     def of(self, forge: str, repository: str) -> WriteCredential | None:
-        """The credential of a repository, or None. Raises ConfigurationError for a broken one."""
+        """The credential of a repository, or None. Raises ConfigurationError for a broken one.
+
+        That there is none is not remembered: one that is stored in the next moment counts at once.
+        """
         name, now = f"{self.prefix}{repository_id(forge, repository)}", self.clock()
         known = self._kept.get(name)
         if known and now - known[0] < KEPT:
             return known[1]
         found = self._read(name)
-        self._kept[name] = now, found
+        self._kept.pop(name, None)
+        if found:
+            self._kept[name] = now, found
         return found
 
     def _read(self, name: str) -> WriteCredential | None:
