@@ -29,6 +29,7 @@ from penstock.commands.secret import secret
 from penstock.commands.show import show
 from penstock.commands.up import up
 from penstock.commands.validate import validate
+from penstock.commands.verify import verify
 from penstock.commands.why import why
 from penstock.errors import CommandError, ExitCode
 from penstock.terminal import Terminal
@@ -73,6 +74,7 @@ app.command(rich_help_panel=FLOWS)(run)
 app.command(rich_help_panel=FLOWS)(retry)
 app.command(rich_help_panel=FLOWS)(abort)
 app.command(rich_help_panel=FLOWS)(promote)
+app.command(rich_help_panel=FLOWS)(verify)
 app.command(rich_help_panel=PROJECT)(validate)
 app.command(rich_help_panel=PROJECT)(package)
 app.add_typer(environments, name="env", rich_help_panel=PROJECT)

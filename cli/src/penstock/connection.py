@@ -48,6 +48,12 @@ class Connection:
         """Tells what a flow would do."""
         return PreviewClient(self.stage, self.client)
 
+    @property
+    def artifact_bucket(self) -> str:
+        """The name of the stage's artifact bucket."""
+        account = self.topic_arn_prefix.split(":")[4]
+        return f"penstock-{self.stage}-artifacts-{account}"
+
     def webhook_url(self, repository: str) -> str:
         """The webhook address of the repository with this id. Raises NoStackError, AwsError."""
         return f"{self.find_webhooks()}/{repository}"

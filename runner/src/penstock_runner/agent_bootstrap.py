@@ -17,6 +17,7 @@ from penstock_runner.adapters.interpreter import Interpreter
 from penstock_runner.adapters.job_log import ShippedLog
 from penstock_runner.adapters.linux import refuse_inspection
 from penstock_runner.adapters.log_stream import CloudWatchStream
+from penstock_runner.adapters.outputs import OutputStore
 from penstock_runner.adapters.queue import LONGEST_POLL, SqsJobQueue
 from penstock_runner.adapters.rooms import FreshRooms, RoomMaker, Rooms
 from penstock_runner.adapters.scripts import add_scripts
@@ -215,7 +216,8 @@ def _workshop(
     bucket = Bucket(ObjectStore(clients.s3, settings.artifact_bucket), transfer)
     shared = settings.work_folder / "cache"
     cache = DownloadCache(shared, folder, settings.penstock_runner_cache_bytes, bucket)
-    return FolderWorkshop(rooms, cache, bucket, settings.penstock_runner_output_bytes)
+    outputs = OutputStore(bucket, settings.penstock_runner_output_bytes, settings.builder)
+    return FolderWorkshop(rooms, cache, outputs)
 
 
 def _log_opener(settings: RunnerSettings, clients: Clients) -> OpenLog:

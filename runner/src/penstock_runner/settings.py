@@ -56,6 +56,14 @@ class RunnerSettings(Settings):
         """The folder for caches and jobs, which only runners of this trust use."""
         return self.penstock_runner_workdir / self.penstock_runner_trust
 
+    @property
+    def builder(self) -> str:
+        """The name of runners like this one in the provenance of what they build.
+
+        The bucket's name is unique among all of AWS.
+        """
+        return f"urn:penstock:runner:{self.artifact_bucket}:{self.penstock_runner_trust}"
+
     @field_validator("penstock_runner_passes")
     @classmethod
     def _passes_no_secrets(cls, names: str) -> str:

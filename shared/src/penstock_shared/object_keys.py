@@ -17,6 +17,11 @@ class ObjectKind(StrEnum):
     REPORT = "reports"
 
 
+def is_artifact(key: str) -> bool:
+    """Whether the object of this key is an artifact, or says something about one."""
+    return key.startswith(f"{ObjectKind.ARTIFACT}/")
+
+
 def object_key(kind: ObjectKind, trust: Trust, path: str) -> str:
     """The key of an object that a flow of this trust writes."""
     return f"{kind}/{trust}/{path}"

@@ -20,6 +20,7 @@ from penstock_runner.adapters.archive import unpack
 from penstock_runner.adapters.bucket import LIFETIME, Bucket
 from penstock_runner.adapters.download_cache import DownloadCache
 from penstock_runner.adapters.http import Connections
+from penstock_runner.adapters.outputs import OutputStore
 from penstock_runner.adapters.paths import inside, remove_tree
 from penstock_runner.adapters.rooms import FreshRooms, RoomMaker
 from penstock_runner.adapters.transfer import Transfer
@@ -29,10 +30,12 @@ from penstock_runner.domain.ports import Kept
 from penstock_runner.errors import JobError, JobInterruptedError, UnsafePathError
 from penstock_shared.contracts.jobs import Checkout, Download, Job, Upload
 from penstock_shared.contracts.plan import ObjectRef
+from penstock_shared.contracts.provenance import ProvenanceStatement
 from tests.support.builders import a_checkout
 from tests.support.servers import http_server
 from tests.unit.penstock_runner.fakes import a_job
 
+BUILDER = "urn:penstock:runner:artifacts:check"
 Member = tuple[tarfile.TarInfo, bytes]
 
 
@@ -45,6 +48,7 @@ class Store:
     asked: list[str] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
     lifetimes: list[int] = field(default_factory=list)
+    refuses: str = ""
 
     def download(self, content: bytes, path: str = ".") -> Download:
         sha256 = hashlib.sha256(content).hexdigest()
@@ -78,7 +82,7 @@ def serve(store: Store) -> type[BaseHTTPRequestHandler]:
 
         def do_PUT(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            status = self._status(200)
+            status = self._status(403 if self.path == store.refuses else 200)
             if status == 200:
                 store.objects[self.path] = body
             self._answer(status, b"")
@@ -134,7 +138,8 @@ def jobs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def workshop(jobs: Path, cache: DownloadCache, bucket: Bucket) -> FolderWorkshop:
-    return FolderWorkshop(FreshRooms(RoomMaker(jobs)), cache, bucket, output_limit=1000)
+    outputs = OutputStore(bucket, 1000, BUILDER)
+    return FolderWorkshop(FreshRooms(RoomMaker(jobs)), cache, outputs)
 
 
 def a_file(name: str, content: bytes = b"content", mode: int = 0o644) -> Member:
@@ -541,6 +546,30 @@ def test_outputs_are_uploaded_with_what_names_their_content(
     assert (output.name, output.key, output.size) == ("bundle", "bundle", 3)
     assert output.sha256 == hashlib.sha256(b"zip").hexdigest()
     assert store.objects["/bundle"] == b"zip"
+
+
+def test_an_artifact_has_its_provenance_beside_it(workshop: FolderWorkshop, store: Store) -> None:
+    key = "artifacts/check/orders/key.zip"
+
+    result = kept(workshop, store, leave_bundle, Upload(name="orders", path="bundle.zip", key=key))
+
+    assert result.problems == []
+    assert store.objects[f"/{key}"] == b"zip"
+    stated = ProvenanceStatement.model_validate_json(store.objects[f"/{key}.intoto.json"])
+    assert stated.artifact.digest == {"sha256": hashlib.sha256(b"zip").hexdigest()}
+    assert stated.predicate.run_details.builder.id == BUILDER
+    assert store.asked.count("PUT") == 2
+
+
+def test_an_artifact_whose_provenance_cannot_be_stored_is_a_problem(
+    workshop: FolderWorkshop, store: Store
+) -> None:
+    key = "artifacts/check/orders/key.zip"
+    store.refuses = f"/{key}.intoto.json"
+
+    result = kept(workshop, store, leave_bundle, Upload(name="orders", path="bundle.zip", key=key))
+
+    assert result.problems == ["output 'orders', bundle.zip: HTTP 403"]
 
 
 def test_an_upload_is_tried_again_from_its_beginning(

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import IO
 
 from penstock_runner.adapters.archive import unpack
-from penstock_runner.adapters.bucket import Bucket
 from penstock_runner.adapters.download_cache import DownloadCache
-from penstock_runner.adapters.outputs import keep_outputs
+from penstock_runner.adapters.outputs import OutputStore, keep_outputs
 from penstock_runner.adapters.paths import inside, remove_tree
 from penstock_runner.adapters.rooms import Room, Rooms
 from penstock_runner.adapters.snapshots import OpenSnapshots
@@ -31,12 +30,11 @@ _LOCK = "lock"
 
 @dataclass(frozen=True)
 class FolderWorkshop:
-    """Furnishes a room for each job. `output_limit` in bytes."""
+    """Furnishes a room for each job."""
 
     rooms: Rooms
     cache: DownloadCache
-    bucket: Bucket
-    output_limit: int
+    outputs: OutputStore
     snapshots: OpenSnapshots = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,7 +51,7 @@ class FolderWorkshop:
 
     def keep(self, job: Job, site: Site, stop: StopSignal) -> Kept:
         """Upload the job's outputs that exist."""
-        return keep_outputs(job, site, self.bucket, self.output_limit, stop)
+        return keep_outputs(job, site, self.outputs, stop)
 
     def _furnished(self, room: Room, job: Job, stop: StopSignal) -> Site:
         source, home, temporary = room.folders
