@@ -51,8 +51,9 @@ coverage: setup ## Measure what the tests in one process cover
 
 check: setup lint types contracts templates test ## What CI runs: lint, format, types, contracts, templates, tests
 
-schemas: setup ## Write the JSON Schemas of new events and new versions
+schemas: setup ## Write the JSON Schemas of penstock.yml, and of new events and new versions
 	$(BIN)/python -m penstock_shared.contracts.schemas docs/events
+	$(BIN)/python -m penstock_shared.configuration.schema docs/penstock.schema.json
 
 lint: setup ## Lint and check the format
 	$(BIN)/ruff check .

@@ -17,6 +17,7 @@ from penstock.commands.down import down
 from penstock.commands.environments import environments
 from penstock.commands.flaky import flaky
 from penstock.commands.flows import flows
+from penstock.commands.init import init
 from penstock.commands.logs import logs
 from penstock.commands.output import survive_any_encoding
 from penstock.commands.package import package
@@ -25,6 +26,7 @@ from penstock.commands.promote import promote
 from penstock.commands.repo import app as repo
 from penstock.commands.retry import retry
 from penstock.commands.run import run
+from penstock.commands.schema import schema
 from penstock.commands.secret import secret
 from penstock.commands.show import show
 from penstock.commands.up import up
@@ -75,7 +77,9 @@ app.command(rich_help_panel=FLOWS)(retry)
 app.command(rich_help_panel=FLOWS)(abort)
 app.command(rich_help_panel=FLOWS)(promote)
 app.command(rich_help_panel=FLOWS)(verify)
+app.command(rich_help_panel=PROJECT)(init)
 app.command(rich_help_panel=PROJECT)(validate)
+app.command(rich_help_panel=PROJECT)(schema)
 app.command(rich_help_panel=PROJECT)(package)
 app.add_typer(environments, name="env", rich_help_panel=PROJECT)
 app.add_typer(secret, rich_help_panel=PROJECT)

@@ -171,6 +171,16 @@ def test_what_cannot_be_planned_says_why(given: dict[str, Any], reason: str) -> 
     assert reason in FakePreviews(**given).ask().refusal
 
 
+def test_a_repository_without_the_file_is_read_into_a_check() -> None:
+    fake = FakePreviews(files={"orders/pyproject.toml": "", "orders/test_orders.py": ""})
+
+    answer = fake.ask()
+
+    assert (answer.trust, answer.intent) == (Trust.RELEASE, Intent.CHECK)
+    assert not component(answer, "orders").deploys
+    assert running(answer) == {"pytest (orders)"}
+
+
 def test_a_repository_that_is_not_registered_is_named(fake: FakePreviews) -> None:
     assert "acme/bank of github is not registered" in fake.ask(full_name="acme/bank").refusal
 

@@ -109,6 +109,27 @@ def read_document(text: str | bytes) -> Document:
     return Document(root, _value_of(root, ()))
 
 
+def read_loosely(text: str | bytes) -> Any:
+    """The values of any YAML, such as another tool's: all of them text, and no tag of them counts.
+
+    Raises Mistake.
+    """
+    root = _compose(_decoded(text))
+    if root is None:
+        return None
+    if _weight(root, {}, ()) > MOST_NODES:
+        raise Mistake(1, f"has more than {MOST_NODES} values with its aliases written out")
+    return _plain(root)
+
+
+def _plain(node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return {str(key.value): _plain(value) for key, value in node.value}
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(value) for value in node.value]
+    return node.value
+
+
 def _decoded(text: str | bytes) -> str:
     if len(text) > LARGEST_FILE:
         raise Mistake(1, f"is {len(text)} bytes long; the limit is {LARGEST_FILE}")

@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from penstock_shared.configuration.wording import quoted
-from penstock_shared.contracts.secrets import Secrets, VariableName
+from penstock_shared.contracts.secrets import SecretName, Secrets, VariableName
 from penstock_shared.globs import is_glob
 
 LONGEST_COMMAND = 16 * 1024
@@ -32,6 +32,12 @@ def duration(value: Any) -> int:
     if not match:
         raise mistake(f"{written(value)} is not a duration; write 30s, 15m, 2h or 1d")
     return int(match[1]) * _UNITS[match[2] or "s"]
+
+
+WrittenDuration = (
+    Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=r"^\s*[0-9]{1,9} ?[smhd]?\s*$")]
+)
+"""A duration as the file has it."""
 
 
 def _is_text(value: Any) -> bool:
@@ -77,8 +83,9 @@ def _by_variable(value: Any) -> Any:
     return {name: name for name in value}
 
 
-Duration = Annotated[int, BeforeValidator(duration), Field(ge=0)]
-JobTimeout = Annotated[int, BeforeValidator(duration), Field(ge=1, le=_LONGEST_JOB)]
+DURATION = BeforeValidator(duration, json_schema_input_type=WrittenDuration)
+Duration = Annotated[int, DURATION, Field(ge=0)]
+JobTimeout = Annotated[int, DURATION, Field(ge=1, le=_LONGEST_JOB)]
 RelativePath = Annotated[str, BeforeValidator(_inside), Field(max_length=LONGEST_PATH)]
 OutputPath = Annotated[str, BeforeValidator(_file), Field(max_length=LONGEST_PATH)]
 Command = Annotated[str, Field(max_length=LONGEST_COMMAND)]
@@ -86,7 +93,9 @@ Variables = Annotated[
     dict[VariableName, Annotated[str, Field(max_length=_LONGEST_VALUE)]], Field(max_length=100)
 ]
 
-SecretVariables = Annotated[Secrets, BeforeValidator(_by_variable)]
+SecretVariables = Annotated[
+    Secrets, BeforeValidator(_by_variable, json_schema_input_type=list[SecretName] | Secrets)
+]
 
 
 class Section(BaseModel):

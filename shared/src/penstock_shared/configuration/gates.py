@@ -58,7 +58,9 @@ def _as_text(value: Any) -> Any:
 
 
 MatrixValue = Annotated[
-    str, BeforeValidator(_as_text), Field(min_length=1, max_length=_LONGEST_VALUE)
+    str,
+    BeforeValidator(_as_text, json_schema_input_type=str | int),
+    Field(min_length=1, max_length=_LONGEST_VALUE),
 ]
 Matrix = Annotated[
     dict[

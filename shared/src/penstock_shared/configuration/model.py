@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from penstock_shared.configuration.drivers import SECTIONS
 from penstock_shared.configuration.drivers.base import DeploySection
 from penstock_shared.configuration.fields import (
+    DURATION,
     LONGEST_PATH,
     Command,
     JobTimeout,
@@ -18,7 +19,6 @@ from penstock_shared.configuration.fields import (
     SecretVariables,
     Section,
     Variables,
-    duration,
     mistake,
     written,
 )
@@ -138,7 +138,7 @@ class ReleaseSection(Section):
 
     from_: Name | None = Field(default=None, alias="from")
     to: Name = "production"
-    bake: Annotated[int, BeforeValidator(duration), Field(ge=0, le=_LONGEST_BAKE)] = 2 * 3600
+    bake: Annotated[int, DURATION, Field(ge=0, le=_LONGEST_BAKE)] = 2 * 3600
 
 
 class Configuration(Section):

@@ -116,12 +116,28 @@ def _configuration_of(tree: SourceTree, change: Change) -> bytes:
     if FILE_NAME in tree.folders:
         raise SourceError(f"{FILE_NAME} {where} is a folder; it must be a file")
     if FILE_NAME not in tree.files:
-        raise SourceError(f"there is no {FILE_NAME} {where}")
+        return _discovered(tree, where)
     mode = tree.files[FILE_NAME].split()[0]
     if mode in _NO_FILES:
         raise SourceError(f"{FILE_NAME} {where} is a {_NO_FILES[mode]}; it must be a file")
     return tree.read(FILE_NAME)
 
 
+def _discovered(tree: SourceTree, where: str) -> bytes:
+    """What the repository is read into without the file."""
+    from penstock_shared.discovery import MARKERS, Files, discovered_configuration
+
+    regular = [path for path, entry in tree.files.items() if entry.startswith(_REGULAR)]
+    text = discovered_configuration(Files(regular, tree.read))
+    if text is None:
+        raise SourceError(
+            f"there is no {FILE_NAME} {where}, and nothing in it that Penstock can build or test "
+            f"without one ({', '.join(MARKERS)})"
+        )
+    return text.encode()
+
+
+_REGULAR = "100"
+"""What the modes of files begin with that are neither links nor submodules."""
 _NO_FILES = {"120000": "link", "160000": "submodule"}
 """The modes in git of entries that are not files: https://git-scm.com/docs/index-format."""
