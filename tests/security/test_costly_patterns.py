@@ -24,7 +24,7 @@ def tree() -> SourceTree:
         files=FILES,
         folders={".": "1" * 40, "a": "2" * 40, "b": "3" * 40},
         read=lambda _path: b"",
-        archive=lambda _history: b"",
+        archive=lambda history, *, lfs=True: b"",
     )
 
 

@@ -32,7 +32,7 @@ def a_tree(files: Mapping[str, str]) -> SourceTree:
         files=ids,
         folders={folder: _tree_id(ids, folder) for folder in folders},
         read=lambda path: files[path].encode(),
-        archive=lambda _history: b"archive of " + _tree_id(ids, ".").encode(),
+        archive=lambda history, *, lfs=True: b"archive of " + _tree_id(ids, ".").encode(),
     )
 
 

@@ -58,7 +58,10 @@ NOT = "!"
 Rules = Annotated[
     dict[
         Annotated[str, Field(max_length=LONGEST_PATH, pattern=r"^!?[^!]")],
-        Annotated[Intent, BeforeValidator(_intent)],
+        Annotated[
+            Intent,
+            BeforeValidator(_intent, json_schema_input_type=Literal["check", "release"]),
+        ],
     ],
     Field(max_length=MOST_GATES),
 ]
@@ -153,6 +156,7 @@ class Configuration(Section):
     watch: tuple[RelativePath, ...] = Field(default=(), max_length=100)
     history: History = History.COMMIT
     fail_fast: bool = False
+    lfs: bool = True
     branches: Rules = Field(default={"main": Intent.RELEASE, "**": Intent.CHECK})
     tags: Rules = {}
 

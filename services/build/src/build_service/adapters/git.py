@@ -2,9 +2,10 @@
 
 import re
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -26,6 +27,8 @@ from build_service.adapters.git_history import (
     was_passed,
     was_passed_since,
 )
+from build_service.adapters.git_lfs import MOST_SECONDS as LFS_SECONDS
+from build_service.adapters.git_lfs import LfsServer, pointer_in
 from build_service.adapters.git_store import BoundedStore
 from build_service.adapters.git_tree import refuse_bombs
 from build_service.adapters.network import Resolve, public_address
@@ -183,6 +186,7 @@ class _Remote:
     change: Change
     resolve: Resolve
     credential: ReadCredential | None
+    begun: float = field(default_factory=time.monotonic)
 
     def fetch(self, wants: Wants, **more: Any) -> tuple[MemoryRepo, FetchPackResult]:
         """The objects that are wanted, in a repository in memory, and the server's refs."""
@@ -342,13 +346,45 @@ class _Fetched:
         blob = self.repository[ObjectID(sha.encode())]
         return blob.data if isinstance(blob, Blob) else b""
 
-    def _archive(self, files: Mapping[str, str], history: History) -> bytes:
+    def _archive(self, files: Mapping[str, str], history: History, *, lfs: bool = True) -> bytes:
+        with _in_words(self.change, self.remote.credential):
+            return self._archived(files, history, lfs=lfs)
+
+    def _archived(self, files: Mapping[str, str], history: History, *, lfs: bool) -> bytes:
         work = [self._work_file(path, files[path]) for path in sorted(files)]
+        if lfs:
+            work = self._with_contents(work)
         if history is History.NONE:
             return snapshot_of(work, {}, self._moment)
         past = self._past(history)
         folder = GitFolder(self.change, self.commit, past, self._moment)
         return snapshot_of(work, folder.files(self.repository.object_store, work), self._moment)
+
+    def _with_contents(self, work: list[WorkFile]) -> list[WorkFile]:
+        """With the contents of what is in Git LFS. Git's index has the content's size and the
+        pointer's id, as after a checkout by git-lfs.
+        """
+        pointers = {
+            file.path: pointer
+            for file in work
+            if stat.S_ISREG(file.mode) and (pointer := pointer_in(file.path, file.content))
+        }
+        if not pointers:
+            return work
+        remote = self.remote
+        server = LfsServer(
+            remote.change.clone_url,
+            remote.resolve,
+            remote.credential,
+            remote.begun + LFS_SECONDS,
+        )
+        contents = server.contents(pointers.values())
+        return [
+            replace(file, content=contents[pointers[file.path].oid])
+            if file.path in pointers
+            else file
+            for file in work
+        ]
 
     def _work_file(self, path: str, entry: str) -> WorkFile:
         mode, sha = entry.split()

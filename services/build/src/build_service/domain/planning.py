@@ -109,7 +109,9 @@ class Planner:
 
     def _key_of(self, source: str) -> str:
         repository = (self.change.forge, self.change.repository)
-        return digest_of(*repository, TOOLCHAIN, source, *self._past)
+        # The files' ids say which contents in Git LFS there are, and not whether jobs get them.
+        lfs = () if self.configuration.lfs else ("lfs: false",)
+        return digest_of(*repository, TOOLCHAIN, source, *self._past, *lfs)
 
     @property
     def _past(self) -> tuple[str, ...]:

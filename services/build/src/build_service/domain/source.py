@@ -19,6 +19,14 @@ MOST_COMPARISONS = 1_000_000
 """The most comparisons of paths with patterns that have wildcards. They take about two seconds."""
 
 
+class Archive(Protocol):
+    """Makes the snapshot of a tree."""
+
+    def __call__(self, history: History, *, lfs: bool = True) -> bytes:
+        """The tar.gz."""
+        ...
+
+
 @dataclass(frozen=True)
 class SourceTree:
     """The files of one commit.
@@ -29,8 +37,9 @@ class SourceTree:
     dates of the commits that followed; without a moment, whether the ref's history has it at all.
     `merge` is the merge commit whose files these are; empty if they are those of the change's own
     commit. `message` is the message of that one. `read` returns a file's bytes. `archive` returns
-    the whole tree with so much of its git history as a tar.gz. Its bytes depend only on commit, ref
-    and history. `held` and `archive` raise the errors of fetching.
+    the whole tree with so much of its git history as a tar.gz, with the contents of files in Git
+    LFS unless `lfs` is false. Its bytes depend only on these, commit and ref. `held` and `archive`
+    raise the errors of fetching.
     """
 
     tree_id: str
@@ -38,7 +47,7 @@ class SourceTree:
     files: Mapping[str, str]
     folders: Mapping[str, str]
     read: Callable[[str], bytes]
-    archive: Callable[[History], bytes]
+    archive: "Archive"
     head: str = ""
     held: Callable[[datetime | None], bool] = lambda _since: False
     merge: str = ""

@@ -65,7 +65,7 @@ class DraftPlan:
     def _plan(self, request: PlanRequest, tree: SourceTree) -> tuple[Plan, bytes]:
         change, trust = request.change, request.trust
         configuration = self._configuration(request, tree)
-        archive = tree.archive(configuration.history)
+        archive = tree.archive(configuration.history, lfs=configuration.lfs)
         planner = Planner(change, trust, configuration, tree, _snapshot_of(archive, trust))
         plan = planner.plan(request.flow_id, change.pushed_at, request.allowance.jobs_at_once)
         check_limits(plan)
