@@ -137,9 +137,7 @@ def test_a_monorepo_is_its_parts_with_what_they_share() -> None:
     found = read(MONOREPO)
 
     assert {name: each.path for name, each in found.components.items()} == {
-        "dates": "libs/dates",
         "orders": "services/orders",
-        "ui": "libs/ui",
         "web": "services/web",
     }
     assert found.components["orders"].watch == ("libs/money",)
@@ -154,6 +152,12 @@ def test_gates_are_the_tools_that_a_repository_sets_up_and_what_they_are_for() -
         "pytest": ("orders",),
         "npm-test": ("web",),
     }
+
+
+def test_npm_tests_without_a_lock_run_by_a_command() -> None:
+    found = read({"package.json": '{"scripts": {"test": "xo && ava"}}'})
+
+    assert found.gates["npm-test-unlocked"].run == "npm install --no-audit --no-fund && npm test"
 
 
 def test_tests_that_are_of_no_component_run_once_at_the_root() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from penstock_shared.discovery.components import FoundComponent
 from penstock_shared.discovery.files import Files, is_in, joined, mapping
 
+_UNLOCKED = "npm install --no-audit --no-fund && npm test"
 _NO_TESTS = "no test specified"
 """What `npm init` writes as the script."""
 _ESLINT = (
@@ -20,13 +21,12 @@ _IsFor = Callable[[Files, str], str]
 
 @dataclass(frozen=True)
 class FoundGate:
-    """A gate by its preset, the components that it is for, and the first file that says so.
-
-    Without components it runs once, at the root.
+    """A gate by its preset or command, the components that it is for, and the first file that says
+    so. Without components it runs once, at the root.
     """
 
     name: str
-    preset: str
+    does: str
     components: tuple[str, ...]
     because: str
 
@@ -44,10 +44,14 @@ def _gates(files: Files, components: Sequence[FoundComponent]) -> Iterator[Found
             if language in each.languages and (because := is_for(files, each.path))
         }
         if set_up:
-            yield FoundGate(preset, preset, tuple(set_up), next(iter(set_up.values())))
+            does = f"preset: {preset}"
+            yield FoundGate(preset, does, tuple(set_up), next(iter(set_up.values())))
+    if unlocked := {each.name: each.path for each in components if _unlocked(files, each.path)}:
+        because = joined(next(iter(unlocked.values())), "package.json")
+        yield FoundGate("npm-test-unlocked", f"run: {_UNLOCKED}", tuple(unlocked), because)
     folders = [each.path for each in components]
     if outside := next((path for path in _python_tests_in(files, ".", folders)), ""):
-        yield FoundGate("tests", "pytest", (), outside)
+        yield FoundGate("tests", "preset: pytest", (), outside)
 
 
 def _with_above(folder: str) -> Iterator[str]:
@@ -88,13 +92,19 @@ def _python_tests_in(files: Files, folder: str, but_in: Sequence[str]) -> Iterat
             yield path
 
 
-def _script(name: str) -> _IsFor:
-    def look(files: Files, folder: str) -> str:
-        script: Any = mapping(files.json(folder, "package.json").get("scripts")).get(name, "")
-        usable = isinstance(script, str) and script and _NO_TESTS not in script
-        return joined(folder, "package.json") if usable and _has_lock(files, folder) else ""
+def _npm_test(files: Files, folder: str) -> str:
+    found = _has_test_script(files, folder) and _has_lock(files, folder)
+    return joined(folder, "package.json") if found else ""
 
-    return look
+
+def _unlocked(files: Files, folder: str) -> bool:
+    """Whether there are tests, and no lock that the preset could install from."""
+    return _has_test_script(files, folder) and not _has_lock(files, folder)
+
+
+def _has_test_script(files: Files, folder: str) -> bool:
+    script: Any = mapping(files.json(folder, "package.json").get("scripts")).get("test", "")
+    return isinstance(script, str) and bool(script) and _NO_TESTS not in script
 
 
 def _has_lock(files: Files, folder: str) -> bool:
@@ -123,6 +133,6 @@ _TOOLS: dict[str, tuple[str, _IsFor]] = {
     "tsc": ("node", _tsc),
     "bandit": ("python", _tool_table("bandit", ".bandit")),
     "pytest": ("python", _python_tests),
-    "npm-test": ("node", _script("test")),
+    "npm-test": ("node", _npm_test),
 }
 """Each gate preset with the language of its components and what sets it up."""

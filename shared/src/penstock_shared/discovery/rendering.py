@@ -54,7 +54,7 @@ def _gate(gate: FoundGate, all_components: int) -> Iterator[str]:
     which = f", components: [{', '.join(map(_text, gate.components))}]" if some else ""
     if not gate.components:
         which = ", scope: repository"
-    yield f"  {gate.name}: {{preset: {gate.preset}{which}}} # {_comment(gate.because)}"
+    yield f"  {gate.name}: {{{gate.does}{which}}} # {_comment(gate.because)}"
 
 
 def _value(value: Any) -> str:
@@ -65,6 +65,8 @@ def _value(value: Any) -> str:
 
 def _text(value: str) -> str:
     """Plain where YAML reads it back as it is, and otherwise in quotes as in JSON."""
+    if '"' in value and "'" not in value and value.isprintable():
+        return f"'{value}'"
     plain = value.replace("-", "").replace("_", "").replace("/", "").isalnum()
     return (
         value
