@@ -19,7 +19,7 @@ MOST_COMPARISONS = 1_000_000
 """The most comparisons of paths with patterns that have wildcards. They take about two seconds."""
 
 
-class Archive(Protocol):
+class ArchiveMaker(Protocol):
     """Makes the snapshot of a tree."""
 
     def __call__(self, history: History, *, lfs: bool = True) -> bytes:
@@ -47,7 +47,7 @@ class SourceTree:
     files: Mapping[str, str]
     folders: Mapping[str, str]
     read: Callable[[str], bytes]
-    archive: "Archive"
+    archive: "ArchiveMaker"
     head: str = ""
     held: Callable[[datetime | None], bool] = lambda _since: False
     merge: str = ""
