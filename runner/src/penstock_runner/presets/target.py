@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from shutil import which
 
 from penstock_runner.presets.errors import PresetError
 
@@ -78,14 +77,16 @@ class FunctionTarget:
 
 def _candidates(version: str) -> Iterator[Path]:
     name = f"python{version}"
-    yield Path(sys.executable)
+    if version == f"{sys.version_info[0]}.{sys.version_info[1]}":
+        yield Path(sys.executable)
     for folder in os.get_exec_path():
-        if found := which(name, path=folder):
-            yield Path(found)
-        if Path(folder).name == "shims":
-            for place in _OTHER_PLACES:
-                found_there = sorted(Path(folder).parent.glob(place.format(version)))
-                yield from (each / name for each in found_there)
+        if Path(folder).name != "shims":
+            yield Path(folder, name)
+            continue
+        # A shim starts a shell to find out which of the interpreters beside it is meant.
+        for place in _OTHER_PLACES:
+            found_there = sorted(Path(folder).parent.glob(place.format(version)))
+            yield from (each / name for each in found_there)
 
 
 def _is_of(python: Path, version: str) -> bool:
