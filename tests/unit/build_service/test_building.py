@@ -534,7 +534,7 @@ def test_a_repository_that_was_removed_before_it_was_planned_is_told(fake: FakeB
 
 
 def test_what_nobody_had_thought_of_ends_the_flow_at_once_and_is_named(fake: FakeBuild) -> None:
-    def explode(_history: object) -> bytes:
+    def explode(_history: object, **_: object) -> bytes:
         raise RuntimeError("out of ideas")
 
     fake.broken = {"archive": explode}
