@@ -144,6 +144,8 @@ lock: setup ## Resolve every lock file anew (UPGRADE=--upgrade for the newest ve
 	$(COMPILE) $(UPGRADE) requirements/emulator.in -o requirements/emulator.txt
 	$(COMPILE) $(UPGRADE) -c requirements/dev.txt requirements/presets.in -o requirements/presets.txt
 	$(COMPILE) $(UPGRADE) requirements/buildbot.in -o requirements/buildbot.txt
+	$(COMPILE) $(UPGRADE) -c requirements/dev.txt requirements/bench-project.in \
+		-o requirements/bench-project.txt
 	$(COMPILE) $(UPGRADE) -c requirements/dev.txt examples/shop/requirements-dev.in \
 		-o examples/shop/requirements-dev.txt
 	$(foreach member,$(LAMBDA_MEMBERS),$(COMPILE) $(RUNTIME_HAS:%=--no-emit-package %) -c requirements/dev.txt \

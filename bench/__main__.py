@@ -17,6 +17,7 @@ from bench.peers.buildbot.subject import LAYOUTS, BuildbotSubject
 from bench.penstock_subject import PenstockSubject
 from bench.pushes import WorkloadRepository
 from bench.report import Report
+from bench.small_project import small_project
 from bench.workloads import Latency, Subject, latency, throughput
 from penstock.errors import CommandError
 
@@ -44,6 +45,16 @@ class Bench:
             taken = self._latency(subject)
             self._usage(usage.per_flow(subject, self._repository, taken.p95))
             self._throughput(subject)
+
+    def small_project(self) -> None:
+        """Measure W3 beside the shell, on a stack of its own."""
+        subject = PenstockSubject()
+        with _running(subject):
+            found = small_project(subject)
+        for name, ratio in found.ratios().items():
+            self._report.add(name, "penstock", ratio, "times the shell")
+            self._report.add(f"{name}_seconds", "penstock", found.penstock[name], "s")
+            self._report.add(f"{name}_seconds", "shell", found.shell[name], "s")
 
     def big_flow(self) -> None:
         """Measure W4 on a stack of its own."""
@@ -138,12 +149,14 @@ def main() -> int:
 
 
 def _parts(bench: Bench, arguments: argparse.Namespace) -> Iterator[Callable[[], None]]:
-    if arguments.only == "w4":
-        yield bench.big_flow
+    only = {"w3": bench.small_project, "w4": bench.big_flow}
+    if arguments.only:
+        yield only[arguments.only]
         return
     yield bench.floor
     if not arguments.peers_only:
         yield bench.penstock
+        yield bench.small_project
         yield bench.big_flow
         yield bench.artifacts
     if "buildbot" in arguments.peer:
@@ -164,7 +177,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--peer", action="append", default=[], choices=["buildbot"], help="measure this one too"
     )
-    parser.add_argument("--only", choices=["w4"], help="measure this work of Penstock alone")
+    parser.add_argument("--only", choices=["w3", "w4"], help="measure this work of Penstock alone")
     parser.add_argument("--peers-only", action="store_true", help="leave Penstock itself out")
     parser.add_argument(
         "--runs", type=_runs, default=LEAST_RUNS, help=f"pushes of W1, at least {LEAST_RUNS}"

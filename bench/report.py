@@ -13,6 +13,12 @@ LABELS = {
     "w1_p95": "W1, p95",
     "w2": "W2, 50 pushes at once",
     "w2_peak_memory": "W2, peak memory of all servers",
+    "w3_cold": "W3, a small project, cold",
+    "w3_cold_seconds": "W3, cold",
+    "w3_changed": "W3, one file changed",
+    "w3_changed_seconds": "W3, one file changed",
+    "w3_unchanged": "W3, nothing relevant changed",
+    "w3_unchanged_seconds": "W3, nothing relevant changed",
     "w4_seconds": "W4, 500 components and 1,500 gates",
     "w4_changed_seconds": "W4, one component changed",
     "w4_abort_seconds": "W4, aborted in the middle, until no job waits",
@@ -26,11 +32,13 @@ LABELS = {
     "cost_per_1000_flows": "cost of 1,000 flows",
 }
 WORKS = ("w1_p50", "w1_p95", "w2", "w2_peak_memory")
+SMALL_PROJECT = tuple(name for name in LABELS if name.startswith("w3_"))
 BIG_FLOW = tuple(name for name in LABELS if name.startswith("w4_"))
 FORMATS: dict[str, Callable[[float], str]] = {
     "ms": lambda value: f"{value:,.1f} ms" if value < 100 else f"{value:,.0f} ms",
     "bytes": lambda value: f"{value / 1e6:,.1f} MB" if value >= 1e6 else f"{value / 1e3:,.1f} kB",
     "USD": lambda value: f"${value:,.3f}",
+    "times the shell": lambda value: f"{value:.2f} times the shell",
     "pipelines/min": lambda value: f"{value:,.0f} a minute",
 }
 
@@ -70,8 +78,9 @@ class Report:
     def show(self) -> None:
         """Print the tables of all that was measured."""
         self._show("The same works", WORKS)
+        self._show("A small project", SMALL_PROJECT)
         self._show("A big flow", BIG_FLOW)
-        used = [name for name in LABELS if name not in (*WORKS, *BIG_FLOW)]
+        used = [name for name in LABELS if name not in (*WORKS, *SMALL_PROJECT, *BIG_FLOW)]
         self._show("One flow of Penstock", used)
         self._show_each("CPU time of importing a handler", "import_cpu")
         self._show_each("Size of a service's zip", "zip_size")

@@ -1,16 +1,19 @@
 """Builds the runner from its settings: its clients, folders, guard and sandbox."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
-from platform import node
+from platform import machine, node
 from typing import Any
 from uuid import uuid4
 
 from penstock_runner.adapters.bucket import Bucket
 from penstock_runner.adapters.download_cache import DownloadCache
+from penstock_runner.adapters.folder_store import KeptFolders
 from penstock_runner.adapters.guard import ProcessGuard
 from penstock_runner.adapters.http import Connections
 from penstock_runner.adapters.interpreter import Interpreter
@@ -35,7 +38,7 @@ from penstock_runner.domain.ports import OpenLog
 from penstock_runner.sandbox.bubblewrap import Bubblewrap
 from penstock_runner.sandbox.cell import Sandbox
 from penstock_runner.sandbox.network import job_variables
-from penstock_runner.sandbox.probe import Found
+from penstock_runner.sandbox.probe import Found, can_layer
 from penstock_runner.sandbox.warm import WarmRooms
 from penstock_runner.sandbox_bootstrap import sandbox_of
 from penstock_runner.settings import RunnerSettings, passed_on, runner_settings
@@ -43,16 +46,20 @@ from penstock_runner.use_cases.handle_request import HandleRequest
 from penstock_runner.use_cases.intake import Intake
 from penstock_runner.use_cases.keep_lease import BEATS_PER_TERM
 from penstock_runner.use_cases.run_job import RunJob
+from penstock_runner.use_cases.share_folders import ShareFolders
 from penstock_runner.use_cases.stop_jobs import FindStop
 from penstock_shared import aws
 from penstock_shared.aws.wire import WireLimits
 from penstock_shared.clock import utc_now
+from penstock_shared.contracts.change import readable_by
 from penstock_shared.contracts.events import JobRequested
 from penstock_shared.messaging.publisher import AwsPublisher
 from penstock_shared.persistence.dynamodb import DynamoRecordStore
 from penstock_shared.persistence.remembering import RememberingRecords
 from penstock_shared.storage import ObjectStore
 
+KEPT = "kept"
+"""The folder, beside those of runners, of what jobs leave for later ones."""
 JOBS = JobRequested.channel
 _THREADS_PER_SLOT = 3
 _CONNECTING = 2.0
@@ -95,7 +102,7 @@ def running_agent() -> Iterator[Agent]:
     refuse_inspection()
     clients = Clients.of(settings)
     guard = ProcessGuard.on_duty()
-    with own_folder(settings.work_folder) as folder:
+    with own_folder(settings.work_folder.resolve()) as folder:
         settings = _with_scripts(settings, folder)
         found = sandbox_of(settings, guard)
         SERVICE.telemetry.logger.info(
@@ -148,13 +155,24 @@ def _places(
 def _agent(settings: RunnerSettings, clients: Clients, folder: Path, placed: Placed) -> Agent:
     shutdown = Shutdown()
     queue = _queue(settings, clients)
+    workshop = _workshop(settings, clients, folder, placed.rooms)
+    shell = PosixShell(placed.guard, placed.sandbox)
+    host = _host(settings, placed.found)
     run_job = RunJob(
-        workshop=_workshop(settings, clients, folder, placed.rooms),
-        shell=PosixShell(placed.guard, placed.sandbox),
+        workshop=workshop,
+        shell=shell,
         secrets=SecretsManager(clients.secretsmanager, settings.penstock_stage),
         open_log=_log_opener(settings, clients),
-        host=_host(settings, placed.found),
+        host=host,
         clock=utc_now,
+        share=ShareFolders(
+            store=_store(settings),
+            workshop=workshop,
+            shell=shell,
+            host=host,
+            can_layer=cache(lambda: can_layer(placed.found.sandbox, folder)),
+            machine=_machine(settings),
+        ),
     )
     intake = Intake(settings.penstock_runner_trust, placed.found.confines)
     handle = _handler(settings, clients, queue, run_job, intake, shutdown)
@@ -169,6 +187,26 @@ def _agent(settings: RunnerSettings, clients: Clients, folder: Path, placed: Pla
         hidden_for=until_heartbeat,
         tidy_up=placed.rooms.tidy_up,
     )
+
+
+def _store(settings: RunnerSettings) -> KeptFolders:
+    higher = readable_by(settings.penstock_runner_trust)[:-1]
+    return KeptFolders(
+        settings.work_folder / KEPT,
+        settings.penstock_runner_kept_bytes,
+        [settings.penstock_runner_workdir / trust / KEPT for trust in reversed(higher)],
+    )
+
+
+def _machine(settings: RunnerSettings) -> str:
+    """What an environment is made with, apart from its inputs. All runners of this machine and
+    this PATH say the same.
+    """
+    python = Interpreter.on(settings.penstock_runner_path)
+    made_by = f"{python.executable} {python.version}" if python else ""
+    own = str(settings.work_folder.resolve())
+    path = [name for name in settings.penstock_runner_path.split(":") if not name.startswith(own)]
+    return f"{sys.platform} {machine()} {made_by} {':'.join(path)}"
 
 
 def _host(settings: RunnerSettings, found: Found) -> Host:

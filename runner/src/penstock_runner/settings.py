@@ -37,6 +37,8 @@ class RunnerSettings(Settings):
     """A Python whose environment has the presets. Jobs run it; nothing is installed into it."""
     penstock_runner_lease_seconds: int = Field(default=10, ge=1, le=3600)
     penstock_runner_cache_bytes: int = Field(default=2 << 30, ge=0)
+    penstock_runner_kept_bytes: int = Field(default=10 << 30, ge=0)
+    """Bytes of the environments and caches that jobs leave for later ones."""
     penstock_runner_log_bytes: int = Field(default=8 << 20, ge=1 << 10)
     penstock_runner_output_bytes: int = Field(default=250 << 20, ge=1)
     """Bytes of the largest output: Lambda accepts 250 MiB, unpacked."""

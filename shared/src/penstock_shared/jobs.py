@@ -59,6 +59,8 @@ def build_job(plan: Plan, position: int) -> Job:
         variables=component.build.env,
         secrets=component.build.secrets,
         timeout=component.build.timeout,
+        prepare=plan.preparation_for(component.name) if component.build.prepared else None,
+        cache=component.build.cache,
     )
 
 
@@ -87,6 +89,8 @@ def gate_job(plan: Plan, position: int, tried: int = 1) -> Job:
         variables={**environment_variables(plan, gate), **gate.env},
         secrets=gate.secrets,
         timeout=gate.timeout,
+        prepare=plan.preparation_for(gate.component) if gate.prepared else None,
+        cache=gate.cache,
     )
 
 

@@ -189,3 +189,68 @@ def test_a_gate_in_quarantine_may_fail_until_its_last_day(until: str, may_fail: 
     assert set(found.values()) <= {"in quarantine until 2026-01-02, by ada: clock"}
     plain, quarantined = plan().gates[0], planned.gates[0]
     assert plain.key == quarantined.key
+
+
+PREPARED = "prepare: {run: make env, keep: [.venv], inputs: [README.md]}\n"
+
+
+def prepared(changes: dict[str, str] | None = None, prepare: str = PREPARED) -> Plan:
+    configuration = CONFIGURATION.replace("gates:\n", f"{prepare}gates:\n  plain: {PLAIN}\n")
+    return plan(changes, configuration)
+
+
+PLAIN = "{run: x, prepare: false, inputs: ['{path}']}"
+
+
+def test_a_job_is_given_what_its_file_prepares_and_the_files_that_it_is_made_from() -> None:
+    planned = prepared()
+    job = gate_job(planned, [gate.label for gate in planned.gates].index("unit (orders)"))
+
+    assert job.prepare == planned.prepare
+    assert "README.md" in job.source.inputs
+
+
+def test_what_is_prepared_is_in_the_key_of_every_result_that_it_may_change() -> None:
+    before = prepared()
+    for after in (
+        prepared({"README.md": "another lock file"}),
+        prepared(prepare=PREPARED.replace("make env", "make other")),
+    ):
+        moved = {
+            one.label
+            for one, other in zip(before.gates, after.gates, strict=True)
+            if one.key != other.key
+        }
+        assert moved == {"unit (orders)", "unit (customers)", "licences"}
+        builds = [
+            (one.build.key, other.build.key)
+            for one, other in zip(before.components, after.components, strict=True)
+            if one.build and other.build and one.build.prepared
+        ]
+        assert [one == other for one, other in builds] == [False]
+
+
+def test_a_component_may_prepare_its_own() -> None:
+    own = "path: apps/orders\n    prepare: {run: npm ci, keep: [node_modules], inputs: [libs]}"
+    planned = plan(
+        configuration=CONFIGURATION.replace("path: apps/orders", own).replace(
+            "gates:\n", f"{PREPARED}gates:\n"
+        )
+    )
+
+    assert {
+        gate.label: (made.run, made.workdir) if (made := gate_job(planned, number).prepare) else ""
+        for number, gate in enumerate(planned.gates)
+    } == {
+        "unit (orders)": ("npm ci", "apps/orders"),
+        "unit (customers)": ("make env", "."),
+        "licences": ("make env", "."),
+    }
+
+
+def test_a_cache_is_in_no_key() -> None:
+    plain = gates(with_gates("unit: {run: x}"))
+    cached = gates(with_gates("unit: {run: x, cache: [.mypy_cache]}"))
+
+    assert cached["unit (orders)"].cache == (".mypy_cache",)
+    assert plain["unit (orders)"].key == cached["unit (orders)"].key

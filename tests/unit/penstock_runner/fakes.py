@@ -1,6 +1,6 @@
 """Jobs, leases, and fakes of the runner's surroundings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -9,7 +9,7 @@ from typing import Any
 
 from penstock_runner.domain.interruption import Shutdown, StopSignal
 from penstock_runner.domain.job_run import JobRun
-from penstock_runner.domain.ports import Delivery, Kept, Site
+from penstock_runner.domain.ports import Delivery, Kept, Layer, Shared, Site
 from penstock_runner.use_cases.lease import Lease
 from penstock_shared.contracts.event import encode, make_event
 from penstock_shared.contracts.events import JobRequested
@@ -129,16 +129,64 @@ class FakeWorkshop:
     kept: Kept = field(default_factory=Kept)
     raises: Exception | None = None
     asked_to_keep: bool = False
+    content: str = "a lock file"
+    found: list[dict[str, Shared]] = field(default_factory=list)
 
     @contextmanager
-    def site(self, job: Job, stop: StopSignal) -> Iterator[Site]:
+    def site(
+        self, job: Job, stop: StopSignal, found: Mapping[str, Shared] | None = None
+    ) -> Iterator[Site]:
         if self.raises:
             raise self.raises
-        yield Site(self.folder, self.folder, self.folder, self.folder)
+        self.found.append(dict(found or {}))
+        layers = tuple(
+            Layer(self.folder / name, shared.content, self.folder, self.folder, shared.key)
+            for name, shared in (found or {}).items()
+        )
+        yield Site(self.folder, self.folder, self.folder, self.folder, layers=layers)
+
+    def folders(self, site: Site, names: Sequence[str]) -> list[Path]:
+        return [site.workdir / name for name in names]
+
+    def moved(self, site: Site, workdir: str) -> Site:
+        return site
+
+    def with_programs(self, site: Site, names: Sequence[str]) -> Site:
+        return site
+
+    def digest(self, job: Job, patterns: tuple[str, ...], stop: StopSignal) -> str:
+        return self.content
 
     def keep(self, job: Job, site: Site, stop: StopSignal) -> Kept:
         self.asked_to_keep = True
         return self.kept
+
+
+@dataclass
+class FakeFolderStore:
+    """Keeps the names of folders. With `made_meanwhile` another job makes what is waited for."""
+
+    trees: dict[str, Path] = field(default_factory=dict)
+    made_meanwhile: bool = False
+    kept: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def newest(self, key: str) -> Iterator[Path | None]:
+        yield self.trees.get(key)
+
+    @contextmanager
+    def making(self, key: str, patience: float, stop: StopSignal) -> Iterator[None]:
+        if self.made_meanwhile:
+            self.trees[key] = Path("/kept/by/another")
+        yield
+
+    def keep(self, key: str, folders: Sequence[Path]) -> None:
+        self.kept.append(key)
+        self.trees[key] = Path("/kept")
+
+    def keep_layer(self, key: str, layer: Layer) -> None:
+        self.kept.append(key)
+        self.trees[key] = Path("/kept")
 
 
 def stopped(give: Callable[[StopSignal], None]) -> StopSignal:

@@ -16,9 +16,10 @@ from penstock_runner.domain.results import Ending, LogReport
 from penstock_runner.errors import JobError, JobInterruptedError
 from penstock_runner.use_cases.lease import Lease
 from penstock_runner.use_cases.run_job import RunJob
+from penstock_runner.use_cases.share_folders import ShareFolders
 from penstock_shared.contracts.jobs import Job, JobOutput, JobResult, JobState
 from tests.support.builders import FLOW_ID, NOW, SHA, a_checkout, an_output
-from tests.unit.penstock_runner.fakes import JOB_ID, FakeWorkshop, Table, a_job
+from tests.unit.penstock_runner.fakes import JOB_ID, FakeFolderStore, FakeWorkshop, Table, a_job
 
 SUCCEEDED = Ending(JobState.SUCCEEDED, 0)
 FAILED = Ending(JobState.FAILED, 3, "exit code 3")
@@ -85,6 +86,7 @@ class FakeMachine:
     shell: FakeShell = field(default_factory=FakeShell)
     secrets: FakeSecrets = field(default_factory=FakeSecrets)
     log: FakeLog = field(default_factory=FakeLog)
+    store: FakeFolderStore = field(default_factory=FakeFolderStore)
     table: Table = field(default_factory=Table)
 
     def lease(self, **job: Any) -> Lease:
@@ -95,8 +97,9 @@ class FakeMachine:
 
     def run(self, lease: Lease | None = None) -> JobResult | None:
         host = Host("/a/bin:/usr/bin", "/a/bin/python", {"UV_INDEX": "an index", "CI": "no"})
+        share = ShareFolders(self.store, self.workshop, self.shell, host, lambda: True)
         run_job = RunJob(
-            self.workshop, self.shell, self.secrets, self.log.open, host, self.table.clock
+            self.workshop, self.shell, self.secrets, self.log.open, host, self.table.clock, share
         )
         return run_job(lease or self.lease())
 

@@ -550,3 +550,39 @@ def test_a_component_that_builds_nothing_has_no_artifact_to_deploy() -> None:
     text = LAMBDA.replace("python-lambda", "none") % ""
 
     assert "the lambda driver needs an artifact" in mistakes(text)[0]
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        (
+            "prepare: {run: x, keep: [.venv, ../env], inputs: [lock]}",
+            "4: prepare.keep.1: '../env' must be a relative path inside the repository",
+        ),
+        (
+            "prepare: {run: x, keep: [~/.venv], inputs: [lock]}",
+            "4: prepare.keep.0: must be in the source; a home is kept with `cache`",
+        ),
+        (
+            "prepare: {run: x, keep: [.venv, .venv/lib], inputs: [lock]}",
+            "4: prepare.keep.1: lies in '.venv', which is kept already",
+        ),
+        (
+            "prepare: {run: x, keep: [.venv], inputs: [.]}",
+            (
+                "4: prepare.inputs: name the whole repository, so that each change prepares "
+                "anew: name lock files"
+            ),
+        ),
+        (
+            "gates: {types: {run: x, cache: [.git/objects]}}",
+            "4: gates.types.cache.0: '.git/objects' is the job's own, and is not kept",
+        ),
+        (
+            "gates: {types: {run: x, cache: [~/.cache, ~/.cache]}}",
+            "4: gates.types.cache.1: lies in '~/.cache', which is kept already",
+        ),
+    ],
+)
+def test_what_cannot_be_kept_for_later_jobs_is_refused(section: str, expected: str) -> None:
+    assert mistakes(f"{SMALL}{section}\n") == [f"penstock.yml:{expected}"]

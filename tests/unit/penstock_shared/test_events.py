@@ -15,15 +15,18 @@ from penstock_shared.contracts.events import (
     FlowFailed,
     FlowRef,
     JobFinished,
+    JobRequested,
     TestsPassed,
 )
 from penstock_shared.contracts.plan import PlannedGate
 from penstock_shared.errors import RefusedMessageError
 from penstock_shared.identifiers import flow_id_for
+from penstock_shared.jobs import gate_job
 from tests.support.builders import (
     BEFORE,
     FLOW_ID,
     NOW,
+    PROOFS,
     SHA,
     a_cause,
     a_change,
@@ -190,12 +193,16 @@ def test_a_plan_of_lower_trust_cannot_release() -> None:
         a_plan(trust=Trust.CHECK, intent=Intent.RELEASE)
 
 
-def test_a_job_of_the_version_before_is_refused_since_no_result_of_it_is_believed() -> None:
-    raw = an_event(FlowFailed(reason="x"))
-    raw |= {"type": "job-requested", "dataversion": 2}
+def test_a_job_of_the_version_before_shares_no_folders() -> None:
+    raw = an_event(PROOFS.request(FLOW_ID, gate_job(a_plan(), 0)))
+    raw["dataversion"] = 3
+    for name in ("prepare", "cache"):
+        raw["data"]["job"].pop(name, None)
 
-    with pytest.raises(RefusedMessageError, match="older version of Penstock"):
-        decode(json.dumps(raw))
+    data = decode(json.dumps(raw)).data
+
+    assert isinstance(data, JobRequested)
+    assert (data.job.prepare, data.job.cache) == (None, ())
 
 
 def test_a_deployment_that_gates_follow_says_so_to_those_who_select_by_it() -> None:

@@ -32,6 +32,11 @@ class Room:
         return self.root / "tmp"
 
     @property
+    def layers(self) -> Path:
+        """Where the changes to shared folders are."""
+        return self.root / "layers"
+
+    @property
     def folders(self) -> tuple[Path, Path, Path]:
         """What the job may write."""
         return self.source, self.home, self.temporary
@@ -64,6 +69,10 @@ class Rooms(Protocol):
         """A room that nobody has used."""
         ...
 
+    def take_bare(self) -> Room:
+        """A room that nobody has used, without a sandbox around it: its job brings layers."""
+        ...
+
     def give_back(self, room: Room) -> None:
         """Remove it with all that is in it, at the latest in the next `tidy_up`."""
         ...
@@ -80,6 +89,10 @@ class FreshRooms:
     maker: RoomMaker
 
     def take(self) -> Room:
+        """A new room."""
+        return self.maker.make()
+
+    def take_bare(self) -> Room:
         """A new room."""
         return self.maker.make()
 

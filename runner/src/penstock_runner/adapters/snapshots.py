@@ -2,6 +2,7 @@
 gets the files of its inputs.
 """
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -16,6 +17,7 @@ from penstock_runner.adapters.archive import Archive, Member, MemberKind
 from penstock_runner.adapters.git_index import GitIndex
 from penstock_runner.adapters.git_pack import Blob, Frame, GrownPack
 from penstock_runner.errors import JobError
+from penstock_shared.identifiers import digest_of
 from penstock_shared.inputs import SPARSE, PathIndex, folder_of
 
 MOST_OPEN = 16
@@ -70,6 +72,19 @@ class Snapshot:
     def __init__(self, archive: Archive) -> None:
         self.archive = archive
         self._work = PathIndex(path for path in archive.members if not path.startswith(_GIT))
+
+    def digest(self, patterns: tuple[str, ...]) -> str:
+        """The SHA-256, in hex, over names, kinds and contents of the files that they name."""
+        paths = {path for pattern in patterns for path in self._work.named_by(pattern)}
+        found = hashlib.sha256()
+        for path in sorted(paths):
+            one = self.archive.members[path]
+            content = hashlib.sha256()
+            for chunk in self.archive.read(one) if one.kind is MemberKind.FILE else ():
+                content.update(chunk)
+            told = (path, one.kind.name, one.target, str(one.program), content.hexdigest())
+            found.update(digest_of(*told).encode())
+        return found.hexdigest()
 
     def unpack(self, folder: Path, inputs: tuple[str, ...] = ()) -> None:
         """Write the files that any of these patterns names, all if there are none, and a `.git`.

@@ -8,22 +8,24 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
 from penstock_runner.adapters.archive import unpack
 from penstock_runner.adapters.download_cache import DownloadCache
+from penstock_runner.adapters.layering import layered, made, with_programs
 from penstock_runner.adapters.outputs import OutputStore, keep_outputs
 from penstock_runner.adapters.paths import inside, remove_tree
 from penstock_runner.adapters.rooms import Room, Rooms
-from penstock_runner.adapters.snapshots import OpenSnapshots
+from penstock_runner.adapters.snapshots import OpenSnapshots, Snapshot
 from penstock_runner.domain.interruption import StopSignal
-from penstock_runner.domain.ports import Kept, Site
+from penstock_runner.domain.ports import Kept, Shared, Site
 from penstock_runner.errors import JobError
 from penstock_shared.contracts.jobs import Checkout, Download, Job
+from penstock_shared.contracts.plan import History
 
 _LOCK = "lock"
 
@@ -41,13 +43,32 @@ class FolderWorkshop:
         object.__setattr__(self, "snapshots", OpenSnapshots(self.cache.incoming))
 
     @contextmanager
-    def site(self, job: Job, stop: StopSignal) -> Iterator[Site]:
+    def site(
+        self, job: Job, stop: StopSignal, found: Mapping[str, Shared] | None = None
+    ) -> Iterator[Site]:
         """Fresh folders with the job's source and inputs in place. Raises JobError."""
-        room = self.rooms.take()
+        room = self.rooms.take() if found is None else self.rooms.take_bare()
         try:
-            yield self._furnished(room, job, stop)
+            site = self._furnished(room, job, stop)
+            yield site if found is None else layered(site, found, room.layers)
         finally:
             self.rooms.give_back(room)
+
+    def folders(self, site: Site, names: Sequence[str]) -> list[Path]:
+        """The folders of these names that a job has made. Raises JobError if one is missing."""
+        return made(site, names)
+
+    def moved(self, site: Site, workdir: str) -> Site:
+        """The same folders, with another working directory."""
+        return replace(site, workdir=_workdir(site.source, workdir))
+
+    def with_programs(self, site: Site, names: Sequence[str]) -> Site:
+        """The site with the programs of these folders on its PATH. Raises JobError."""
+        return with_programs(site, names)
+
+    def digest(self, job: Job, patterns: tuple[str, ...], stop: StopSignal) -> str:
+        """The hash over the files of the job's snapshot that any of these patterns names."""
+        return self._snapshot(job, stop).digest(patterns)
 
     def keep(self, job: Job, site: Site, stop: StopSignal) -> Kept:
         """Upload the job's outputs that exist."""
@@ -61,12 +82,14 @@ class FolderWorkshop:
         return Site(source, _workdir(source, job.workdir), home, temporary, room.python)
 
     def _check_out(self, job: Job, source: Path, stop: StopSignal) -> None:
-        download = _download_of(job.source)
         with _named("source"):
-            snapshot = self.snapshots.get(
-                download.sha256, lambda: self.cache.open(download, job, stop)
-            )
-            snapshot.unpack(source, job.source.inputs)
+            self._snapshot(job, stop).unpack(source, job.source.inputs)
+        if job.source.history is History.NONE:
+            remove_tree(source / ".git")  # a part of a snapshot that has one
+
+    def _snapshot(self, job: Job, stop: StopSignal) -> Snapshot:
+        download = _download_of(job.source)
+        return self.snapshots.get(download.sha256, lambda: self.cache.open(download, job, stop))
 
     def _bring(self, download: Download, job: Job, source: Path, stop: StopSignal) -> None:
         if download.path == "." or download.path.endswith("/"):

@@ -34,8 +34,8 @@ def environment_of(job: Job, flow_id: str, attempt: int, site: Site, host: Host)
     return {
         **host.passed_on,
         **_programs(site, host),
-        "HOME": str(site.home),
-        "TMPDIR": str(site.temporary),
+        "HOME": str(site.seen(site.home)),
+        "TMPDIR": str(site.seen(site.temporary)),
         **_FOR_ALL,
         "PENSTOCK_PYTHON": host.presets,
         "PENSTOCK_FLOW_ID": flow_id,
@@ -43,7 +43,7 @@ def environment_of(job: Job, flow_id: str, attempt: int, site: Site, host: Host)
         "PENSTOCK_JOB_NAME": job.name,
         "PENSTOCK_COMPONENT": job.component or "",
         "PENSTOCK_ATTEMPT": str(attempt),
-        "PENSTOCK_SOURCE": str(site.source),
+        "PENSTOCK_SOURCE": str(site.seen(site.source)),
         **_commit(job.source),
         **_deployment(job),
         **job.variables,
@@ -51,9 +51,10 @@ def environment_of(job: Job, flow_id: str, attempt: int, site: Site, host: Host)
 
 
 def _programs(site: Site, host: Host) -> dict[str, str]:
-    if site.python is None:
-        return {"PATH": host.path}
-    return {"PATH": f"{site.python / 'bin'}:{host.path}", "VIRTUAL_ENV": str(site.python)}
+    own = [site.python / "bin"] if site.python else []
+    folders = [str(site.seen(folder)) for folder in (*site.programs, *own)]
+    path = {"PATH": ":".join([*folders, host.path])}
+    return path | {"VIRTUAL_ENV": str(site.seen(site.python))} if site.python else path
 
 
 def _commit(source: Checkout) -> dict[str, str]:

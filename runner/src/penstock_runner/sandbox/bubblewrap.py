@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from penstock_runner.domain.ports import Command
+from penstock_runner.domain.ports import Command, Layer, Site
 from penstock_runner.errors import JobError
 from penstock_runner.sandbox.cell import Cell, Process, await_readable
 from penstock_runner.sandbox.folders import parents_of, read_only, system_binds
@@ -81,26 +81,30 @@ class Bubblewrap:
             raise JobError(f"the command could not be started: there is no {command.folder}")
         script_of(command, self.limits)  # refuses what no sandbox needs to be made for
         temporary = command.site.temporary if command.site else None
-        return self.assign(self.prepare(command.writable, temporary), command)
+        waiting = self.prepare(command.writable, temporary, command.site)
+        return self.assign(waiting, command)
 
     def assign(self, waiting: Waiting, command: Command) -> Cell:
         """Give a waiting sandbox its command, which still waits to begin. Raises JobError."""
         cell = waiting.cell
         cell.script = script_of(command, self.limits)
         cell.deploys = command.deploys
-        cell.meter = Meter(cell.init, self.limits, command.writable)
+        cell.meter = Meter(cell.init, self.limits, command.measured)
         waiting.identity.own(command.writable)
         return cell
 
-    def prepare(self, writable: Sequence[Path], temporary: Path | None) -> Waiting:
+    def prepare(
+        self, writable: Sequence[Path], temporary: Path | None, site: Site | None = None
+    ) -> Waiting:
         """A sandbox around these folders that waits for its command, with all doors that a
-        command may have. `temporary` is its /tmp. Raises JobError.
+        command may have. `temporary` is its /tmp; `site` says where it sees them, and which layers
+        lie on them. Raises JobError.
         """
         identity = Identity.new()
         binds = _inodes([*self.folders, *writable])
         status, writing = os.pipe()
         try:
-            process = self._started(self._arguments(writable, temporary), identity, writing)
+            process = self._started(self._arguments(writable, temporary, site), identity, writing)
         except OSError as error:
             os.close(status)
             raise JobError(f"the sandbox could not be started: {error}") from error
@@ -126,7 +130,10 @@ class Bubblewrap:
                     start_new_session=True,
                 )
 
-    def _arguments(self, writable: Sequence[Path], own_tmp: Path | None) -> list[str]:
+    def _arguments(
+        self, writable: Sequence[Path], own_tmp: Path | None, site: Site | None
+    ) -> list[str]:
+        seen = {name: site.seen(name) if site else name for name in writable}
         shared = ["--perms", "1777", "--size", str(_SHARED_MEMORY), "--tmpfs", "/dev/shm"]  # noqa: S108
         temporary = ["--bind", str(own_tmp)] if own_tmp else ["--tmpfs"]
         return [
@@ -135,9 +142,10 @@ class Bubblewrap:
             *("--remount-ro", "/dev"),
             *parents_of(_TEMPORARY),
             *(part for name in _TEMPORARY for part in (*temporary, str(name))),
-            *parents_of([*self.folders, *writable]),
+            *parents_of([*self.folders, *seen.values()]),
             *read_only(self.folders),
-            *(part for name in writable for part in ("--bind", str(name), str(name))),
+            *(part for pair in seen.items() for part in ("--bind", *map(str, pair))),
+            *(_layers(site) if site else ()),
             *("--remount-ro", "/"),
         ]
 
@@ -149,6 +157,17 @@ class Bubblewrap:
         meter = Meter(init, self.limits, writable)
         died = death_of(process, init, status)
         return Namespace(process, init, died, status, meter, self.network, b"", deploys=True)
+
+
+def _layers(site: Site) -> list[str]:
+    return [part for layer in site.layers for part in _layer(layer, site)]
+
+
+def _layer(layer: Layer, site: Site) -> list[str]:
+    place, upper, work = map(str, (site.seen(layer.place), layer.upper, layer.work))
+    if layer.lower is None:
+        return ["--bind", upper, place]
+    return ["--overlay-src", str(layer.lower), "--overlay", upper, work, place]
 
 
 def _inodes(folders: Sequence[Path]) -> dict[Path, Inode]:

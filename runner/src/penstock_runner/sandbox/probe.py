@@ -3,13 +3,13 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from penstock_runner.adapters.linux import is_linux
-from penstock_runner.domain.ports import Command, Site
+from penstock_runner.domain.ports import Command, Layer, Site
 from penstock_runner.errors import JobError
 from penstock_runner.sandbox.bubblewrap import Bubblewrap
 from penstock_runner.sandbox.cell import Cell, Sandbox
@@ -67,9 +67,22 @@ def best_sandbox(wanted: Wanted) -> Found:
     return Found(Unconfined(wanted.limits), "none", (NO_SANDBOX, *failures))
 
 
-def failure_of(sandbox: Sandbox) -> str:
-    """Why this kind of sandbox does not work here; empty if it does."""
-    with _site() as site:
+def can_layer(sandbox: Sandbox, folder: Path) -> bool:
+    """Whether jobs in this sandbox can share folders below `folder`: see `Layer`."""
+    if not isinstance(sandbox, Bubblewrap):
+        return False
+    with _site(folder) as site:
+        place = site.source / "shared"
+        lower, upper, work = (site.source.parent / name for name in ("lower", "upper", "work"))
+        for each in (place, lower, upper, work):
+            each.mkdir()
+        layer = Layer(place, lower, upper, work)
+        return not failure_of(sandbox, replace(site, layers=(layer,)))
+
+
+def failure_of(sandbox: Sandbox, given: Site | None = None) -> str:
+    """Why this kind of sandbox, for such a job, does not work here; empty if it does."""
+    with nullcontext(given) if given else _site() as site:
         command = Command("true", site.workdir, {}, _PATIENCE, site)
         try:
             cell = sandbox.start(command)
@@ -91,8 +104,8 @@ def _output_of(cell: Cell) -> str:
 
 
 @contextmanager
-def _site() -> Iterator[Site]:
-    with tempfile.TemporaryDirectory() as folder:
+def _site(where: Path | None = None) -> Iterator[Site]:
+    with tempfile.TemporaryDirectory(dir=where) as folder:
         source, home, temporary = (Path(folder, name) for name in ("source", "home", "tmp"))
         for each in (source, home, temporary):
             each.mkdir()

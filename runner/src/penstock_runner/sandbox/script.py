@@ -33,7 +33,7 @@ def script_of(command: Command, limits: Limits) -> bytes:
         f"ulimit -u {processes} 2>/dev/null || ulimit -p {processes}",  # dash has -p
         # When memory runs out, the kernel kills a job first.
         "echo 1000 2>/dev/null >/proc/self/oom_score_adj",
-        f"cd {_quoted(str(command.folder))} || exit 127",
+        f"cd {_quoted(str(command.begins_in))} || exit 127",
         "unset PWD OLDPWD",
         *(_export(name, value) for name, value in command.environment.items()),
         f"exec /bin/sh -e -c {_quoted(command.script)} </dev/null",

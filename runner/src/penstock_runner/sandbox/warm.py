@@ -63,6 +63,10 @@ class WarmRooms:
             self.tidy_up()
         return self.maker.make()
 
+    def take_bare(self) -> Room:
+        """An empty room: the sandboxes that wait have no layers."""
+        return self.maker.make()
+
     def give_back(self, room: Room) -> None:
         """Have this one removed, and the next one made, once `tidy_up` is called."""
         if self._used.qsize() < _MOST_LEFT * self.size:

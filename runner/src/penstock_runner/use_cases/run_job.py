@@ -1,6 +1,7 @@
 """Runs one attempt of a job, from its source to its outputs."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from penstock_runner.domain.environment import Host, environment_of
@@ -18,6 +19,7 @@ from penstock_runner.domain.ports import (
 from penstock_runner.domain.results import SILENT, Ending, LogReport, result_of
 from penstock_runner.errors import JobError, JobInterruptedError
 from penstock_runner.use_cases.lease import Lease
+from penstock_runner.use_cases.share_folders import ShareFolders
 from penstock_shared.clock import Clock
 from penstock_shared.contracts.jobs import JobOutput, JobResult, JobState
 
@@ -35,6 +37,7 @@ class RunJob:
     open_log: OpenLog
     host: Host
     clock: Clock
+    share: ShareFolders
 
     def __call__(self, lease: Lease) -> JobResult | None:
         """The result of the leased attempt.
@@ -58,12 +61,18 @@ class RunJob:
         self, lease: Lease, write: Write, secrets: Mapping[str, str]
     ) -> tuple[Ending, Outputs] | None:
         try:
-            with self.workshop.site(lease.job, lease.stop) as site:
+            with self._site(lease, write) as site:
                 return self._carry_out(lease, site, self._command(lease, site, secrets), write)
         except JobError as error:
             return Ending(JobState.FAILED, reason=str(error)), ()
         except JobInterruptedError:
             return _interrupted(lease.stop)
+
+    def _site(self, lease: Lease, write: Write) -> AbstractContextManager[Site]:
+        job = lease.job
+        if job.prepare or job.cache:
+            return self.share.site(lease, write)
+        return self.workshop.site(job, lease.stop)
 
     def _carry_out(
         self, lease: Lease, site: Site, command: Command, write: Write
@@ -74,7 +83,10 @@ class RunJob:
         if not ending.ran_to_its_end:
             return ending, ()
         kept = self.workshop.keep(lease.job, site, lease.stop)
-        return _judged(ending, kept.problems), kept.outputs
+        judged = _judged(ending, kept.problems)
+        if judged.state is JobState.SUCCEEDED:
+            self.share.keep(site)
+        return judged, kept.outputs
 
     def _command(self, lease: Lease, site: Site, secrets: Mapping[str, str]) -> Command:
         job = lease.job

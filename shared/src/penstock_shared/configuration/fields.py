@@ -7,6 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from penstock_shared.configuration.wording import quoted
+from penstock_shared.contracts.plan import HOME
 from penstock_shared.contracts.secrets import SecretName, Secrets, VariableName
 from penstock_shared.globs import is_glob
 
@@ -74,6 +75,17 @@ def _file(path: Any) -> str:
     return inside
 
 
+def _folder(path: Any) -> str:
+    """One folder that is kept for later jobs."""
+    home = isinstance(path, str) and path.startswith(HOME)
+    inside = _file(path.removeprefix(HOME) if home else path)
+    if not inside:
+        raise mistake("must name a folder")
+    if inside.split("/")[0] in (".git", ".python"):
+        raise mistake(f"{quoted(inside)} is the job's own, and is not kept")
+    return f"{HOME}{inside}" if home else inside
+
+
 def _by_variable(value: Any) -> Any:
     """A list of secrets names the variables like the secrets."""
     if not isinstance(value, list):
@@ -85,6 +97,7 @@ def _by_variable(value: Any) -> Any:
 
 DURATION = BeforeValidator(duration, json_schema_input_type=WrittenDuration)
 Duration = Annotated[int, DURATION, Field(ge=0)]
+KeptPath = Annotated[str, BeforeValidator(_folder), Field(max_length=LONGEST_PATH)]
 JobTimeout = Annotated[int, DURATION, Field(ge=1, le=_LONGEST_JOB)]
 RelativePath = Annotated[str, BeforeValidator(_inside), Field(max_length=LONGEST_PATH)]
 OutputPath = Annotated[str, BeforeValidator(_file), Field(max_length=LONGEST_PATH)]

@@ -20,6 +20,7 @@ from penstock_shared.configuration.fields import (
     mistake,
     written,
 )
+from penstock_shared.configuration.kept import Caches
 from penstock_shared.contracts.model import Name
 from penstock_shared.contracts.plan import GateReport, ReportKind, gate_label
 from penstock_shared.contracts.secrets import VariableName
@@ -126,6 +127,8 @@ class GateSection(Section):
     environment: EnvironmentName | None = None
     env: Variables = {}
     secrets: SecretVariables = {}
+    prepare: bool = True
+    cache: Caches = ()
     junit: OutputPath = ""
     coverage: CoverageSection | None = None
 

@@ -23,6 +23,7 @@ from penstock_shared.configuration.fields import (
     written,
 )
 from penstock_shared.configuration.gates import GateSection, QuarantineSection
+from penstock_shared.configuration.kept import Caches, PrepareSection
 from penstock_shared.configuration.wording import alternatives
 from penstock_shared.contracts.change import Intent
 from penstock_shared.contracts.drivers.base import DeployRecipe
@@ -81,6 +82,7 @@ class BuildSection(Section):
     timeout: JobTimeout = 600
     env: Variables = {}
     secrets: SecretVariables = {}
+    cache: Caches = ()
 
     @model_validator(mode="after")
     def _suits_its_preset(self) -> "BuildSection":
@@ -114,6 +116,7 @@ class ComponentSection(Section):
     path: RelativePath = "."
     watch: tuple[RelativePath, ...] = Field(default=(), max_length=100)
     depends_on: tuple[Name, ...] = Field(default=(), max_length=MOST_COMPONENTS)
+    prepare: PrepareSection | None = None
     build: BuildSection | None = None
     deploy: AnyDeploySection | None = Field(default=None, discriminator="driver")
 
@@ -157,6 +160,7 @@ class Configuration(Section):
     history: History = History.COMMIT
     fail_fast: bool = False
     lfs: bool = True
+    prepare: PrepareSection | None = None
     branches: Rules = Field(default={"main": Intent.RELEASE, "**": Intent.CHECK})
     tags: Rules = {}
 
@@ -167,6 +171,11 @@ class Configuration(Section):
         if not isinstance(value, dict):
             return {} if value is None else value
         return {name: {} if section is None else section for name, section in value.items()}
+
+    def preparation_for(self, component: str | None) -> PrepareSection | None:
+        """What makes the folders that the jobs of a component, or of the repository, share."""
+        own = self.components[component].prepare if component else None
+        return own or self.prepare
 
     @property
     def says_branches(self) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from penstock_shared.configuration.circles import circle_in, circle_text
 from penstock_shared.configuration.document import Path
 from penstock_shared.configuration.gate_rules import gate_rules
+from penstock_shared.configuration.kept import PrepareSection, nested_in
 from penstock_shared.configuration.model import NOT, Configuration
 from penstock_shared.configuration.secrets import sections_with_secrets
 from penstock_shared.configuration.wording import did_you_mean, shown
@@ -20,6 +21,7 @@ def broken_rules(configuration: Configuration) -> Broken:
     yield from _unknown_dependencies(configuration)
     yield from _circles(configuration)
     yield from gate_rules(configuration)
+    yield from _kept(configuration)
     yield from _deployments(configuration)
     yield from _undeployable(configuration)
     yield from _shared_stages(configuration)
@@ -44,6 +46,22 @@ def _circles(configuration: Configuration) -> Broken:
     graph = {name: section.depends_on for name, section in configuration.components.items()}
     if circle := circle_in(graph):
         yield ("components", circle[0], "depends_on"), circle_text(circle)
+
+
+def _kept(configuration: Configuration) -> Broken:
+    sections: dict[Path, PrepareSection | None] = {("prepare",): configuration.prepare}
+    caches: dict[Path, tuple[str, ...]] = {}
+    for name, component in configuration.components.items():
+        sections[("components", name, "prepare")] = component.prepare
+        if component.build:
+            caches["components", name, "build", "cache"] = component.build.cache
+    caches |= {("gates", name, "cache"): gate.cache for name, gate in configuration.gates.items()}
+    for path, section in sections.items():
+        for where, message in section.broken_rules() if section else ():
+            yield (*path, *where), message
+    for path, folders in caches.items():
+        for place, other in nested_in(folders):
+            yield (*path, place), f"lies in {other!r}, which is kept already"
 
 
 def _deployments(configuration: Configuration) -> Broken:

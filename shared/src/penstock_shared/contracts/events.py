@@ -13,7 +13,6 @@ from penstock_shared.contracts.jobs import Job, JobResult
 from penstock_shared.contracts.model import Contract, Moment, Name, Proof, Text
 from penstock_shared.contracts.plan import ObjectRef, PlannedRelease
 from penstock_shared.contracts.positions import Positions
-from penstock_shared.errors import RefusedMessageError
 
 ANSWERED = {"answered": "yes"}
 """The attribute of the messages of flows whose forge is told what becomes of them. The others have
@@ -361,7 +360,7 @@ class JobRequested(EventData):
     """
 
     type: ClassVar = "job-requested"
-    data_version: ClassVar = 3
+    data_version: ClassVar = 4
     channel: ClassVar = Queue("jobs")
     advances: ClassVar = False
     job: Job
@@ -377,11 +376,8 @@ class JobRequested(EventData):
 
     @classmethod
     def upcast(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """Version 2 had no proof, without which no result of the job is believed."""
-        raise RefusedMessageError(
-            "this job was requested by an older version of Penstock, without the proof that its "
-            "result needs; run its flow again"
-        )
+        """Version 3 had neither prepared folders nor caches."""
+        return data
 
 
 class JobStarted(EventData):

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from penstock_shared.contracts.change import Forge, Trust
 from penstock_shared.contracts.model import Contract, Moment, Name, Sha, Sha256, Text
-from penstock_shared.contracts.plan import History, ObjectRef
+from penstock_shared.contracts.plan import History, ObjectRef, Preparation
 from penstock_shared.contracts.secrets import Secrets
 
 TAIL_CHARACTERS = 4000
@@ -78,6 +78,9 @@ class Job(Contract):
     """What to run. A job carries keys of objects, never addresses: its runner makes those. Likewise
     it carries the names of secrets, never a value.
 
+    `prepare` makes folders that it shares with other jobs. `cache` names folders that it finds as
+    an earlier job of its kind left them: relative to `workdir`, or to its home after `~/`.
+
     `owner` is the service that asked, `record` the key of the record that it asked for, and
     `position` the job's number among the jobs of that record.
     """
@@ -99,6 +102,8 @@ class Job(Contract):
     variables: dict[str, str] = {}
     secrets: Secrets = {}
     timeout: int = Field(ge=1, le=12 * 3600, description="seconds")
+    prepare: Preparation | None = None
+    cache: tuple[str, ...] = ()
     despite_stop: bool = Field(
         default=False, description="runs although its flow was stopped: it undoes what that did"
     )

@@ -25,6 +25,10 @@ JOBS_AT_ONCE = 64
 """The most jobs of a flow that wait or run at the same time, unless its plan says less."""
 
 
+HOME = "~/"
+"""The beginning of the name of a folder in a job's home, in `cache`."""
+
+
 class ObjectRef(Contract):
     """Where an immutable object lies in the artifact bucket."""
 
@@ -42,10 +46,26 @@ class History(StrEnum):
     FULL = "full"
 
 
+class Preparation(Contract):
+    """A command that makes folders which jobs share: a virtual environment, a `node_modules`.
+
+    The command runs in `workdir` and sees only the files that the patterns in `inputs` name. `keep`
+    are the folders, relative to `workdir`.
+    """
+
+    run: str
+    workdir: str = "."
+    keep: tuple[str, ...] = Field(min_length=1)
+    inputs: tuple[str, ...] = Field(min_length=1)
+    env: Env = {}
+    timeout: Seconds = 600
+
+
 class BuildRecipe(Contract):
     """The command that makes a component's artifact, and where it leaves it.
 
-    `key` is the hash over everything that the artifact is made of.
+    `key` is the hash over everything that the artifact is made of. Its jobs find the folders that
+    are `prepared`, and those that earlier ones left in `cache`: see `Job`.
     """
 
     key: str = ""
@@ -54,12 +74,15 @@ class BuildRecipe(Contract):
     timeout: Seconds = 600
     env: Env = {}
     secrets: Secrets = {}
+    prepared: bool = False
+    cache: tuple[str, ...] = ()
 
 
 class PlannedComponent(Contract):
     """One component: `key` is the hash over everything that is deployed of it.
 
-    `inputs` are patterns of all the files that its jobs see: see `Checkout`.
+    `inputs` are patterns of all the files that its jobs see: see `Checkout`. `prepare` makes what
+    its jobs share, where that is not what the plan's makes.
     """
 
     name: Name
@@ -67,6 +90,7 @@ class PlannedComponent(Contract):
     inputs: tuple[str, ...] = ()
     key: str
     depends_on: tuple[Name, ...] = ()
+    prepare: Preparation | None = None
     build: BuildRecipe | None = None
     artifact: ObjectRef | None = None
     built: bool = False
@@ -125,6 +149,8 @@ class PlannedGate(Contract):
     artifacts: tuple[str, ...] = ()
     quarantine: Text = ""
     after: Name | None = None
+    prepared: bool = False
+    cache: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -208,6 +234,7 @@ class Plan(Contract):
     release: PlannedRelease | None = None
     jobs_at_once: int = Field(default=JOBS_AT_ONCE, ge=1)
     fail_fast: bool = False
+    prepare: Preparation | None = None
 
     @model_validator(mode="after")
     def _only_a_protected_ref_releases(self) -> Self:
@@ -218,6 +245,11 @@ class Plan(Contract):
     def component(self, name: str) -> PlannedComponent:
         """The component of that name. Raises KeyError when the plan has none."""
         return self.components[self._positions[name]]
+
+    def preparation_for(self, component: str | None) -> Preparation | None:
+        """What makes the folders that the jobs of a component, or of the repository, share."""
+        own = self.component(component).prepare if component else None
+        return own or self.prepare
 
     @cached_property
     def _positions(self) -> Mapping[str, int]:

@@ -18,6 +18,7 @@ PATH = "{path}"
 """In `inputs` and `paths`, the folder of the component that the gate runs for."""
 VERDICT_FIELDS = (
     "run", "workdir", "timeout", "env", "secrets", "reports", "minimums", "artifacts",
+    "prepared",
 )  # fmt: skip
 """The fields of a gate that its verdict depends on, in addition to the files it sees."""
 
@@ -73,11 +74,13 @@ class GatePlanner:
             allow_failure=section.allow_failure,
             env={**section.env, **variant},
             secrets=section.secrets,
-            inputs=self._own_inputs(section, workdir),
+            inputs=self._own_inputs(section, component),
             reports=tuple(section.reports()),
             minimums=Minimums(coverage=section.coverage.minimum if section.coverage else None),
             artifacts=section.artifacts,
             after=self._environment_of(section),
+            prepared=section.prepare and bool(self.configuration.preparation_for(component)),
+            cache=section.cache,
         )
         changes = {**self._keys(gate, section), **self._quarantine(gate)}
         return gate.model_copy(update=changes)
@@ -94,13 +97,18 @@ class GatePlanner:
         release = self.configuration.release
         return release.from_ if section.after and release else None
 
-    def _own_inputs(self, section: GateSection, workdir: str) -> tuple[str, ...] | None:
+    def _own_inputs(self, section: GateSection, component: str | None) -> tuple[str, ...] | None:
         if section.inputs is None or self.whole:
             return None
-        return _filled(section.inputs, workdir)
+        prepare = self.configuration.preparation_for(component) if section.prepare else None
+        prepared = prepare.inputs if prepare else ()
+        workdir = self.configuration.components[component].path if component else "."
+        return _filled((*section.inputs, *prepared), workdir)
 
     def _keys(self, gate: PlannedGate, section: GateSection) -> dict[str, str]:
         recipe = gate.model_dump_json(include={*VERDICT_FIELDS})
+        prepare = self.configuration.preparation_for(gate.component) if gate.prepared else None
+        recipe += prepare.model_dump_json() if prepare else ""
         keys = {"key": digest_of("gate", self._source_key(self._seen_by(gate)), recipe)}
         if section.paths:
             paths = self._source_key(_filled(section.paths, gate.workdir))

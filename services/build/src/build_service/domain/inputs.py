@@ -68,8 +68,9 @@ class Inputs:
     def of(self, section: ComponentSection) -> tuple[str, ...]:
         """The patterns of all that the component's jobs can read; WHOLE if that is everything.
 
-        Its path, what it watches and includes, what the file's own `watch` names, and the files of
-        CONFIGURATION_FILES in the folders above its path, of those that exist.
+        Its path, what it watches, includes and is prepared from, what the file's own `watch`
+        names, and the files of CONFIGURATION_FILES in the folders above its path, of those that
+        exist.
         """
         if section.path == _ROOT:
             return WHOLE
@@ -78,6 +79,8 @@ class Inputs:
         above = [file for folder in _above(section.path) for file in self._files_in(folder)]
         watched = (*section.watch, *self.configuration.watch)
         unique = dict.fromkeys((*folders, *watched, *map(glob.escape, above)))
+        prepare = section.prepare or self.configuration.prepare
+        unique |= dict.fromkeys(prepare.inputs if prepare else ())
         return WHOLE if _ROOT in unique else tuple(unique)
 
     def digest(self, patterns: tuple[str, ...]) -> str:

@@ -12,6 +12,7 @@ from build_service.domain.gates import GatePlanner
 from build_service.domain.inputs import WHOLE, Inputs
 from build_service.domain.source import SourceTree
 from build_service.domain.trust import intent_of
+from penstock_shared.configuration.kept import PrepareSection
 from penstock_shared.configuration.model import (
     ComponentSection,
     Configuration,
@@ -77,6 +78,7 @@ class Planner:
             release=self._release(gates) if intent is Intent.RELEASE else None,
             jobs_at_once=jobs_at_once,
             fail_fast=self.configuration.fail_fast,
+            prepare=prepare.preparation(".") if (prepare := self.configuration.prepare) else None,
         )
 
     def _check_paths(self) -> None:
@@ -122,7 +124,8 @@ class Planner:
         return (self.snapshot.sha256,) if remembers else ()
 
     def _component(self, flow_id: str, name: str, section: ComponentSection) -> PlannedComponent:
-        recipe = _recipe(name, self._source_keys[name], section)
+        prepare = self.configuration.preparation_for(name)
+        recipe = _recipe(name, self._source_keys[name], section, prepare)
         artifact_key = recipe.key if recipe else digest_of(name, self._source_keys[name])
         deploy = section.deploy
         return PlannedComponent(
@@ -131,6 +134,7 @@ class Planner:
             inputs=self._inputs[name],
             key=digest_of(artifact_key, _text(deploy), *section.depends_on),
             depends_on=section.depends_on,
+            prepare=section.prepare.preparation(section.path) if section.prepare else None,
             build=recipe,
             artifact=self._artifact(flow_id, name, recipe),
             deploy=deploy.recipe() if deploy else None,
@@ -228,7 +232,9 @@ def _known(answer: dict[str, Any]) -> ObjectRef | None:
     return ObjectRef.model_validate(answer["artifact"]) if answer.get("artifact") else None
 
 
-def _recipe(name: str, source_key: str, section: ComponentSection) -> BuildRecipe | None:
+def _recipe(
+    name: str, source_key: str, section: ComponentSection, prepare: PrepareSection | None
+) -> BuildRecipe | None:
     build, request = section.build, section.build_request
     command = build.method.command(request) if build and request else ""
     if build is None or not command:
@@ -239,8 +245,11 @@ def _recipe(name: str, source_key: str, section: ComponentSection) -> BuildRecip
         timeout=build.timeout,
         env=build.env,
         secrets=build.secrets,
+        prepared=bool(prepare) and build.preset is None,
     )
-    return recipe.model_copy(update={"key": digest_of(name, source_key, _text(recipe))})
+    made_of = (_text(recipe), *([_text(prepare)] if recipe.prepared else []))
+    key = digest_of(name, source_key, *made_of)
+    return recipe.model_copy(update={"key": key, "cache": build.cache})
 
 
 def _text(section: Any) -> str:
