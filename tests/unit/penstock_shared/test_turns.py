@@ -2,7 +2,7 @@
 
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock_shared.contracts.positions import Positions
@@ -31,6 +31,7 @@ def test_of_a_few_that_may_run_at_once_each_makes_room_for_the_next() -> None:
     assert next_turns(9, Positions.of([0]), Positions(), 1) == []
 
 
+@settings(deadline=None)  # a busy machine takes its time
 @given(
     count=st.integers(0, 100),
     at_once=st.integers(1, 100),
