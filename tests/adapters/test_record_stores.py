@@ -323,3 +323,52 @@ def test_a_lower_trust_uses_what_a_higher_one_remembers_first(memo: Memo) -> Non
     memo.remember(Trust.RELEASE, {"a": {"by": "release"}})
 
     assert memo.recall(Trust.FORK, ["a", "b"]) == {"a": {"by": "release"}, "b": {"by": "check"}}
+
+
+def test_what_was_made_with_other_tools_is_not_recalled(memo: Memo) -> None:
+    old, new = {"toolchain": "Python 3.11"}, {"toolchain": "Python 3.12"}
+    memo.remember(Trust.RELEASE, {"a": old, "b": old})
+    assert memo.recall(Trust.RELEASE, ["a", "b"]) == {"a": old, "b": old}
+
+    memo.remember(Trust.RELEASE, {"b": new})
+
+    assert memo.recall(Trust.RELEASE, ["a", "b"]) == {"b": new}
+
+
+def test_the_tools_of_one_trust_say_nothing_of_those_of_another(memo: Memo) -> None:
+    memo.remember(Trust.RELEASE, {"a": {"toolchain": "x86_64"}})
+    memo.remember(Trust.FORK, {"b": {"toolchain": "arm64"}})
+
+    assert memo.recall(Trust.RELEASE, ["a"]) == {"a": {"toolchain": "x86_64"}}
+
+
+def test_a_lower_trust_uses_nothing_that_its_own_tools_did_not_make(memo: Memo) -> None:
+    memo.remember(Trust.RELEASE, {"a": {"toolchain": "x86_64"}})
+    assert memo.recall(Trust.CHECK, ["a"]) == {"a": {"toolchain": "x86_64"}}
+
+    memo.remember(Trust.CHECK, {"a": {"toolchain": "arm64"}})
+
+    assert memo.recall(Trust.CHECK, ["a"]) == {"a": {"toolchain": "arm64"}}
+    assert memo.recall(Trust.RELEASE, ["a"]) == {"a": {"toolchain": "x86_64"}}
+
+
+def test_an_answer_without_tools_counts_only_where_none_are_known(memo: Memo) -> None:
+    memo.remember(Trust.RELEASE, {"a": {"flow_id": "1"}})
+    assert memo.recall(Trust.RELEASE, ["a"]) == {"a": {"flow_id": "1"}}
+
+    memo.remember(Trust.RELEASE, {"b": {"toolchain": "x86_64"}})
+
+    assert memo.recall(Trust.RELEASE, ["a"]) == {}
+
+
+def test_a_memo_remembers_tools_in_the_call_that_remembers_answers(dynamodb: Any) -> None:
+    calls: list[str] = []
+    dynamodb.meta.events.register(
+        "before-call.dynamodb.*", lambda model, **_: calls.append(model.name)
+    )
+    memo = DynamoMemo(dynamodb, "things")
+
+    memo.remember(Trust.RELEASE, {"a": {"toolchain": "x86_64"}})
+    memo.recall(Trust.RELEASE, ["a", "b"])
+
+    assert calls == ["BatchWriteItem", "BatchGetItem"]

@@ -42,7 +42,7 @@ def test_a_release_builds_anew_what_a_check_has_built() -> None:
         assert before.key == after.key
         if after.build:
             assert after.built
-            assert after.reason == "its inputs are new"
+            assert after.reason == "its inputs or tools are new"
     app = released.component("app")
     assert app.artifact
     assert app.artifact.key.startswith("artifacts/release/")

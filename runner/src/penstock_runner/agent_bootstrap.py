@@ -26,6 +26,7 @@ from penstock_runner.adapters.rooms import FreshRooms, RoomMaker, Rooms
 from penstock_runner.adapters.scripts import add_scripts
 from penstock_runner.adapters.secret_store import SecretsManager
 from penstock_runner.adapters.shell import PosixShell
+from penstock_runner.adapters.toolchain import describe_toolchain
 from penstock_runner.adapters.transfer import Transfer
 from penstock_runner.adapters.workshop import FolderWorkshop, own_folder
 from penstock_runner.agent import Agent
@@ -102,22 +103,28 @@ def running_agent() -> Iterator[Agent]:
     refuse_inspection()
     clients = Clients.of(settings)
     guard = ProcessGuard.on_duty()
+    interpreter = Interpreter.on(settings.penstock_runner_path)
+    toolchain = settings.penstock_runner_toolchain or describe_toolchain(
+        settings.penstock_runner_path, interpreter
+    )
     with own_folder(settings.work_folder.resolve()) as folder:
-        settings = _with_scripts(settings, folder)
+        settings = _with_scripts(settings, folder, interpreter)
         found = sandbox_of(settings, guard)
         SERVICE.telemetry.logger.info(
             "sandbox",
             made_by=found.name,
             missing=found.missing,
             trust=settings.penstock_runner_trust,
+            toolchain=toolchain,
         )
         with _places(settings, found, guard, folder) as places:
-            yield _agent(settings, clients, folder, Placed(guard, found, *places))
+            yield _agent(settings, clients, folder, Placed(guard, found, *places, toolchain))
 
 
-def _with_scripts(settings: RunnerSettings, folder: Path) -> RunnerSettings:
+def _with_scripts(
+    settings: RunnerSettings, folder: Path, interpreter: Interpreter | None
+) -> RunnerSettings:
     """Settings whose PATH begins with launchers of the machine's Python programs."""
-    interpreter = Interpreter.on(settings.penstock_runner_path)
     if interpreter is None:
         return settings
     scripts = folder / "scripts"  # not `bin`: a sandbox also shows what lies beside a bin
@@ -128,12 +135,13 @@ def _with_scripts(settings: RunnerSettings, folder: Path) -> RunnerSettings:
 
 @dataclass(frozen=True)
 class Placed:
-    """Where jobs run: their rooms, and the sandboxes that know these."""
+    """Where jobs run: their rooms, the sandboxes that know these, and the machine's toolchain."""
 
     guard: ProcessGuard
     found: Found
     rooms: Rooms
     sandbox: Sandbox
+    toolchain: str
 
 
 @contextmanager
@@ -157,7 +165,7 @@ def _agent(settings: RunnerSettings, clients: Clients, folder: Path, placed: Pla
     queue = _queue(settings, clients)
     workshop = _workshop(settings, clients, folder, placed.rooms)
     shell = PosixShell(placed.guard, placed.sandbox)
-    host = _host(settings, placed.found)
+    host = _host(settings, placed)
     run_job = RunJob(
         workshop=workshop,
         shell=shell,
@@ -209,9 +217,11 @@ def _machine(settings: RunnerSettings) -> str:
     return f"{sys.platform} {machine()} {made_by} {':'.join(path)}"
 
 
-def _host(settings: RunnerSettings, found: Found) -> Host:
-    passed = {**passed_on(settings), **(job_variables() if found.confines else {})}
-    return Host(settings.penstock_runner_path, settings.penstock_runner_presets, passed)
+def _host(settings: RunnerSettings, placed: Placed) -> Host:
+    passed = {**passed_on(settings), **(job_variables() if placed.found.confines else {})}
+    return Host(
+        settings.penstock_runner_path, settings.penstock_runner_presets, passed, placed.toolchain
+    )
 
 
 def _queue(settings: RunnerSettings, clients: Clients) -> SqsJobQueue:

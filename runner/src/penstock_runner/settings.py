@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from penstock_shared.contracts.change import Trust
+from penstock_shared.contracts.jobs import TOOLCHAIN_CHARACTERS
 from penstock_shared.passing import PASSED, passed_from
 from penstock_shared.settings import Settings, read_settings
 
@@ -35,6 +36,8 @@ class RunnerSettings(Settings):
     penstock_runner_path: str = "/usr/local/bin:/usr/bin:/bin"
     penstock_runner_presets: str = sys.executable
     """A Python whose environment has the presets. Jobs run it; nothing is installed into it."""
+    penstock_runner_toolchain: str = Field(default="", max_length=TOOLCHAIN_CHARACTERS)
+    """What stands for the machine's system and tools in results, instead of what is found."""
     penstock_runner_lease_seconds: int = Field(default=10, ge=1, le=3600)
     penstock_runner_cache_bytes: int = Field(default=2 << 30, ge=0)
     penstock_runner_kept_bytes: int = Field(default=10 << 30, ge=0)

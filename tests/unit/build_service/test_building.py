@@ -196,6 +196,47 @@ def test_an_unchanged_component_is_not_built_again(fake: FakeBuild) -> None:
     assert [request.job.component for request in again] == ["app"]
 
 
+def test_what_was_built_with_other_tools_is_built_again_and_deployed_as_another(
+    fake: FakeBuild,
+) -> None:
+    fake.start()
+    jobs = fake.jobs()
+    fake.finish(jobs["app"], toolchain="Python 3.11")
+    fake.finish(jobs["site"], toolchain="Python 3.12")
+
+    fake.start(OTHER_FLOW_ID, sha="e" * 40)
+
+    again = [request.job for request in fake.said.only(JobRequested)[2:]]
+    assert [job.component for job in again] == ["app"]
+    upload = again[0].outputs[0]
+    rebuilt = an_output(upload.name, upload.key).model_copy(update={"sha256": "b" * 64})
+    fake.finish(again[0], toolchain="Python 3.12", outputs=(rebuilt,))
+    before, after = (
+        load_plan(fake.objects, completed.flow.plan).component("app")
+        for completed in fake.said.only(BuildCompleted)
+    )
+    assert before.build
+    assert after.build
+    assert before.build.key == after.build.key
+    assert before.key != after.key
+
+
+def test_what_is_built_again_to_the_same_bytes_is_the_same_to_environments(
+    fake: FakeBuild,
+) -> None:
+    fake.start()
+    for job in fake.jobs().values():
+        fake.finish(job)
+    fake.start(OTHER_FLOW_ID, sha="e" * 40)
+
+    before, after = (
+        load_plan(fake.objects, completed.flow.plan).component("app").key
+        for completed in fake.said.only(BuildCompleted)
+    )
+
+    assert before == after
+
+
 def test_a_change_of_documents_alone_completes_at_once(fake: FakeBuild) -> None:
     fake.start()
     for job in fake.jobs().values():

@@ -168,11 +168,25 @@ def test_a_preset_becomes_a_command_that_a_runner_can_run() -> None:
     assert target in build.run
 
 
+def test_another_version_of_the_presets_makes_another_artifact_of_what_they_build() -> None:
+    def keys(presets: str) -> dict[str, str]:
+        configuration = read_configuration(CONFIGURATION)
+        planner = Planner(
+            a_change(), Trust.RELEASE, configuration, a_tree(FILES), SNAPSHOT, presets
+        )
+        components = planner.plan(FLOW_ID, NOW).components
+        return {one.name: one.build.key for one in components if one.build}
+
+    before, after = keys("1"), keys("2")
+
+    assert {name for name in before if before[name] != after[name]} == {"orders"}
+
+
 def test_what_an_earlier_flow_built_is_taken_from_it() -> None:
     planned = plan()
     orders = component(planned, "orders")
     known = {
-        artifact_memo_key(orders): {
+        artifact_memo_key(planned.change, orders): {
             "flow_id": "earlier",
             "artifact": {"key": "artifacts/x.zip", "sha256": "s", "size": 1},
         }

@@ -77,8 +77,8 @@ class FakePreviews:
             plan=self.plans.store(plan),
         )
         self.records.change(FLOW_ID, a_cause(), lambda _known: Write(done))
-        answer = {artifact_memo_key(plan.component("app")): {"flow_id": FLOW_ID}}
-        self.memo.remember(plan.trust, answer)
+        key = artifact_memo_key(plan.change, plan.component("app"))
+        self.memo.remember(plan.trust, {key: {"flow_id": FLOW_ID}})
         return plan
 
 

@@ -96,7 +96,9 @@ class FakeMachine:
         return lease
 
     def run(self, lease: Lease | None = None) -> JobResult | None:
-        host = Host("/a/bin:/usr/bin", "/a/bin/python", {"UV_INDEX": "an index", "CI": "no"})
+        host = Host(
+            "/a/bin:/usr/bin", "/a/bin/python", {"UV_INDEX": "an index", "CI": "no"}, "tools"
+        )
         share = ShareFolders(self.store, self.workshop, self.shell, host, lambda: True)
         run_job = RunJob(
             self.workshop, self.shell, self.secrets, self.log.open, host, self.table.clock, share
@@ -314,3 +316,7 @@ def test_no_text_of_a_result_has_a_secret(machine: FakeMachine) -> None:
     machine.shell.raises = JobError("no folder s3cret value")
     result = machine.result(machine.lease(run="echo s3cret value", secrets={"KEY": "API_KEY"}))
     assert (result.reason, result.command) == ("no folder ***", "echo ***")
+
+
+def test_a_result_says_with_which_tools_it_was_made(machine: FakeMachine) -> None:
+    assert machine.result().toolchain == "tools"

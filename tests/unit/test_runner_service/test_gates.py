@@ -33,6 +33,7 @@ from test_runner_service.use_cases.record_job import RecordGateJob
 from test_runner_service.use_cases.start_environment_run import StartEnvironmentRun
 from test_runner_service.use_cases.start_run import StartRun
 from test_runner_service.use_cases.stop_run import StopRun
+from test_runner_service.use_cases.verdicts import verdict_keys
 from tests.support.builders import (
     BELIEVED,
     FLOW_ID,
@@ -218,7 +219,8 @@ def test_known_gates_are_answered_before_the_others_have_run(fake: FakeTestRunne
 def test_of_many_flows_that_proved_gates_some_are_named(fake: FakeTestRunner) -> None:
     gates = [a_gate(f"gate-{number}") for number in range(1_500)]
     for number, gate in enumerate(gates):
-        proof = {f"verdict:{gate.key}": {"flow_id": f"{number % 100:020x}", "sha": SHA}}
+        (key,) = verdict_keys(a_change(), gate)
+        proof = {key: {"flow_id": f"{number % 100:020x}", "sha": SHA}}
         fake.verdicts.remember(Trust.RELEASE, proof)
 
     fake.start(*gates)
@@ -446,7 +448,7 @@ def test_a_gate_that_may_fail_stops_nothing(fake: FakeTestRunner) -> None:
     assert len(fake.said.only(TestsPassed)) == 1
     answers = fake.verdicts.answers
     assert [key for (_, key), answer in answers.items() if "failed" not in answer] == [
-        f"verdict:{UNIT.key}"
+        *verdict_keys(a_change(), UNIT)
     ]
 
 
@@ -544,7 +546,9 @@ def test_what_has_passed_is_remembered_also_of_a_run_that_ends_early(fake: FakeT
     stop = StopRun(fake.records, fake.plans, fake.verdicts)
     stop(an_event(FlowAborted(reason="no")), a_cause())
 
-    assert list(fake.verdicts.answers) == [(Trust.RELEASE, f"verdict:{LINT.key}")]
+    assert list(fake.verdicts.answers) == [
+        (Trust.RELEASE, key) for key in verdict_keys(a_change(), LINT)
+    ]
 
 
 SYSTEM = a_gate("system", after="staging", retries=1)
@@ -600,7 +604,9 @@ def test_what_passed_in_an_environment_is_not_remembered(fake: FakeTestRunner) -
     (system,) = after_deployment(fake, UNIT, SYSTEM)
     fake.finish(system)
 
-    assert list(fake.verdicts.answers) == [(Trust.RELEASE, f"verdict:{UNIT.key}")]
+    assert list(fake.verdicts.answers) == [
+        (Trust.RELEASE, key) for key in verdict_keys(a_change(), UNIT)
+    ]
 
 
 def test_a_second_delivery_of_a_deployment_asks_for_nothing_more(fake: FakeTestRunner) -> None:
@@ -618,3 +624,39 @@ def test_a_flow_that_was_stopped_runs_no_gates_in_its_environment(fake: FakeTest
 
     assert deployed(fake).result is Result.ALREADY_DONE
     assert [job.name for job in fake.jobs()] == ["unit"]
+
+
+def test_a_gate_that_passed_with_other_tools_is_run_again(fake: FakeTestRunner) -> None:
+    fake.start(LINT, UNIT)
+    lint, unit = fake.jobs()
+    fake.finish(lint, toolchain="Python 3.11")
+    fake.finish(unit, toolchain="Python 3.12")
+
+    fake.start(LINT, UNIT, flow_id=OTHER_FLOW_ID)
+
+    assert [job.name for job in fake.jobs()[2:]] == ["lint"]
+
+
+def test_a_failure_with_other_tools_is_no_doubt_about_these(fake: FakeTestRunner) -> None:
+    fake.start(LINT, UNIT)
+    lint, unit = fake.jobs()
+    fake.finish(lint, state=JobState.FAILED, exit_code=1, toolchain="one")
+    fake.finish(unit, toolchain="two")
+
+    assert {
+        answer["toolchain"]: "failed" in answer for answer in fake.verdicts.answers.values()
+    } == {
+        "one": True,
+        "two": False,
+    }
+
+
+def test_the_tools_of_a_run_are_those_of_its_last_result(fake: FakeTestRunner) -> None:
+    third = a_gate("third")
+    fake.start(LINT, UNIT, third)
+    for job, toolchain in zip(fake.jobs(), ("one", "two", "one"), strict=True):
+        fake.finish(job, toolchain=toolchain)
+
+    assert fake.verdicts.toolchains == {Trust.RELEASE: "one"}
+    fake.start(LINT, UNIT, third, flow_id=OTHER_FLOW_ID)
+    assert [job.name for job in fake.jobs()[3:]] == ["unit"]

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.packaging.digests import digest_of, digest_of_packager
+from penstock.packaging.digests import digest_of, digest_of_folders, digest_of_packager
 from penstock.packaging.errors import PackagingError
 from penstock.packaging.services import Artifact
 from penstock.packaging.targets import Target
@@ -16,6 +16,9 @@ from penstock.project import NODE, OSLS, PROJECT_ROOT, StackFolder
 _AT_ONCE = 2
 _FRAGMENTS = PROJECT_ROOT / "shared" / "templates"
 _TOOLS = PROJECT_ROOT / "package-lock.json"
+# What presets.js reads.
+_PRESETS = PROJECT_ROOT / "runner" / "src" / "penstock_runner" / "presets"
+_PRESETS_LOCK = PROJECT_ROOT / "requirements" / "presets.txt"
 _STAMP = "inputs.txt"
 
 
@@ -70,9 +73,9 @@ def _package_stack(
 
 
 def _inputs_of(folder: StackFolder, artifact: Artifact | None, stage: str) -> str:
-    files = [folder.template, _TOOLS, *sorted(_FRAGMENTS.iterdir())]
+    files = [folder.template, _TOOLS, _PRESETS_LOCK, *sorted(_FRAGMENTS.iterdir())]
     code = artifact.inputs if artifact else ""
-    words = (stage, code, digest_of_packager())
+    words = (stage, code, digest_of_folders([_PRESETS]), digest_of_packager())
     return digest_of([*(path.read_bytes() for path in files), *(word.encode() for word in words)])
 
 

@@ -15,9 +15,13 @@ from shutil import which
 _QUESTION = """
 import importlib.util, json, os, site, sys, sysconfig
 pip, ensurepip = (importlib.util.find_spec(name) for name in ("pip", "ensurepip"))
+roots = filter(os.path.isdir, site.getsitepackages([sys.prefix, sys.base_prefix]))
+installed = {name for root in roots for name in os.listdir(root)}
 print(json.dumps({
     "executable": getattr(sys, "_base_executable", "") or sys.executable,
     "version": "%d.%d" % sys.version_info[:2],
+    "release": sys.version.split()[0],
+    "installed": sorted(n for n in installed if n.endswith((".dist-info", ".egg-info"))),
     "packages": site.getsitepackages() if sys.prefix != sys.base_prefix else [],
     "programs": [sysconfig.get_path("scripts"), os.path.dirname(sys.executable)],
     "wheels": [] if pip or not ensurepip else [
@@ -38,7 +42,8 @@ class Interpreter:
 
     `executable` is the base interpreter, outside of any virtual environment. `packages` are the
     folders of the virtual environment on the search path, if there is one. `programs` are the
-    folders of its scripts. `pip` is the wheel to run pip from if pip is not installed.
+    folders of its scripts. `pip` is the wheel to run pip from if pip is not installed. `release` is
+    the full version, and `installed` names the packages that a job sees, with their versions.
     """
 
     executable: Path
@@ -46,6 +51,8 @@ class Interpreter:
     packages: tuple[str, ...] = ()
     pip: Path | None = None
     programs: tuple[str, ...] = ()
+    release: str = ""
+    installed: tuple[str, ...] = ()
 
     @classmethod
     def on(cls, path: str) -> "Interpreter | None":
@@ -68,6 +75,8 @@ class Interpreter:
             packages=tuple(answer["packages"]),
             pip=_newest_pip(answer["wheels"]),
             programs=tuple(filter(os.path.isdir, dict.fromkeys(answer["programs"]))),
+            release=answer["release"],
+            installed=tuple(answer["installed"]),
         )
 
     def add_layer(self, folder: Path) -> None:

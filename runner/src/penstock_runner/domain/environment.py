@@ -21,12 +21,13 @@ _FOR_ALL = {
 class Host:
     """The machine, as jobs see it: its PATH, and the variables that its owner passes on.
 
-    `presets` is a Python whose environment has the presets.
+    `presets` is a Python whose environment has the presets. `toolchain` says what jobs run with.
     """
 
     path: str
     presets: str
     passed_on: Mapping[str, str] = field(default_factory=dict)
+    toolchain: str = ""
 
 
 def environment_of(job: Job, flow_id: str, attempt: int, site: Site, host: Host) -> dict[str, str]:

@@ -100,9 +100,10 @@ class RunJob:
         self, lease: Lease, ending: Ending, outputs: Outputs = (), log: LogReport = SILENT
     ) -> JobResult:
         finished_at = self.clock()
-        return result_of(
+        result = result_of(
             lease.job, lease.attempt, lease.started_at, finished_at, ending, log, outputs
         )
+        return result.model_copy(update={"toolchain": self.host.toolchain})
 
 
 def stream_of(lease: Lease) -> str:

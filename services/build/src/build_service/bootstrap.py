@@ -118,8 +118,9 @@ def draft_plan() -> DraftPlan:
     from build_service.adapters.network import any_address, public_address
 
     judges = {SourceAddresses.ANY: any_address, SourceAddresses.PUBLIC: public_address}
-    sources = GitSourceRepository(schemes(), judges[SERVICE.settings.source_addresses])
-    return DraftPlan(sources, SERVICE.objects, SERVICE.telemetry)
+    settings = SERVICE.settings
+    sources = GitSourceRepository(schemes(), judges[settings.source_addresses])
+    return DraftPlan(sources, SERVICE.objects, SERVICE.telemetry, settings.presets_digest)
 
 
 @cache

@@ -25,5 +25,7 @@ class BuildSettings(Settings):
     """Prefix of the names of the secrets that forges are told with."""
     api_schemes: str = "https"
     """Comma-separated schemes of the addresses of forges' APIs, which tokens are sent to."""
+    presets_digest: str = ""
+    """Digest of the sources and locked tools of the build presets: see presets.js."""
     planner_function: str = ""
     """Name of the function that drafts plans."""

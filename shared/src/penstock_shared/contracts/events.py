@@ -317,21 +317,21 @@ class FlowFailed(FlowStopped):
     """Something in the flow did not pass."""
 
     type: ClassVar = "flow-failed"
-    data_version: ClassVar = 3
+    data_version: ClassVar = 4
 
 
 class FlowAborted(FlowStopped):
     """Somebody, or an alarm, stopped the release."""
 
     type: ClassVar = "flow-aborted"
-    data_version: ClassVar = 3
+    data_version: ClassVar = 4
 
 
 class FlowSuperseded(FlowStopped):
     """A newer change overtook this one."""
 
     type: ClassVar = "flow-superseded"
-    data_version: ClassVar = 3
+    data_version: ClassVar = 4
 
 
 class RolledBack(DeploymentEvent):
@@ -415,7 +415,7 @@ class JobFinished(EventData):
     """
 
     type: ClassVar = "job-finished"
-    data_version: ClassVar = 3
+    data_version: ClassVar = 4
     channel: ClassVar = Topic("job-finished")
     advances: ClassVar = False
     result: JobResult

@@ -13,6 +13,10 @@ TAIL_CHARACTERS = 4000
 """Characters at the end of a log that a job's result carries; the whole is in the log."""
 
 
+TOOLCHAIN_CHARACTERS = 200
+"""The most characters of a runner's toolchain."""
+
+
 class JobState(StrEnum):
     """Where a job stands; all but the first two are final."""
 
@@ -119,7 +123,11 @@ class JobOutput(Contract):
 
 
 class JobResult(Contract):
-    """How a job ended. `attempt` counts the leases that it took."""
+    """How a job ended. `attempt` counts the leases that it took.
+
+    `toolchain` is what its runner says of its system and tools; it is compared with that of other
+    results, and shown to people. It is empty if the job never ran.
+    """
 
     job_id: str
     trust: Trust = Trust.CHECK
@@ -138,6 +146,7 @@ class JobResult(Contract):
     tail: Text = Field(default="", max_length=TAIL_CHARACTERS)
     reason: Text = ""
     log_stream: str = ""
+    toolchain: Text = Field(default="", max_length=TOOLCHAIN_CHARACTERS)
     outputs: tuple[JobOutput, ...] = ()
 
     def how_it_ended(self) -> str:

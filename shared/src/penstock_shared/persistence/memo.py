@@ -3,6 +3,11 @@
 Items are in their service's table: `id` is `memo#<trust>#<key>`, `doc` (S) the answer as JSON. The
 trust is that of the flow that the answer comes from, so no flow of lower trust can change what a
 higher one recalls.
+
+What an answer follows from besides its key is the toolchain of its runner, which is known only
+once a job has ended. So an answer may name it, in `toolchain`. An item `toolchain#<trust>` holds
+the one that was named last, and answers that name another are not recalled. It is read and written
+with the answers, in the same calls.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,24 +24,42 @@ KEYS_A_READ = 100
 """The most items that one BatchGetItem returns."""
 ITEMS_A_WRITE = 25
 """The most items that one BatchWriteItem takes."""
+Answer = dict[str, Any]
+"""A JSON object. Its `toolchain`, if it has one, is that of the runner it comes from."""
 
 
 class Memo(Protocol):
     """Answers by the hash of what they follow from."""
 
-    def recall(self, trust: Trust, keys: Iterable[str]) -> Mapping[str, dict[str, Any]]:
+    def recall(
+        self, trust: Trust, keys: Iterable[str], *, of_any_toolchain: bool = False
+    ) -> Mapping[str, Answer]:
         """The answers that a flow of this trust may use, by key.
 
-        Of several the one of the highest trust counts.
+        Of several the one of the highest trust counts. None of another toolchain than that which
+        the runners of this trust used last is among them, unless the flow's own jobs have answered:
+        then `of_any_toolchain` recalls them all.
         """
         ...
 
-    def remember(self, trust: Trust, answers: Mapping[str, dict[str, Any]]) -> None:
+    def remember(self, trust: Trust, answers: Mapping[str, Answer]) -> None:
         """Keep answers, by key, as those of a flow of this trust.
 
-        Equal keys of one trust have equal answers, so overwriting is harmless.
+        Equal keys and toolchains of one trust have equal answers, so overwriting is harmless. The
+        toolchain that is named last is from now on the one of this trust.
         """
         ...
+
+
+def toolchain_of(answers: Mapping[str, Answer]) -> str:
+    """The toolchain that is named last among these answers; empty if none is."""
+    named = (answer.get("toolchain") for answer in reversed([*answers.values()]))
+    return next((str(toolchain) for toolchain in named if toolchain), "")
+
+
+def is_made_with(answer: Answer, toolchain: str) -> bool:
+    """Whether an answer counts where this toolchain is in use, or none is known to be."""
+    return not toolchain or answer.get("toolchain", "") == toolchain
 
 
 @dataclass(frozen=True)
@@ -47,21 +70,27 @@ class DynamoMemo:
     table: str
     clock: Clock = utc_now
 
-    def recall(self, trust: Trust, keys: Iterable[str]) -> Mapping[str, dict[str, Any]]:
+    def recall(
+        self, trust: Trust, keys: Iterable[str], *, of_any_toolchain: bool = False
+    ) -> Mapping[str, Answer]:
         """See Memo.recall. Each call reads up to 100 items: one for each key and trust."""
         wanted = list(dict.fromkeys(keys))
-        lowest_first = tuple(reversed(readable_by(trust)))
-        found = self._read([_id_of(writer, key) for writer in lowest_first for key in wanted])
+        if not wanted:
+            return {}
+        places = [(writer, key) for writer in reversed(readable_by(trust)) for key in wanted]
+        in_use = _toolchain_id(trust)
+        found = self._read([in_use, *(_id_of(*place) for place in places)])
+        known = found.get(in_use, {}).get("toolchain", "")
+        toolchain = "" if of_any_toolchain else known
         return {
-            key: found[_id_of(writer, key)]
-            for writer in lowest_first
-            for key in wanted
-            if _id_of(writer, key) in found
+            key: found[place]
+            for writer, key in places
+            if (place := _id_of(writer, key)) in found and is_made_with(found[place], toolchain)
         }
 
-    def _read(self, ids: Sequence[str]) -> Mapping[str, dict[str, Any]]:
+    def _read(self, ids: Sequence[str]) -> Mapping[str, Answer]:
         wanted = [{"id": {"S": one}} for one in ids]
-        items: dict[str, dict[str, Any]] = {}
+        items: dict[str, Answer] = {}
         while wanted:
             batch, wanted = wanted[:KEYS_A_READ], wanted[KEYS_A_READ:]
             wish = {"Keys": batch, "ConsistentRead": True}
@@ -71,9 +100,11 @@ class DynamoMemo:
             wanted += answer.get("UnprocessedKeys", {}).get(self.table, {}).get("Keys", [])
         return items
 
-    def remember(self, trust: Trust, answers: Mapping[str, dict[str, Any]]) -> None:
-        """Keep answers as long as records are kept. Each call writes up to 25."""
-        items = [self._item(trust, key, answer) for key, answer in answers.items()]
+    def remember(self, trust: Trust, answers: Mapping[str, Answer]) -> None:
+        """Keep answers as long as records are kept. Each call writes up to 25 items."""
+        items = [self._item(_id_of(trust, key), answer) for key, answer in answers.items()]
+        if toolchain := toolchain_of(answers):
+            items.append(self._item(_toolchain_id(trust), {"toolchain": toolchain}))
         if len(items) == 1:
             self.client.put_item(TableName=self.table, Item=items[0])
             return
@@ -83,9 +114,9 @@ class DynamoMemo:
             answer = self.client.batch_write_item(RequestItems={self.table: batch})
             wanted += answer.get("UnprocessedItems", {}).get(self.table, [])
 
-    def _item(self, trust: Trust, key: str, answer: dict[str, Any]) -> dict[str, Any]:
+    def _item(self, item_id: str, answer: Answer) -> dict[str, Any]:
         return {
-            "id": {"S": _id_of(trust, key)},
+            "id": {"S": item_id},
             "doc": {"S": to_json(answer).decode()},
             "expires_at": {"N": str(int((self.clock() + RETENTION).timestamp()))},
         }
@@ -93,3 +124,7 @@ class DynamoMemo:
 
 def _id_of(trust: Trust, key: str) -> str:
     return f"memo#{trust}#{key}"
+
+
+def _toolchain_id(trust: Trust) -> str:
+    return f"toolchain#{trust}"

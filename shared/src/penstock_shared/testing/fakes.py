@@ -10,6 +10,7 @@ from penstock_shared.contracts.change import Trust, readable_by
 from penstock_shared.contracts.event import Event, EventData, decode, encode
 from penstock_shared.decisions import Record
 from penstock_shared.errors import VersionConflictError
+from penstock_shared.persistence.memo import Answer, is_made_with, toolchain_of
 from penstock_shared.persistence.outbox import Records, Stored
 from penstock_shared.service import Service
 
@@ -72,21 +73,27 @@ def _past(stored: Stored[R], now: datetime) -> bool:
 class InMemoryMemo:
     """A memo in a dictionary, by the trust that an answer comes from and its key."""
 
-    answers: dict[tuple[Trust, str], dict[str, Any]] = field(default_factory=dict)
+    answers: dict[tuple[Trust, str], Answer] = field(default_factory=dict)
+    toolchains: dict[Trust, str] = field(default_factory=dict)
 
-    def recall(self, trust: Trust, keys: Iterable[str]) -> Mapping[str, dict[str, Any]]:
+    def recall(
+        self, trust: Trust, keys: Iterable[str], *, of_any_toolchain: bool = False
+    ) -> Mapping[str, Answer]:
         """The answers that a flow of this trust may use, by key."""
+        toolchain = "" if of_any_toolchain else self.toolchains.get(trust, "")
         wanted = list(keys)
         return {
             key: self.answers[writer, key]
             for writer in reversed(readable_by(trust))
             for key in wanted
-            if (writer, key) in self.answers
+            if (writer, key) in self.answers and is_made_with(self.answers[writer, key], toolchain)
         }
 
-    def remember(self, trust: Trust, answers: Mapping[str, dict[str, Any]]) -> None:
+    def remember(self, trust: Trust, answers: Mapping[str, Answer]) -> None:
         """Keep answers."""
         self.answers.update({(trust, key): answer for key, answer in answers.items()})
+        if toolchain := toolchain_of(answers):
+            self.toolchains[trust] = toolchain
 
 
 @dataclass

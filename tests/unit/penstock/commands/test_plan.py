@@ -22,7 +22,7 @@ def a_preview(**given: Any) -> dict[str, Any]:
             {
                 "name": "orders",
                 "builds": True,
-                "reason": "its inputs are new",
+                "reason": "its inputs or tools are new",
                 "deploys": True,
                 "differs": ["libs/common/**", "conftest.py (is an input now)"],
             },

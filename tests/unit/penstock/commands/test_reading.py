@@ -121,7 +121,7 @@ def test_a_flow_shows_what_was_reused_deployed_and_put_back(run: Run, stack: Fak
         "built": True,
         "deployed": True,
         "version": "7",
-        "reason": "its inputs are new",
+        "reason": "its inputs or tools are new",
         "deployments": [deployment],
     }
     untouched = {**component, "name": "docs", "built": False, "deployments": []}
@@ -143,7 +143,7 @@ def test_a_flow_shows_what_was_reused_deployed_and_put_back(run: Run, stack: Fak
         "staging is back on orders 6",
         "staging is again without new",
         "types (orders)",
-        "its inputs are new",
+        "its inputs or tools are new",
     ):
         assert text in said
 

@@ -30,24 +30,30 @@ from penstock_shared.contracts.plan import (
     PlannedGate,
     PlannedRelease,
 )
+from penstock_shared.contracts.registration import repository_id
 from penstock_shared.identifiers import digest_of
 from penstock_shared.object_keys import ObjectKind, object_key
+from penstock_shared.presets import COMMAND
 
-TOOLCHAIN = "1"
-"""Part of every key. Raise it when presets or runners make something else of the same inputs."""
+KEYS = "2"
+"""Part of every key. Raise it when Penstock itself makes something else of the same inputs."""
 Answers = dict[str, dict[str, Any]]
 """Remembered artifacts: which flow built each, and where it is stored."""
 
 
 @dataclass(frozen=True)
 class Planner:
-    """Plans one change from its tree, the tree's snapshot and its `penstock.yml`."""
+    """Plans one change from its tree, the tree's snapshot and its `penstock.yml`.
+
+    `presets` is the digest of Penstock's presets: of their sources and of the tools that they lock.
+    """
 
     change: Change
     trust: Trust
     configuration: Configuration
     tree: SourceTree
     snapshot: ObjectRef
+    presets: str = ""
 
     def plan(self, flow_id: str, started_at: datetime, jobs_at_once: int = JOBS_AT_ONCE) -> Plan:
         """The plan, with the keys of all artifacts and verdicts but without known artifacts.
@@ -113,7 +119,7 @@ class Planner:
         repository = (self.change.forge, self.change.repository)
         # The files' ids say which contents in Git LFS there are, and not whether jobs get them.
         lfs = () if self.configuration.lfs else ("lfs: false",)
-        return digest_of(*repository, TOOLCHAIN, source, *self._past, *lfs)
+        return digest_of(*repository, KEYS, source, *self._past, *lfs)
 
     @property
     def _past(self) -> tuple[str, ...]:
@@ -125,7 +131,7 @@ class Planner:
 
     def _component(self, flow_id: str, name: str, section: ComponentSection) -> PlannedComponent:
         prepare = self.configuration.preparation_for(name)
-        recipe = _recipe(name, self._source_keys[name], section, prepare)
+        recipe = _recipe(name, self._source_keys[name], section, prepare, self.presets)
         artifact_key = recipe.key if recipe else digest_of(name, self._source_keys[name])
         deploy = section.deploy
         return PlannedComponent(
@@ -177,9 +183,13 @@ class Planner:
         return PlannedEnvironment(name=name, stage=section.stage or name, mode=section.mode)
 
 
-def artifact_memo_key(component: PlannedComponent) -> str:
-    """The key in the memo of a component's artifact: what the artifact is made of."""
-    return f"artifact:{component.build.key if component.build else component.key}"
+def artifact_memo_key(change: Change, component: PlannedComponent) -> str:
+    """The key in the memo of a component's artifact: whose it is, and what it is made of.
+
+    The repository is that of the change, which no planner has a say in.
+    """
+    key = component.build.key if component.build else component.key
+    return f"artifact:{repository_id(change.forge, change.repository)}:{key}"
 
 
 def answer_of(flow_id: str, result: JobResult) -> dict[str, Any]:
@@ -193,13 +203,14 @@ def answer_of(flow_id: str, result: JobResult) -> dict[str, Any]:
     return {
         "flow_id": flow_id,
         "artifact": artifacts[0].model_dump() if artifacts else None,
+        "toolchain": result.toolchain,
     }
 
 
 def with_known_artifacts(plan: Plan, known: Mapping[str, dict[str, Any]]) -> Plan:
     """The plan with the artifacts that earlier flows have built."""
     components = tuple(
-        _with_known(component, known.get(artifact_memo_key(component)))
+        _with_known(component, known.get(artifact_memo_key(plan.change, component)))
         for component in plan.components
     )
     return plan.model_copy(update={"components": components})
@@ -211,7 +222,7 @@ def with_artifacts(plan: Plan, built: Mapping[str, dict[str, Any]]) -> Plan:
     Raises KeyError when one of them is missing.
     """
     components = tuple(
-        component.model_copy(update={"artifact": _known(built[artifact_memo_key(component)])})
+        _with_artifact(component, built[artifact_memo_key(plan.change, component)])
         if component.built
         else component
         for component in plan.components
@@ -223,17 +234,30 @@ def _with_known(component: PlannedComponent, known: dict[str, Any] | None) -> Pl
     if component.build is None:
         return component.model_copy(update={"reason": "has nothing to build"})
     if known is None:
-        return component.model_copy(update={"built": True, "reason": "its inputs are new"})
+        return component.model_copy(update={"built": True, "reason": "its inputs or tools are new"})
     reason = f"unchanged since flow {known['flow_id']}"
-    return component.model_copy(update={"artifact": _known(known), "reason": reason})
+    return _with_artifact(component, known).model_copy(update={"reason": reason})
 
 
-def _known(answer: dict[str, Any]) -> ObjectRef | None:
-    return ObjectRef.model_validate(answer["artifact"]) if answer.get("artifact") else None
+def _with_artifact(component: PlannedComponent, answer: dict[str, Any]) -> PlannedComponent:
+    """The component with the artifact of an answer, if that has one.
+
+    Its key then holds the artifact too. Built of the same inputs with other tools, it may be
+    another one, which environments do not run yet.
+    """
+    if not answer.get("artifact"):
+        return component
+    artifact = ObjectRef.model_validate(answer["artifact"])
+    key = digest_of(component.key, artifact.sha256)
+    return component.model_copy(update={"artifact": artifact, "key": key})
 
 
 def _recipe(
-    name: str, source_key: str, section: ComponentSection, prepare: PrepareSection | None
+    name: str,
+    source_key: str,
+    section: ComponentSection,
+    prepare: PrepareSection | None,
+    presets: str,
 ) -> BuildRecipe | None:
     build, request = section.build, section.build_request
     command = build.method.command(request) if build and request else ""
@@ -248,7 +272,8 @@ def _recipe(
         prepared=bool(prepare) and build.preset is None,
     )
     made_of = (_text(recipe), *([_text(prepare)] if recipe.prepared else []))
-    key = digest_of(name, source_key, *made_of)
+    tools = () if build.preset in {None, COMMAND} else (presets,)
+    key = digest_of(name, source_key, *made_of, *tools)
     return recipe.model_copy(update={"key": key, "cache": build.cache})
 
 

@@ -37,11 +37,15 @@ from penstock_shared.storage import ObjectStore
 
 @dataclass(frozen=True)
 class DraftPlan:
-    """Answers the worker's requests. It knows no table and no queue."""
+    """Answers the worker's requests. It knows no table and no queue.
+
+    `presets` is the digest of Penstock's presets, which the keys of what they make hold.
+    """
 
     sources: SourceRepository
     objects: ObjectStore
     telemetry: Telemetry
+    presets: str = ""
 
     def __call__(self, request: PlanRequest) -> PlanAnswer:
         """The plan, or why there is none. Raises only what AWS raises."""
@@ -66,7 +70,8 @@ class DraftPlan:
         change, trust = request.change, request.trust
         configuration = self._configuration(request, tree)
         archive = tree.archive(configuration.history, lfs=configuration.lfs)
-        planner = Planner(change, trust, configuration, tree, _snapshot_of(archive, trust))
+        snapshot = _snapshot_of(archive, trust)
+        planner = Planner(change, trust, configuration, tree, snapshot, self.presets)
         plan = planner.plan(request.flow_id, change.pushed_at, request.allowance.jobs_at_once)
         check_limits(plan)
         return plan, archive

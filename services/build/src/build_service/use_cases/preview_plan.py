@@ -48,7 +48,11 @@ class PreviewPlan:
         )
         flow_id = run_id_for(forge, name, request.ref, request.sha, "preview")
         plan = self.planner.draft(flow_id, change).plan
-        keys = [artifact_memo_key(component) for component in plan.components if component.build]
+        keys = [
+            artifact_memo_key(plan.change, component)
+            for component in plan.components
+            if component.build
+        ]
         return with_known_artifacts(plan, self.artifacts.recall(plan.trust, keys))
 
     def _since(self, request: PreviewRequest) -> Plan | None:

@@ -56,7 +56,9 @@ class RecordBuildJob:
 
     def _remember(self, plan: Plan, results: Sequence[JobResult], remembered: Answers) -> None:
         answers = {
-            artifact_memo_key(plan.components[result.position]): answer_of(plan.flow_id, result)
+            artifact_memo_key(plan.change, plan.components[result.position]): answer_of(
+                plan.flow_id, result
+            )
             for result in results
             if result.state is JobState.SUCCEEDED and is_of(plan, result)
         }
@@ -68,9 +70,14 @@ class RecordBuildJob:
         """If everything is built, store the finished plan before the event that names it."""
         if not decision.record.ready:
             return decision
-        keys = [artifact_memo_key(component) for component in plan.components if component.built]
+        keys = [
+            artifact_memo_key(plan.change, component)
+            for component in plan.components
+            if component.built
+        ]
         missing = [key for key in keys if key not in remembered]
-        recalled = self.artifacts.recall(plan.trust, missing) if missing else {}
+        recall = self.artifacts.recall
+        recalled = recall(plan.trust, missing, of_any_toolchain=True) if missing else {}
         artifacts = {**recalled, **remembered}
         finished = with_artifacts(plan, artifacts)
         return build.complete(decision.record, finished, self.plans.store(finished))

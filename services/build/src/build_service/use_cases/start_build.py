@@ -75,5 +75,9 @@ class StartBuild:
         """The plan with what earlier flows have built, unless a fresh one was asked for."""
         if plan.change.fresh:
             return with_known_artifacts(plan, {})
-        keys = [artifact_memo_key(component) for component in plan.components if component.build]
+        keys = [
+            artifact_memo_key(plan.change, component)
+            for component in plan.components
+            if component.build
+        ]
         return with_known_artifacts(plan, self.artifacts.recall(plan.trust, keys))

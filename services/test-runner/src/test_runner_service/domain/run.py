@@ -73,7 +73,8 @@ class TestRun(Record):
     has failed. `tries` holds the number of the current try of each gate that is beyond its first.
     `elsewhere` holds the gates of the plan that are another run's, and `environments` those that
     gates of other runs follow. `endings` says how the first gates that failed have ended, and
-    `first_failure` is the job of the first one that may not fail.
+    `first_failure` is the job of the first one that may not fail. `made_with` holds those that have
+    ended in this run, by the toolchain of their runner.
     """
 
     __test__: ClassVar = False  # pytest would take it for a test class by its name
@@ -96,6 +97,7 @@ class TestRun(Record):
     tries: dict[int, int] = {}
     endings: dict[int, str] = {}
     first_failure: JobResult | None = None
+    made_with: dict[str, Positions] = {}
     reason: str = ""
 
     def tried(self, position: int) -> int:
@@ -113,13 +115,22 @@ class TestRun(Record):
         return Phase.STAGING if self.environment else Phase.TEST
 
     @property
-    def proven(self) -> list[int]:
-        """The gates that have passed in this run on their first try. What passed in an environment
-        proves nothing: another content of the environment is another result.
+    def proven(self) -> dict[str, list[int]]:
+        """The gates that have passed in this run on their first try, by toolchain. What passed in
+        an environment proves nothing: another content of the environment is another result.
         """
         if self.environment:
-            return []
-        return [n for n in self.passed if n not in self.reused and self.tried(n) == 1]
+            return {}
+        return {
+            toolchain: [n for n in ended if n in self.passed and self.tried(n) == 1]
+            for toolchain, ended in self.made_with.items()
+        }
+
+    def with_ending(self, result: JobResult) -> "TestRun":
+        """The run that knows with which toolchain one more gate has ended."""
+        others = {name: which for name, which in self.made_with.items() if name != result.toolchain}
+        same = self.made_with.get(result.toolchain, Positions()).with_these([result.position])
+        return self.model_copy(update={"made_with": {**others, result.toolchain: same}})
 
     def finished(self, state: RunState, reason: str = "") -> "TestRun":
         """The run in a final state."""
@@ -292,7 +303,8 @@ def _take(run: TestRun, plan: Plan, result: JobResult, proofs: JobProofs) -> Dec
     if refusal:
         return refusal
     if result.state is JobState.SUCCEEDED:
-        return Write(run.model_copy(update={"passed": run.passed.with_these([position])}))
+        passed = {"passed": run.passed.with_these([position])}
+        return Write(run.with_ending(result).model_copy(update=passed))
     if result.state is JobState.FAILED and run.tried(position) <= plan.gates[position].retries:
         return _retry(run, plan, position, proofs)
     return _failed(run, plan, result)
@@ -323,7 +335,7 @@ def _failed(run: TestRun, plan: Plan, result: JobResult) -> Write[TestRun]:
         update["first_failure"] = run.first_failure or result
         if len(run.endings) < MOST_NAMES:
             update["endings"] = run.endings | {position: result.how_it_ended()[:LONGEST_ENDING]}
-    return Write(run.model_copy(update=update))
+    return Write(run.with_ending(result).model_copy(update=update))
 
 
 def _fail(run: TestRun, plan: Plan, first: JobResult) -> Write[TestRun]:
