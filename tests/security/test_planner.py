@@ -6,7 +6,7 @@ file had its rights.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
@@ -15,16 +15,20 @@ import pytest
 from build_service.adapters.planner_function import PlannerFunction
 from build_service.domain.drafting import PlanAnswer, PlanRequest, answer_with, draft_in, refuse
 from build_service.domain.errors import BuildError, SourceUnavailableError
+from build_service.domain.planning import artifact_memo_key
 from build_service.domain.source import SourceTree
 from penstock_shared.contracts.change import Trust
 from penstock_shared.contracts.drivers.function import LambdaDeploy
 from penstock_shared.contracts.plan import ObjectRef, Plan
 from penstock_shared.contracts.registration import Allowance
+from penstock_shared.testing.fakes import InMemoryMemo
+from test_runner_service.use_cases.verdicts import verdict_keys
 from tests.support.builders import (
     FLOW_ID,
     OTHER_FLOW_ID,
     a_change,
     a_component,
+    a_gate,
     a_plan,
     a_release,
     an_environment,
@@ -138,10 +142,54 @@ class Dead:
 )
 def test_a_planner_that_dies_ends_the_flow_with_a_reason_and_no_trace(body: dict[str, Any]) -> None:
     with pytest.raises(BuildError) as raised:
-        PlannerFunction(Dead(body), "planner").draft(REQUEST)
+        PlannerFunction(Dead(body), "planner-").draft(REQUEST)
 
     assert "the planner ran out of time or memory, or failed" in str(raised.value)
     assert "File x" not in str(raised.value)
+
+
+@dataclass
+class Planners:
+    """Planners that answer nothing. It notes which was asked."""
+
+    asked: list[str] = field(default_factory=list)
+
+    def invoke(self, *, FunctionName: str, **_: Any) -> dict[str, Any]:  # noqa: N803  # boto3's name
+        self.asked.append(FunctionName)
+        return {"Payload": BytesIO(refuse("no").model_dump_json().encode())}
+
+
+def test_what_a_planner_keeps_of_a_fork_never_meets_a_release() -> None:
+    """One process planned the changes of all trusts: taken over by a fork, it held the next release
+    and the read token of its repository.
+    """
+    planners = Planners()
+
+    for trust in Trust:
+        with pytest.raises(BuildError, match="no"):
+            PlannerFunction(planners, "planner-").draft(REQUEST.model_copy(update={"trust": trust}))
+
+    assert planners.asked == ["planner-release", "planner-check", "planner-fork"]
+
+
+def test_a_planner_cannot_claim_what_another_repository_has_built_or_passed() -> None:
+    """The keys of artifacts and verdicts are the planner's word. Under the registered repository
+    they lead to nothing of another one.
+    """
+    bank, shop = a_change(repository="acme/bank"), REQUEST.change
+    component, gate = a_component(), a_gate("unit")
+    memo = InMemoryMemo()
+    memo.remember(
+        Trust.RELEASE,
+        {
+            key: {"flow_id": OTHER_FLOW_ID}
+            for key in (artifact_memo_key(bank, component), *verdict_keys(bank, gate))
+        },
+    )
+
+    claimed = (artifact_memo_key(shop, component), *verdict_keys(shop, gate))
+
+    assert memo.recall(Trust.RELEASE, claimed) == {}
 
 
 def breaks(_path: str) -> bytes:

@@ -55,7 +55,7 @@ class PlannerInProcess:
 
 def a_planner(sources: SourceRepository, objects: ObjectStore) -> PlannerFunction:
     draft_plan = DraftPlan(sources, objects, Telemetry("build"))
-    return PlannerFunction(PlannerInProcess(draft_plan), "planner")
+    return PlannerFunction(PlannerInProcess(draft_plan), "planner-")
 
 
 @dataclass

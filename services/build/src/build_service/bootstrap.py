@@ -126,7 +126,7 @@ def draft_plan() -> DraftPlan:
 @cache
 def registered_planner() -> RegisteredPlanner:
     """Has changes planned as the registry says."""
-    planner = PlannerFunction(aws.client("lambda"), SERVICE.settings.planner_function)
+    planner = PlannerFunction(aws.client("lambda"), SERVICE.settings.planner_function_prefix)
     return RegisteredPlanner(registry(), planner, FORGES)
 
 

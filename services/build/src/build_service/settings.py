@@ -27,5 +27,5 @@ class BuildSettings(Settings):
     """Comma-separated schemes of the addresses of forges' APIs, which tokens are sent to."""
     presets_digest: str = ""
     """Digest of the sources and locked tools of the build presets: see presets.js."""
-    planner_function: str = ""
-    """Name of the function that drafts plans."""
+    planner_function_prefix: str = ""
+    """Beginning of the names of the functions that draft plans; a trust is their end."""

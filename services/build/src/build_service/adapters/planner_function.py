@@ -1,4 +1,4 @@
-"""Asks the function that reads what strangers wrote."""
+"""Asks the functions that read what strangers wrote, one for each trust."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,15 +11,16 @@ from build_service.domain.errors import PlanningError
 
 @dataclass(frozen=True)
 class PlannerFunction:
-    """The planner behind a Lambda client."""
+    """The planners behind a Lambda client. The name of each is the prefix and its trust."""
 
     client: Any
-    function: str
+    prefix: str
 
     def draft(self, request: PlanRequest) -> PlanDraft:
         """The planner's draft; see PlanDrafter. Also raises what AWS raises."""
         payload = request.model_dump_json(exclude_none=True).encode()
-        answer = self.client.invoke(FunctionName=self.function, Payload=payload)
+        function = f"{self.prefix}{request.trust}"
+        answer = self.client.invoke(FunctionName=function, Payload=payload)
         try:
             found = PlanAnswer.model_validate_json(answer["Payload"].read())
         except ValidationError as error:
