@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from penstock.project import PROJECT_ROOT
+from penstock_shared.contracts.change import Trust
 from penstock_shared.contracts.commands import command_topics
 from penstock_shared.messaging.consumer import TRIES
 from tests.infrastructure.conftest import Packaged
@@ -176,10 +177,12 @@ def test_no_role_may_do_everything_or_to_everything(packaged: Packaged) -> None:
             assert set(actions) <= MAY_NAME_ANYTHING, f"{name}: {actions}"
 
 
-def test_what_reads_strangers_files_may_store_snapshots_and_nothing_else(
-    packaged: Packaged,
+@pytest.mark.parametrize("trust", list(Trust))
+def test_what_reads_strangers_files_may_store_snapshots_of_its_trust_and_nothing_else(
+    packaged: Packaged, trust: Trust
 ) -> None:
-    planner = [statement for name, statement in statements(packaged) if name == "build.PlannerRole"]
+    role = f"build.PlannerOf{trust.title()}Role"
+    planner = [statement for name, statement in statements(packaged) if name == role]
     assert planner, "there is no such role: is the rule looking at the right thing?"
     rights = {
         action: json.dumps(statement["Resource"])
@@ -189,7 +192,7 @@ def test_what_reads_strangers_files_may_store_snapshots_and_nothing_else(
     }
 
     assert rights.keys() == {"s3:PutObject"}
-    assert "/snapshots/*" in rights["s3:PutObject"]
+    assert f"/snapshots/{trust}/*" in rights["s3:PutObject"]
 
 
 def test_topics_reach_queues_as_they_are_and_filtered_by_type(packaged: Packaged) -> None:
