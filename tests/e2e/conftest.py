@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -25,7 +25,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def start(home: Path, options: StackOptions | None = None) -> Stack:
-    """Start a stack. A lock lets one process package at a time: all share the output."""
+    """Start a stack. A lock lets one process package at a time: all share the output.
+
+    With PENSTOCK_TEST_IAM every stack enforces IAM, with every function and runner under its role.
+    """
+    options = options or StackOptions()
+    if os.environ.get("PENSTOCK_TEST_IAM"):
+        options = replace(options, enforce_iam=True)
     lock = PROJECT_ROOT / ".build" / "tests.lock"
     lock.parent.mkdir(exist_ok=True)
     with FileLock(lock):

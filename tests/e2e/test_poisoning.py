@@ -1,5 +1,9 @@
 """C3, end to end: what a change request left behind is not what main releases."""
 
+from hashlib import sha256
+from pathlib import Path
+
+from penstock.embedded.home import find_home
 from tests.support.product import Product, Repository
 
 CONFIGURATION = """\
@@ -51,6 +55,40 @@ def test_production_serves_what_the_source_of_main_says(
     product.await_state(repository.push({}, "main"), "succeeded")
 
     assert product.function_says("poisoned-production") == {"says": "two"}
+
+
+WRITES = """\
+for trust in release check fork; do
+  mkdir -p {work}/$trust/cache || true
+  for file in {work}/$trust/cache/* {work}/$trust/cache/poison; do
+    echo poison > "$file" || true
+  done
+done
+"""
+
+
+def test_no_job_of_a_change_request_reaches_the_downloads_that_main_s_jobs_start_from(
+    product: Product, repository: Repository, home: Path
+) -> None:
+    """A job wrote the runner's download cache under the digest of a future source, and the cache
+    did not look into what it held: main was built from the attacker's source.
+    """
+    work = find_home(home).work.path
+    honest = CONFIGURATION.replace("function: poisoned", "function: downloaded")
+    script = "".join(f"        {line}\n" for line in WRITES.format(work=work).splitlines())
+    evil = honest.replace("run: |\n", f"run: |\n{script}")
+    product.await_state(repository.push(files("one") | {"penstock.yml": honest}), "succeeded")
+
+    changed = repository.push(files("two") | {"penstock.yml": evil}, "feature/downloads")
+
+    product.await_state(changed, "succeeded")
+    kept = [file for trust in work.iterdir() for file in (trust / "cache").glob("*")]
+    assert kept
+    assert [file for file in kept if sha256(file.read_bytes()).hexdigest() != file.name] == []
+    product.await_state(
+        repository.push(files("two") | {"penstock.yml": honest}, "main"), "succeeded"
+    )
+    assert product.function_says("downloaded-production") == {"says": "two"}
 
 
 def test_a_job_that_needs_a_file_outside_its_inputs_says_which_it_has(
