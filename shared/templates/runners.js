@@ -39,7 +39,8 @@ const permissions = (prefix, stage, trust, jobs) => {
     allow("dynamodb:GetItem", arnOf("Table"), onItems("stop#*")),
     // What it says of a job of which it has no proof is not believed.
     allow("sns:Publish", sub(topic)),
-    allow("logs:CreateLogStream", arnOf("JobLogs")),
+    // The group's own ARN ends in `:*`; the right is also asked for without it.
+    allow("logs:CreateLogStream", [sub(logs), arnOf("JobLogs")]),
     allow("logs:PutLogEvents", sub(`${logs}:log-stream:${trust}/*`)),
     // It presigns addresses for the sources, inputs and outputs of its jobs. Only deployments, which
     // are of trust `release`, have artifacts as inputs.
