@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import artifacts, floor, prices, usage
+from bench import artifacts, floor, prices, reuse, usage
 from bench.big_flow import big_flow
 from bench.errors import BenchError
 from bench.peers.buildbot.subject import LAYOUTS, BuildbotSubject
@@ -55,6 +55,20 @@ class Bench:
             self._report.add(name, "penstock", ratio, "times the shell")
             self._report.add(f"{name}_seconds", "penstock", found.penstock[name], "s")
             self._report.add(f"{name}_seconds", "shell", found.shell[name], "s")
+
+    def reuse(self) -> None:
+        """Measure W5 on a stack of its own."""
+        subject = PenstockSubject()
+        with _running(subject):
+            found = {
+                "unchanged": reuse.unchanged(subject, self._repository),
+                "merged": reuse.merged(subject, self._repository),
+            }
+        for name, taken in found.items():
+            self._report.add(f"w5_{name}_seconds", "penstock", taken.seconds, "s")
+            self._report.add(f"w5_{name}_calls", "penstock", taken.calls, "calls")
+            self._report.add(f"w5_{name}_invocations", "penstock", taken.invocations, "invocations")
+            self._report.add(f"w5_{name}_jobs", "penstock", taken.jobs, "jobs")
 
     def big_flow(self) -> None:
         """Measure W4 on a stack of its own."""
@@ -149,7 +163,7 @@ def main() -> int:
 
 
 def _parts(bench: Bench, arguments: argparse.Namespace) -> Iterator[Callable[[], None]]:
-    only = {"w3": bench.small_project, "w4": bench.big_flow}
+    only = {"w3": bench.small_project, "w4": bench.big_flow, "w5": bench.reuse}
     if arguments.only:
         yield only[arguments.only]
         return
@@ -157,6 +171,7 @@ def _parts(bench: Bench, arguments: argparse.Namespace) -> Iterator[Callable[[],
     if not arguments.peers_only:
         yield bench.penstock
         yield bench.small_project
+        yield bench.reuse
         yield bench.big_flow
         yield bench.artifacts
     if "buildbot" in arguments.peer:
@@ -177,7 +192,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--peer", action="append", default=[], choices=["buildbot"], help="measure this one too"
     )
-    parser.add_argument("--only", choices=["w3", "w4"], help="measure this work of Penstock alone")
+    parser.add_argument(
+        "--only", choices=["w3", "w4", "w5"], help="measure this work of Penstock alone"
+    )
     parser.add_argument("--peers-only", action="store_true", help="leave Penstock itself out")
     parser.add_argument(
         "--runs", type=_runs, default=LEAST_RUNS, help=f"pushes of W1, at least {LEAST_RUNS}"

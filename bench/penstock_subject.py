@@ -104,6 +104,13 @@ class PenstockSubject:
         flow = self._newest(1).get(flow_id)
         return str(flow["state"]) if flow else ""
 
+    def flow(self, flow_id: str) -> dict[str, Any]:
+        """A flow as the API shows it, with its phases and jobs."""
+        with urllib.request.urlopen(
+            f"{self.stack.api_url}/flows/{flow_id}", timeout=ANSWER_SECONDS
+        ) as answer:
+            return dict(json.load(answer))
+
     def stop(self) -> None:
         """Take the stack down and remove its state."""
         embedded.down(self._home, forget=True)

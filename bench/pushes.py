@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from bench.errors import SubjectError
 from penstock_shared.github import NO_COMMIT, commit_object, delivery_headers, push_event
 
 REF = "refs/heads/main"
+BRANCH = "refs/heads/branch"
 AUTHOR = {"name": "Bench", "email": "bench@example.test"}
 ANSWER_SECONDS = 30
 
@@ -38,12 +39,13 @@ branches: {main: release}
 
 @dataclass(frozen=True)
 class Push:
-    """One commit on main of a repository, and its parent."""
+    """One commit on a ref of a repository, and its parent."""
 
     repository: str
     clone_url: str
     before: str
     after: str
+    ref: str = REF
 
 
 class WorkloadRepository:
@@ -71,6 +73,35 @@ class WorkloadRepository:
         self._git("-C", str(self._folder), "fast-import", "--quiet", text=stream)
         self._made += count
         return self._since_last_time(count)
+
+    def documents(self, count: int) -> Iterator[Push]:
+        """Put `count` commits on main that change no component, one after the other."""
+        for number in range(count):
+            yield self._advance(REF, {"notes.txt": f"{self._made}.{number}"})
+
+    def branch(self) -> Push:
+        """Put a commit on a new branch that changes the one component."""
+        self._made += 1
+        return self._advance(BRANCH, {"app/change.txt": f"branch {self._made}"})
+
+    def merge(self) -> Push:
+        """Put main to what is on the branch."""
+        merged = self._git("-C", str(self._folder), "rev-parse", BRANCH).strip()
+        self._git("-C", str(self._folder), "update-ref", REF, merged)
+        before, self._tip = self._tip, merged
+        return Push(self.name, self.clone_url, before, merged)
+
+    def _advance(self, ref: str, files: Mapping[str, str]) -> Push:
+        before = self._tip
+        stream = (
+            f"commit {ref}\ncommitter Bench <{AUTHOR['email']}> {int(time.time())} +0000\n"
+            f"{_data('Change')}from {before}\n{''.join(map(_inline, files, files.values()))}\n"
+        )
+        self._git("-C", str(self._folder), "fast-import", "--quiet", text=stream)
+        after = self._git("-C", str(self._folder), "rev-parse", ref).strip()
+        if ref == REF:
+            self._tip = after
+        return Push(self.name, self.clone_url, before, after, ref)
 
     def files(self, number: int) -> Mapping[str, str]:
         """The files that the commit of that number writes: text by path."""
@@ -127,7 +158,7 @@ def payload(push: Push) -> bytes:
     event = push_event(
         push.repository,
         push.clone_url,
-        REF,
+        push.ref,
         push.before,
         push.after,
         commit,

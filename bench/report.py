@@ -26,6 +26,14 @@ LABELS = {
     "w4_largest_item": "W4, largest item",
     "w4_largest_message": "W4, largest message",
     "w4_memory": "W4, peak memory of all servers",
+    "w5_unchanged_seconds": "W5, unchanged push, p50",
+    "w5_unchanged_calls": "W5, unchanged push, AWS API calls",
+    "w5_unchanged_invocations": "W5, unchanged push, Lambda invocations",
+    "w5_unchanged_jobs": "W5, unchanged push, jobs",
+    "w5_merged_seconds": "W5, merge of what was checked, p50",
+    "w5_merged_calls": "W5, merge of what was checked, AWS API calls",
+    "w5_merged_invocations": "W5, merge of what was checked, Lambda invocations",
+    "w5_merged_jobs": "W5, merge of what was checked, jobs",
     "aws_calls_per_flow": "AWS API calls",
     "lambda_invocations_per_flow": "Lambda invocations",
     "log_bytes_per_flow": "log bytes",
@@ -33,6 +41,7 @@ LABELS = {
 }
 WORKS = ("w1_p50", "w1_p95", "w2", "w2_peak_memory")
 SMALL_PROJECT = tuple(name for name in LABELS if name.startswith("w3_"))
+REUSE = tuple(name for name in LABELS if name.startswith("w5_"))
 BIG_FLOW = tuple(name for name in LABELS if name.startswith("w4_"))
 FORMATS: dict[str, Callable[[float], str]] = {
     "ms": lambda value: f"{value:,.1f} ms" if value < 100 else f"{value:,.0f} ms",
@@ -80,7 +89,9 @@ class Report:
         self._show("The same works", WORKS)
         self._show("A small project", SMALL_PROJECT)
         self._show("A big flow", BIG_FLOW)
-        used = [name for name in LABELS if name not in (*WORKS, *SMALL_PROJECT, *BIG_FLOW)]
+        self._show("Pushes whose results are known", REUSE)
+        tables = (*WORKS, *SMALL_PROJECT, *BIG_FLOW, *REUSE)
+        used = [name for name in LABELS if name not in tables]
         self._show("One flow of Penstock", used)
         self._show_each("CPU time of importing a handler", "import_cpu")
         self._show_each("Size of a service's zip", "zip_size")
