@@ -111,7 +111,7 @@ def test_the_registry_says_whose_secret_is_meant(
     penstock(home, *name, value=VALUE, code=4)
     product.webhook_of(repository.name, repository.work.remote)
 
-    assert f"git/{repository.name}" in penstock(home, *name, value=VALUE)
+    assert f"Stored secret TOKEN of {repository.name} " in penstock(home, *name, value=VALUE)
 
     remove = ("secret", "remove", "TOKEN", "--repository", repository.name)
     assert "Removed secret TOKEN" in penstock(home, *remove)

@@ -147,8 +147,8 @@ def test_a_list_of_secrets_says_everything_but_their_values(staffed: RunnerStage
     )
     assert found["changed_at"]
     assert {key: value for key, value in found.items() if key != "changed_at"} == {
-        "name": "LISTED", "repository": "github/acme/shop", "environment": "production",
-        "trust": "check",
+        "name": "LISTED", "forge": "github", "repository": "acme/shop",
+        "environment": "production", "trust": "check",
     }  # fmt: skip
 
 
