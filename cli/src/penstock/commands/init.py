@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from penstock.commands.output import console, say
+from penstock.commands.output import console, print_document, say
 from penstock.errors import NotFoundError, RefusedError
 from penstock_shared.configuration import FILE_NAME
 from penstock_shared.discovery import MARKERS, Files, discovered_configuration
@@ -35,7 +35,7 @@ def init(
             f"or {MARKERS[-1]} with code beside it. docs/penstock-yml.md says how to write the file"
         )
     if stdout:
-        typer.echo(text, nl=False)
+        print_document(text)
         return
     file.write_text(text, encoding="utf-8")
     console().print(Text.assemble(("✓", "green"), f" wrote {file}"))

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from penstock.terminal import Terminal
-from penstock_shared.printable import escaped_json
+from penstock_shared.printable import escaped_json, escaped_lines
 
 WIDE = 140
 
@@ -34,6 +34,14 @@ def survive_any_encoding() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def print_document(text: str) -> None:
+    """Print the text of a file on the standard output, as it is to be stored.
+
+    What would act on a terminal is visible as an escape.
+    """
+    typer.echo(escaped_lines(text), nl=False)
 
 
 def print_json(value: Any) -> None:
