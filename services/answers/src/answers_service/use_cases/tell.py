@@ -20,6 +20,9 @@ BUDGET = timedelta(seconds=15)
 the function has thirty."""
 SOON = 1.0
 """Seconds until a message comes back whose budget was spent."""
+BUSY = 5.0
+"""Seconds until a message comes back whose place another function is telling. Most are done by
+then; one that has died holds its place for longer."""
 
 
 def new_teller() -> str:
@@ -111,4 +114,5 @@ def _show(api: ForgeApi, known: AnswerPlace, name: str) -> Told:
 
 
 def _left(known: AnswerPlace, now: datetime) -> float:
-    return max(SOON, (known.until - now).total_seconds()) if known.until else SOON
+    left = (known.until - now).total_seconds() if known.until else SOON
+    return max(SOON, min(BUSY, left))
