@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 
 import pytest
@@ -20,6 +20,7 @@ from penstock_shared.contracts.event import encode, make_event
 from penstock_shared.contracts.events import FlowFailed, JobFinished, JobStarted
 from penstock_shared.contracts.jobs import JobResult, JobState
 from penstock_shared.observability import Telemetry
+from penstock_shared.testing.fakes import FakeClock
 from tests.support.builders import FLOW_ID, NOW, a_cause, a_result
 from tests.unit.penstock_runner.fakes import (
     JOB_ID,
@@ -201,6 +202,27 @@ def test_a_job_that_another_runner_holds_is_put_back_until_that_lease_ends() -> 
 
     assert runner.queue.hidden == [3]
     assert runner.queue.deleted == []
+
+
+class RunningClock(FakeClock):
+    """A clock that moves by two seconds with each look."""
+
+    def __call__(self) -> datetime:
+        self.advance(seconds=2)
+        return super().__call__()
+
+
+def test_a_lease_that_ends_just_after_it_stood_in_the_way_leaves_the_job_its_message() -> None:
+    """With the message deleted, nobody would ever run the job."""
+    runner = RunnerOnFakes(Table(clock=RunningClock()))
+    runner.table.lease("bob").take()
+    runner.table.clock.advance(seconds=5)
+
+    runner.handle(lambda _: pytest.fail("it must not run yet"))
+
+    assert not runner.record.held_at(runner.table.clock.now)
+    assert runner.queue.deleted == []
+    assert runner.queue.hidden == [1]
 
 
 @pytest.mark.parametrize(("received", "pause"), [(4, 10), (7, 10), (9, 32), (20, 900), (5000, 900)])

@@ -96,8 +96,9 @@ class HandleRequest:
             if waited_long:
                 stop_if_unwanted(lease, self.stopped_because)
             return self._work(message, lease)
-        if run and run.held_at(now := lease.records.clock()):
-            self.queue.hide(message, _pause(message, run.lease_until - now))
+        # By its state and not by the clock: the lease that stood in the way may end at this moment.
+        if run and run.state is not JobRunState.FINISHED:
+            self.queue.hide(message, _pause(message, run.lease_until - lease.records.clock()))
             return f"put back: {outcome.reason}"
         self.queue.delete(message)
         return outcome.reason or f"given up after {lease.attempt} attempts"
