@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from uuid import uuid4
 
 from penstock.embedded.git_server import GitHandler, GitServer, TurnedAwayError
 from penstock.embedded.home import Home
@@ -33,11 +34,12 @@ class Certificate:
         _openssl(
             *[
                 *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-                *("-subj", "/CN=127.0.0.1"),
+                *("-subj", f"/CN=127.0.0.1/serialNumber={uuid4().hex}"),
             ],
             *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(file)),
         )
-        # OpenSSL looks for certificates by the hashes of their names.
+        # OpenSSL looks for certificates by the hashes of their names, and takes the first: of two
+        # with one name it would trust only that of another test's server.
         known = folder / f"{_openssl('x509', '-noout', '-hash', '-in', str(file)).strip()}.0"
         known.write_text(file.read_text())
         file.write_text(file.read_text() + key.read_text())
