@@ -1,18 +1,15 @@
 """Imports a function's handler from its zip with a Node of its own version."""
 
 import subprocess
-import tempfile
-import zipfile
 from collections.abc import Iterator
 from os import defpath, get_exec_path
 from pathlib import Path
 from shutil import which
 
-from penstock_runner.presets.errors import PresetError
+from penstock_runner.presets.import_trial import ImportTrial, unpacked
 from penstock_runner.presets.target import FunctionTarget
 from penstock_runner.presets.tools import npm
 
-_PATIENCE = 60.0
 _ENDINGS = ("js", "mjs", "cjs")
 _TRIAL = """
 import { pathToFileURL } from "node:url";
@@ -28,7 +25,6 @@ try {
   process.exit(missing || error instanceof SyntaxError ? 2 : 3);
 }
 """
-_RAISED, _MISSING = 3, 4
 
 
 def try_node_handler(bundle: Path, handler: str, target: FunctionTarget, *, native: bool) -> str:
@@ -42,10 +38,8 @@ def try_node_handler(bundle: Path, handler: str, target: FunctionTarget, *, nati
         return f"not imported: no Node {target.version} on this machine"
     if native and not target.runs_natively:
         return f"not imported: its native code is for {target.architecture}"
-    with tempfile.TemporaryDirectory() as folder:
-        with zipfile.ZipFile(bundle) as opened:
-            opened.extractall(folder)
-        return _tried(node, Path(folder), handler, target)
+    with unpacked(bundle) as folder:
+        return _tried(node, folder, handler, target)
 
 
 def _nodes(version: str) -> Iterator[str]:
@@ -62,25 +56,6 @@ def _tried(node: str, folder: Path, handler: str, target: FunctionTarget) -> str
     file = next(path for end in _ENDINGS if (path := folder / f"{module}.{end}").is_file())
     command = [node, "--input-type=module", "--eval", _TRIAL, str(file), name]
     variables = {"PATH": defpath, "HOME": str(folder), "AWS_REGION": "us-east-1", "TZ": ":UTC"}
-    try:
-        finished = subprocess.run(
-            command,
-            cwd=folder,
-            env={**variables, "LAMBDA_TASK_ROOT": str(folder)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"{module} takes more than {_PATIENCE:g} s to import here; Lambda allows ten"
-    told = finished.stderr.strip().replace(f"{folder}/", "")
-    if finished.returncode == _MISSING:
-        raise PresetError(f"{file.name} exports no function {name}, which the handler names")
-    if finished.returncode == _RAISED:
-        return f"{module} raised an error here, without its variables: {told.splitlines()[0]}"
-    if finished.returncode:
-        raise PresetError(f"{module} cannot be imported from the zip with {target}:\n{told}")
-    return f"imported with Node {target.version}"
+    without = f"{file.name} exports no function {name}, which the handler names"
+    trial = ImportTrial(module, target, "Node", without, cause=0)
+    return trial.run(command, folder, {**variables, "LAMBDA_TASK_ROOT": str(folder)})

@@ -6,17 +6,12 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html#python-sdk-inclu
 
 import json
 import os
-import subprocess
 import sysconfig
-import tempfile
-import zipfile
 from pathlib import Path
 
-from penstock_runner.presets.errors import PresetError
+from penstock_runner.presets.import_trial import ImportTrial, unpacked
 from penstock_runner.presets.target import FunctionTarget
 
-_PATIENCE = 60.0
-"""Seconds. Lambda itself gives an import ten."""
 _PROVIDED = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 _TRIAL = """
 import importlib, importlib.machinery, json, sys, traceback
@@ -42,7 +37,6 @@ except BaseException:
     sys.exit(3)
 sys.exit(0 if callable(getattr(found, name, None)) else 4)
 """
-_BROKEN, _RAISED, _MISSING = 2, 3, 4
 
 
 def try_handler(bundle: Path, handler: str, target: FunctionTarget, *, native: bool) -> str:
@@ -56,37 +50,17 @@ def try_handler(bundle: Path, handler: str, target: FunctionTarget, *, native: b
     if native and not target.runs_natively:
         return f"not imported: its native code is for {target.architecture}"
     module, _, name = handler.replace("/", ".").rpartition(".")
-    with tempfile.TemporaryDirectory() as folder:
-        with zipfile.ZipFile(bundle) as opened:
-            opened.extractall(folder)
+    with unpacked(bundle) as folder:
         return _tried(folder, module, name, target)
 
 
-def _tried(folder: str, module: str, name: str, target: FunctionTarget) -> str:
+def _tried(folder: Path, module: str, name: str, target: FunctionTarget) -> str:
     packages = [sysconfig.get_path("purelib")]
-    question = json.dumps([folder, module, name, _PROVIDED, packages])
-    try:
-        finished = subprocess.run(
-            [str(target.python), "-I", "-S", "-c", _TRIAL, question],
-            cwd=folder,
-            env=_variables(folder, f"{module}.{name}", target),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"{module} takes more than {_PATIENCE:g} s to import here; Lambda allows ten"
-    told = finished.stderr.strip().replace(f"{folder}/", "")
-    if finished.returncode == _MISSING:
-        raise PresetError(f"{module} has no function {name}, which the handler names")
-    if finished.returncode == _RAISED:
-        return f"{module} raised an error here, without its variables: {told.splitlines()[-1]}"
-    if finished.returncode:
-        raise PresetError(f"{module} cannot be imported from the zip with {target}:\n{told}")
-    return f"imported with Python {target.version}"
+    question = json.dumps([str(folder), module, name, _PROVIDED, packages])
+    command = [str(target.python), "-I", "-S", "-c", _TRIAL, question]
+    without = f"{module} has no function {name}, which the handler names"
+    trial = ImportTrial(module, target, "Python", without, cause=-1)
+    return trial.run(command, folder, _variables(str(folder), f"{module}.{name}", target))
 
 
 def _variables(folder: str, handler: str, target: FunctionTarget) -> dict[str, str]:
