@@ -14,16 +14,41 @@ _MISSING = ("ResourceNotFoundException", "InvalidRequestException")
 
 
 @dataclass(frozen=True)
-class SecretsManagerSecrets:
-    """Secrets under `<prefix><id of the repository>`."""
+class SecretEach:
+    """Secrets under `<prefix><id of the repository>`, each a document."""
 
     client: Any
     prefix: str
 
+    def delete(self, repository: str) -> None:
+        """Delete the secret of a repository at once, so that there can be another."""
+        self.client.delete_secret(
+            SecretId=self.name_of(repository), ForceDeleteWithoutRecovery=True
+        )
+
+    def write(self, repository: str, document: str, description: str) -> None:
+        """Write the secret of a repository; a new one gets this description."""
+        name = self.name_of(repository)
+        try:
+            self.client.put_secret_value(SecretId=name, SecretString=document)
+        except errors.ClientError as error:
+            if error.response["Error"]["Code"] not in _MISSING:
+                raise
+            self.client.create_secret(Name=name, SecretString=document, Description=description)
+
+    def name_of(self, repository: str) -> str:
+        """The name of the secret of a repository."""
+        return f"{self.prefix}{repository}"
+
+
+@dataclass(frozen=True)
+class SecretsManagerSecrets(SecretEach):
+    """The secrets of repositories."""
+
     def get(self, repository: str) -> RepositorySecrets | None:
         """The secrets of a repository, or None. Raises ConfigurationError for a broken document."""
         try:
-            found = self.client.get_secret_value(SecretId=self._name(repository))
+            found = self.client.get_secret_value(SecretId=self.name_of(repository))
         except errors.ClientError as error:
             if error.response["Error"]["Code"] not in _MISSING:
                 raise
@@ -32,27 +57,11 @@ class SecretsManagerSecrets:
             return RepositorySecrets.model_validate_json(found["SecretString"])
         except ValidationError as error:
             raise ConfigurationError(
-                f"the secret {self._name(repository)} is not as Penstock wrote it; "
+                f"the secret {self.name_of(repository)} is not as Penstock wrote it; "
                 "`penstock repo rotate-secret` writes it anew"
             ) from error
 
     def put(self, repository: str, secrets: RepositorySecrets) -> None:
         """Write the secrets of a repository."""
         document = secrets.model_dump_json(exclude_none=True)
-        try:
-            self.client.put_secret_value(SecretId=self._name(repository), SecretString=document)
-        except errors.ClientError as error:
-            if error.response["Error"]["Code"] not in _MISSING:
-                raise
-            self.client.create_secret(
-                Name=self._name(repository),
-                SecretString=document,
-                Description="Secrets of a repository that flows through Penstock.",
-            )
-
-    def delete(self, repository: str) -> None:
-        """Delete the secrets of a repository at once, so that it can be registered again."""
-        self.client.delete_secret(SecretId=self._name(repository), ForceDeleteWithoutRecovery=True)
-
-    def _name(self, repository: str) -> str:
-        return f"{self.prefix}{repository}"
+        self.write(repository, document, "Secrets of a repository that flows through Penstock.")
