@@ -17,7 +17,7 @@ from pydantic import Field
 
 from build_service.adapters.forges.payloads import (
     BRANCHES,
-    NO_COMMIT,
+    DELETED_FORK,
     Branch,
     Commit,
     FullName,
@@ -44,6 +44,7 @@ from build_service.domain.delivery import (
     Said,
 )
 from penstock_shared.contracts.change import TAGS, Base
+from penstock_shared.github import NO_COMMIT
 
 SIGNATURE_HEADER = "x-hub-signature"
 DELIVERY_HEADER = "x-request-uuid"
@@ -208,7 +209,7 @@ def _pull_requested(event: _PullRequestEvent, news: PullRequestNews, delivery_id
 
 def _why_unchecked(known: _PullRequest, repository: str) -> str:
     """Why a pull request starts nothing; empty if its commit can be fetched."""
-    source = known.source.repository.full_name if known.source.repository else "a deleted fork"
+    source = known.source.repository.full_name if known.source.repository else DELETED_FORK
     if source != repository:
         return (
             f"pull request {known.id} is from {source}: Bitbucket keeps the commits of a fork in "

@@ -23,10 +23,11 @@ from build_service.adapters.forges.payloads import (
     hmac_sha256,
     json_of,
     nothing_starts_on,
+    nothing_starts_when,
     part_of,
     refuse_unless_known,
 )
-from build_service.domain.delivery import Ignored, MergeRefs, Said
+from build_service.domain.delivery import MergeRefs, Said
 
 SIGNATURE_HEADERS = ("x-forgejo-signature", "x-gitea-signature")
 DELIVERY_HEADERS = ("x-forgejo-delivery", "x-gitea-delivery")
@@ -65,5 +66,5 @@ class GiteaWebhook:
 def _pull_requested(payload: Any, delivery_id: str) -> Said:
     event = part_of(PullRequestEvent, "pull request", payload)
     if event.action not in (*ACTIONS, "edited"):
-        return Ignored(f"nothing starts when a pull request is {event.action[:100]!r}")
+        return nothing_starts_when("pull request", event.action)
     return pull_requested(event, delivery_id)

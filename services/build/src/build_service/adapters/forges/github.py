@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from build_service.adapters.forges.payloads import (
     BRANCHES,
+    DELETED_FORK,
     Branch,
     Commit,
     FullName,
@@ -27,6 +28,7 @@ from build_service.adapters.forges.payloads import (
     first_name,
     json_of,
     nothing_starts_on,
+    nothing_starts_when,
     part_of,
     refuse_unless_known,
     why_not,
@@ -164,7 +166,7 @@ class PullRequestEvent(Payload):
 def _pull_requested(payload: Any, delivery_id: str) -> Said:
     event = part_of(PullRequestEvent, "pull request", payload)
     if event.action not in ACTIONS and not _has_another_base(event.action, payload):
-        return Ignored(f"nothing starts when a pull request is {event.action[:100]!r}")
+        return nothing_starts_when("pull request", event.action)
     return pull_requested(event, delivery_id)
 
 
@@ -176,8 +178,7 @@ def _has_another_base(action: str, payload: Any) -> bool:
 def pull_requested(event: PullRequestEvent, delivery_id: str) -> PullRequested:
     """What the event says of its pull request."""
     known, repository = event.pull_request, event.repository.full_name
-    # A fork that is gone has no name any more, and is a fork all the same.
-    head = known.head.repo.full_name if known.head.repo else "a deleted fork"
+    head = known.head.repo.full_name if known.head.repo else DELETED_FORK
     return PullRequested(
         repository=repository,
         number=event.number,

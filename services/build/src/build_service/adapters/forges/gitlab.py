@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 
 from build_service.adapters.forges.payloads import (
     BRANCHES,
+    DELETED_FORK,
     Branch,
     Commit,
     FullName,
@@ -35,6 +36,7 @@ from build_service.adapters.forges.payloads import (
     first_name,
     json_of,
     nothing_starts_on,
+    nothing_starts_when,
     part_of,
     refuse_unless_known,
     why_not,
@@ -185,9 +187,9 @@ class _MergeRequestEvent(Payload):
 
 def _merge_requested(event: _MergeRequestEvent, delivery_id: str) -> Said:
     known, repository = event.object_attributes, event.project.path_with_namespace
-    if reason := _why_ignored(event):
-        return Ignored(reason)
-    source = known.source.path_with_namespace if known.source else "a deleted fork"
+    if ignored := _why_ignored(event):
+        return ignored
+    source = known.source.path_with_namespace if known.source else DELETED_FORK
     ready = PullRequestNews.DRAFT if known.draft else PullRequestNews.READY
     return PullRequested(
         repository=repository,
@@ -206,13 +208,13 @@ def _merge_requested(event: _MergeRequestEvent, delivery_id: str) -> Said:
     )
 
 
-def _why_ignored(event: _MergeRequestEvent) -> str:
+def _why_ignored(event: _MergeRequestEvent) -> Ignored | None:
     """GitLab says `update` of anything: only another commit, base or draft matters."""
     known = event.object_attributes
     if known.action in {"open", "reopen", "close", "merge"}:
-        return ""
+        return None
     if known.action != "update":
-        return f"nothing starts when a merge request is {known.action[:100]!r}"
+        return nothing_starts_when("merge request", known.action)
     if known.oldrev or event.changes.keys() & {"draft", "target_branch"}:
-        return ""
-    return "the merge request was edited, and its commit is the same"
+        return None
+    return Ignored("the merge request was edited, and its commit is the same")

@@ -11,8 +11,10 @@ from pydantic_core import from_json
 from build_service.domain.delivery import Ignored
 from build_service.domain.errors import WebhookError
 from penstock_shared.contracts.change import TAGS
+from penstock_shared.github import NO_COMMIT
 
-NO_COMMIT = "0" * 40
+DELETED_FORK = "a deleted fork"
+"""The name of a fork that has none any more: it is a fork all the same."""
 MESSAGE_CHARACTERS = 2000
 NAME_CHARACTERS = 200
 BRANCHES = "refs/heads/"
@@ -72,6 +74,11 @@ def delivery_of(headers: Mapping[str, str], *names: str) -> str:
 def nothing_starts_on(event: str) -> list[Ignored]:
     """What an event says that Penstock does not act on."""
     return [Ignored(f"nothing starts on a {event[:NAME_CHARACTERS]!r} event")]
+
+
+def nothing_starts_when(what: str, action: str) -> Ignored:
+    """What happens to a pull request that Penstock does not act on. `what` is the forge's word."""
+    return Ignored(f"nothing starts when a {what} is {action[:100]!r}")
 
 
 def why_not(ref: str, after: str) -> Ignored | None:
