@@ -25,6 +25,8 @@ https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-
 LONGEST_PAUSE = 6 * 3600.0
 """Seconds. A forge that asks for more is asked again after this."""
 _LONGEST_REASON = 300
+_AGENT = "penstock"
+"""GitHub refuses calls of nobody."""
 _LATER = frozenset({408, 425, 429})
 
 
@@ -78,7 +80,8 @@ class JsonApi:
         self, method: str, path: str, body: Mapping[str, Any] | None
     ) -> tuple[int, Mapping[str, str], bytes]:
         text = None if body is None else json.dumps(body).encode()
-        headers = {**self.headers, **({"Content-Type": "application/json"} if text else {})}
+        content_type = {"Content-Type": "application/json"} if text else {}
+        headers = {"User-Agent": _AGENT, **self.headers, **content_type}
         try:
             response = self._pool.request(
                 method,

@@ -34,7 +34,6 @@ class BitbucketApi:
         headers = {
             "Authorization": f"Bearer {credential.token}",
             "Accept": "application/json",
-            "User-Agent": "penstock",
         }
         return cls(JsonApi(credential.api_url, headers))
 

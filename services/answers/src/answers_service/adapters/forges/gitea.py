@@ -20,6 +20,5 @@ class GiteaApi(GitHubApi):
         headers = {
             "Authorization": f"token {credential.token}",
             "Accept": "application/json",
-            "User-Agent": "penstock",
         }
         return cls(JsonApi(credential.api_url, headers))

@@ -35,7 +35,6 @@ class GitHubApi:
             "Authorization": f"Bearer {credential.token}",
             "Accept": "application/vnd.github+json",
             "X-GitHub-Api-Version": VERSION,
-            "User-Agent": "penstock",
         }
         return cls(JsonApi(credential.api_url, headers))
 

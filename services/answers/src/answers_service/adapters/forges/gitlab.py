@@ -31,8 +31,7 @@ class GitLabApi:
     @classmethod
     def of(cls, credential: WriteCredential) -> "GitLabApi":
         """The API as a credential has it."""
-        headers = {"PRIVATE-TOKEN": credential.token, "User-Agent": "penstock"}
-        return cls(JsonApi(credential.api_url, headers))
+        return cls(JsonApi(credential.api_url, {"PRIVATE-TOKEN": credential.token}))
 
     def show_status(self, target: AnsweredCommit, status: Status, _handle: str) -> str:
         """See ForgeApi.
