@@ -125,45 +125,36 @@ def provenance_of(
     job: Job, output: JobOutput, builder: str, finished_on: Moment
 ) -> ProvenanceStatement:
     """The statement about what a build job left behind. Its record is its flow."""
-    source = job.source
-    repository = f"{source.forge}/{source.repository}"
-    return ProvenanceStatement(
-        subject=(
-            Resource(
-                name=output.key,
-                digest={"sha256": output.sha256},
-                annotations={"size": output.size},
-            ),
-        ),
-        predicate=SlsaProvenance(
-            build_definition=BuildDefinition(
-                external_parameters=BuildParameters(
-                    repository=repository,
-                    ref=source.ref,
-                    component=job.component or "",
-                    run=job.run,
-                    workdir=job.workdir,
-                    env=job.variables,
-                    secrets=tuple(sorted(set(job.secrets.values()))),
-                    inputs=source.inputs,
-                ),
-                internal_parameters=BuildInternals(
-                    flow=job.record, job=job.job_id, trust=job.trust
-                ),
-                resolved_dependencies=(
-                    Resource(
-                        uri=f"git+penstock://{repository}@{source.ref}",
-                        digest={"gitCommit": source.sha},
-                    ),
-                    Resource(name=source.snapshot.key, digest={"sha256": source.snapshot.sha256}),
-                ),
-            ),
-            run_details=RunDetails(
-                builder=Builder(id=builder),
-                metadata=BuildMetadata(
-                    invocation_id=f"urn:penstock:flow:{job.record}:job:{job.job_id}",
-                    finished_on=finished_on,
-                ),
-            ),
-        ),
+    artifact = Resource(
+        name=output.key, digest={"sha256": output.sha256}, annotations={"size": output.size}
+    )
+    invocation = f"urn:penstock:flow:{job.record}:job:{job.job_id}"
+    details = RunDetails(
+        builder=Builder(id=builder),
+        metadata=BuildMetadata(invocation_id=invocation, finished_on=finished_on),
+    )
+    predicate = SlsaProvenance(build_definition=_definition_of(job), run_details=details)
+    return ProvenanceStatement(subject=(artifact,), predicate=predicate)
+
+
+def _definition_of(job: Job) -> BuildDefinition:
+    source, repository = job.source, f"{job.source.forge}/{job.source.repository}"
+    parameters = BuildParameters(
+        repository=repository,
+        ref=source.ref,
+        component=job.component or "",
+        run=job.run,
+        workdir=job.workdir,
+        env=job.variables,
+        secrets=tuple(sorted(set(job.secrets.values()))),
+        inputs=source.inputs,
+    )
+    commit = Resource(
+        uri=f"git+penstock://{repository}@{source.ref}", digest={"gitCommit": source.sha}
+    )
+    snapshot = Resource(name=source.snapshot.key, digest={"sha256": source.snapshot.sha256})
+    return BuildDefinition(
+        external_parameters=parameters,
+        internal_parameters=BuildInternals(flow=job.record, job=job.job_id, trust=job.trust),
+        resolved_dependencies=(commit, snapshot),
     )
