@@ -163,10 +163,27 @@ def _places(
 def _agent(settings: RunnerSettings, clients: Clients, folder: Path, placed: Placed) -> Agent:
     shutdown = Shutdown()
     queue = _queue(settings, clients)
+    run_job = _run_job(settings, clients, folder, placed)
+    intake = Intake(settings.penstock_runner_trust, placed.found.confines)
+    handle = _handler(settings, clients, queue, run_job, intake, shutdown)
+    until_heartbeat = settings.penstock_runner_lease_seconds // BEATS_PER_TERM + 2
+    slots = settings.penstock_runner_slots
+    return Agent(
+        queue,
+        handle,
+        shutdown,
+        SERVICE.telemetry,
+        slots,
+        hidden_for=until_heartbeat,
+        tidy_up=placed.rooms.tidy_up,
+    )
+
+
+def _run_job(settings: RunnerSettings, clients: Clients, folder: Path, placed: Placed) -> RunJob:
     workshop = _workshop(settings, clients, folder, placed.rooms)
     shell = PosixShell(placed.guard, placed.sandbox)
     host = _host(settings, placed)
-    run_job = RunJob(
+    return RunJob(
         workshop=workshop,
         shell=shell,
         secrets=SecretsManager(clients.secretsmanager, settings.penstock_stage),
@@ -181,19 +198,6 @@ def _agent(settings: RunnerSettings, clients: Clients, folder: Path, placed: Pla
             can_layer=cache(lambda: can_layer(placed.found.sandbox, folder)),
             machine=_machine(settings),
         ),
-    )
-    intake = Intake(settings.penstock_runner_trust, placed.found.confines)
-    handle = _handler(settings, clients, queue, run_job, intake, shutdown)
-    until_heartbeat = settings.penstock_runner_lease_seconds // BEATS_PER_TERM + 2
-    slots = settings.penstock_runner_slots
-    return Agent(
-        queue,
-        handle,
-        shutdown,
-        SERVICE.telemetry,
-        slots,
-        hidden_for=until_heartbeat,
-        tidy_up=placed.rooms.tidy_up,
     )
 
 

@@ -11,7 +11,7 @@ from penstock.commands.starting import announce, follow_to_the_end
 from penstock.connection import Connection, connect
 from penstock.errors import RefusedError, UsageError
 from penstock.messages import person, run_message
-from penstock.remote import commit_named, embedded_remote, origin_of_here, whole_ref
+from penstock.remote import Remote, commit_named, embedded_remote, origin_of_here, whole_ref
 from penstock_shared.contracts.change import Forge
 from penstock_shared.contracts.registry import KnownPullRequest, ShowPullRequest
 from penstock_shared.identifiers import run_id_for
@@ -69,18 +69,25 @@ def run(  # noqa: PLR0913  # each parameter is an option of the command
         flow_id = _run_pull_request(connection, name, pull_request, at, fresh=no_cache)
     else:
         remote = origin_of_here() if on_aws else embedded_remote(home, repository)
-        full_ref = whole_ref(ref)
-        sha = commit_named(commit) if commit else remote.commit_of(full_ref)
-        behind = commit is not None
-        wishes = {"although_behind": behind, "fresh": no_cache}
-        flow_id = _publish(connection, remote.forge, remote.name, full_ref, sha, **wishes)
-        announce(connection, flow_id, f"Flow {flow_id} runs {ref} of {remote.name} at {sha[:12]}.")
+        flow_id = _run_ref(connection, remote, ref, commit, fresh=no_cache)
     if follow:
         follow_to_the_end(connection, flow_id)
 
 
 def _name_of(home: Path | None, *, on_aws: bool) -> str:
     return (origin_of_here() if on_aws else embedded_remote(home, None)).name
+
+
+def _run_ref(
+    connection: Connection, remote: Remote, ref: str, commit: str | None, *, fresh: bool
+) -> str:
+    """Ask for the flow of a branch or a tag, or of an older commit of it; returns its id."""
+    full_ref = whole_ref(ref)
+    sha = commit_named(commit) if commit else remote.commit_of(full_ref)
+    wishes = {"although_behind": commit is not None, "fresh": fresh}
+    flow_id = _publish(connection, remote.forge, remote.name, full_ref, sha, **wishes)
+    announce(connection, flow_id, f"Flow {flow_id} runs {ref} of {remote.name} at {sha[:12]}.")
+    return flow_id
 
 
 def _run_pull_request(
