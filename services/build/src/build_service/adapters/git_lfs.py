@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from urllib3 import PoolManager
 from urllib3.exceptions import HTTPError
 
 from build_service.adapters.network import Resolve, pool_for
@@ -64,6 +65,8 @@ class LfsServer:
     resolve: Resolve
     credential: ReadCredential | None = None
     until: float = field(default_factory=lambda: time.monotonic() + MOST_SECONDS)
+    _pools: dict[str, PoolManager] = field(default_factory=dict)
+    """By host, so that its files come over one connection."""
 
     def contents(self, pointers: Iterable[Pointer]) -> dict[str, bytes]:
         """The content of each pointer, by its digest.
@@ -74,11 +77,16 @@ class LfsServer:
         _refuse_beyond(wanted.values())
         if urlsplit(self.clone_url).scheme == "file":
             return {oid: self._at_hand(pointer) for oid, pointer in wanted.items()}
-        found: dict[str, bytes] = {}
-        for batch in _batches(list(wanted.values())):
+        try:
+            return dict(self._downloaded(list(wanted.values())))
+        finally:
+            while self._pools:
+                self._pools.popitem()[1].clear()
+
+    def _downloaded(self, wanted: list[Pointer]) -> Iterator[tuple[str, bytes]]:
+        for batch in _batches(wanted):
             for pointer, action in self._actions(batch):
-                found[pointer.oid] = self._download(pointer, action)
-        return found
+                yield pointer.oid, self._download(pointer, action)
 
     def _at_hand(self, pointer: Pointer) -> bytes:
         """https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md#intercepting-git."""
@@ -135,9 +143,8 @@ class LfsServer:
         body: str | None = None,
     ) -> bytes:
         """At most so many bytes and one. Redirects are not followed."""
-        pool = pool_for(url, self.resolve, _QUIET_SECONDS)
         try:
-            response = pool.request(
+            response = self._pool(url).request(
                 method, url, headers=dict(headers), body=body, preload_content=False
             )
             with closing(response):
@@ -149,8 +156,12 @@ class LfsServer:
                 f"{pointer.path} is in Git LFS, and {urlsplit(url).hostname} does not answer: "
                 f"{type(error).__name__}"
             ) from error
-        finally:
-            pool.clear()
+
+    def _pool(self, url: str) -> PoolManager:
+        host = urlsplit(url).netloc
+        if host not in self._pools:
+            self._pools[host] = pool_for(url, self.resolve, _QUIET_SECONDS)
+        return self._pools[host]
 
     def _limited(self, chunks: Iterable[bytes], most_bytes: int) -> Iterator[bytes]:
         left = most_bytes + 1
