@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
+from typing import Any
 
 from build_service.domain import build
 from build_service.domain.build import Build
@@ -96,36 +97,34 @@ class ReceivePush:
         return self._start(self._pushed(said, registered))
 
     def _pushed(self, pushed: Pushed, registered: RegisteredRepository) -> Change:
-        return Change(
-            forge=registered.forge,
-            repository=registered.full_name,
-            ref=pushed.ref,
-            before=pushed.before,
-            sha=pushed.sha,
-            author=pushed.author,
-            message=pushed.message,
-            clone_url=registered.clone_url,
-            delivery_id=pushed.delivery_id,
-            pushed_at=self.clock(),
-            answered=registered.answers,
-        )
+        return self._change(pushed, registered, before=pushed.before, message=pushed.message)
 
     def _head(self, said: PullRequested, registered: RegisteredRepository) -> Change:
+        return self._change(
+            said,
+            registered,
+            before=said.base.sha or said.sha,
+            message=said.title,
+            pull_request=said.number,
+            fork=said.fork,
+            base=said.base,
+        )
+
+    def _change(
+        self, said: Pushed | PullRequested, registered: RegisteredRepository, **own: Any
+    ) -> Change:
+        """What a delivery says, of the repository that it was sent to."""
         return Change(
             forge=registered.forge,
             repository=registered.full_name,
             ref=said.ref,
-            before=said.base.sha or said.sha,
             sha=said.sha,
             author=said.author,
-            message=said.title,
             clone_url=registered.clone_url,
             delivery_id=said.delivery_id,
             pushed_at=self.clock(),
             answered=registered.answers,
-            pull_request=said.number,
-            fork=said.fork,
-            base=said.base,
+            **own,
         )
 
     def _start(self, change: Change) -> ReceivedPush:
