@@ -161,6 +161,12 @@ class StandIn:
     comments: dict[str, str] = field(default_factory=dict)
     canned: deque[Canned] = field(default_factory=deque)
 
+    def forget(self) -> None:
+        """Be as at the beginning, at the same address."""
+        kept = (self.calls, self.violations, self.statuses, self.comments, self.canned)
+        for each in kept:
+            each.clear()
+
     def history(self, name: str) -> list[str]:
         """The states that were shown under a name, in order."""
         key = self.dialect.status_name
